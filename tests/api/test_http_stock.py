@@ -139,6 +139,27 @@ def test_the_parts_of_a_code_are_fields_on_every_way(stocked_shop: Shop) -> None
     assert stocked_shop.reseller.get(f"/Orders/Detail/{line}").data["deliveryItems"] == [other]
 
 
+def test_a_code_of_another_form_is_refused_with_its_row_on_every_way(stocked_shop: Shop) -> None:
+    card = product(stocked_shop, code_pattern="@@-#{3}", pin_pattern="####|")
+    offers = stocked_shop.supplies.data("/Supplier/Products/List", {"pageSize": 200})["items"]
+    assert [one["codePattern"] for one in offers if one["productId"] == card] == ["@@-#{3}"]
+    codes, items = ["AB-001", "AB-0002"], [{"code": "AB-003"}, {"code": "AB-004", "pin": "12"}, {"code": "secret"}]
+    answer = stocked_shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": codes, "items": items})
+    assert (*answer.told, sorted(answer.fields)) == (400, -2, ["codes[1]", "items[1]", "items[2]"])
+    assert "secret" not in answer.body.decode()
+    assert bought(stocked_shop, card) == []
+    topup = product(stocked_shop, fulfilment="supplier", cost=COST, code_pattern="@@-#{3}")
+    line = stocked_shop.reseller.data("/Orders/Create", stocked_shop.order(topup))["details"][0]["orderDetailId"]
+    answer = stocked_shop.supplies.post("/Supplier/Orders/Deliver", {"orderDetailId": line, "deliveryData": ["x"]})
+    assert (*answer.told, answer.fields) == (400, -2, ["deliveryData[0]"])
+    answer = stocked_shop.supplies.post(
+        "/Supplier/Orders/Deliver", {"orderDetailId": line, "deliveryItems": [{"code": "x"}]}
+    )
+    assert (*answer.told, answer.fields) == (400, -2, ["deliveryItems[0]"])
+    body = {"orderDetailId": line, "deliveryData": ["CD-001"]}
+    assert stocked_shop.supplies.data("/Supplier/Orders/Deliver", body)["status"] == 1
+
+
 @pytest.mark.parametrize("url", ["http://gift.example/1", "https://a:b@gift.example/", "https://gift.example/\n", 7])
 def test_a_url_that_is_not_https_is_refused_with_its_place(stocked_shop: Shop, url: object) -> None:
     items = [{"code": fresh("URL")}, {"code": fresh("URL"), "url": url}]

@@ -157,3 +157,31 @@ def test_the_product_file_sets_how_codes_are_compared(goods: Program) -> None:
     folded = b"sku,codeComparison\nd-1,folded\n"
     assert goods.run_error("products", "import", "-", *IN_SHOP, stdin=folded)["code"] == -8
     assert goods.run_json("check")["violations"] == []
+
+
+def test_a_file_with_codes_of_another_form_is_refused_with_its_lines(goods: Program) -> None:
+    shown = goods.run_json("products", "set", "c-1", "d-1", *IN_SHOP, "--code-pattern", "@@@-#{1,3}")
+    assert [one["codePattern"] for one in shown["products"]] == ["@@@-#{1,3}"] * 2
+    for options in ((), ("--dry-run",)):
+        refused = goods.run(
+            "products", "stock", "c-1", "-", *IN_SHOP, *options, "--json", stdin=b"code\nFRM-1\n\nBAD1\nBAD-1234\n"
+        )
+        assert refused.code == 1
+        assert refused.document["error"]["code"] == -2
+        assert list(refused.document["error"]["fields"]) == ["line 4", "line 5"]
+        assert "BAD" not in refused.out
+    assert counts(put(goods, b"FRM-1\nFRM-12\n")) == (2, 0, 2)
+    goods.run_json("products", "set", "c-1", *IN_SHOP, "--code-pattern", "off")
+    assert counts(put(goods, b"ANY\n")) == (1, 0, 3)
+
+
+def test_an_import_states_the_form_of_codes_and_the_list_repeats_it(goods: Program) -> None:
+    goods.run_json("products", "import", "-", *IN_SHOP, stdin=b"sku,codePattern,pinPattern\nc-1,####|@{4},####\n")
+    listed = {one["sku"]: one for one in goods.run_json("products", "list", *IN_SHOP)["products"]}
+    assert (listed["c-1"]["codePattern"], listed["c-1"]["pinPattern"], listed["d-1"]["codePattern"]) == (
+        "####|@{4}", "####", None,
+    )  # fmt: skip
+    refused = goods.run("products", "import", "-", *IN_SHOP, "--json", stdin=b"sku,codePattern\nc-1,[0-9]+\n")
+    assert list(refused.document["error"]["fields"]) == ["line 2, codePattern"]
+    again = goods.run_json("products", "import", "-", *IN_SHOP, stdin=b"sku,codePattern\nc-1,\n")
+    assert again["updated"] == 1

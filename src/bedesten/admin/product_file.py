@@ -19,6 +19,7 @@ from decimal import Decimal
 from bedesten import errors
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER, Requirement
 from bedesten.catalogue.code import EXACT, FOLDED
+from bedesten.catalogue.code_pattern import code_pattern, part_pattern
 from bedesten.core import strict_json, text
 from bedesten.core.ids import MAX_ID_LENGTH
 from bedesten.core.money import read_amount
@@ -308,6 +309,9 @@ _READERS: dict[str, Callable[[object], object]] = {
     "cost": _amount,
     "requireData": _requirements,
     "codeComparison": _comparison,
+    "codePattern": _text(code_pattern),
+    "pinPattern": _text(part_pattern),
+    "serialPattern": _text(part_pattern),
     "active": _active,
 }
 _CANONICAL_NAMES = {name.lower(): name for name in (*_READERS, *READ_ONLY)}

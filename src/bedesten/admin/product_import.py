@@ -143,6 +143,9 @@ class _Planner:
             supplier_sku=self._supplier_sku(row, before, supplier),
             requirements=tuple(_field(row, "requireData", then.requirements) or ()),
             code_comparison=_field(row, "codeComparison", then.code_comparison) or FOLDED,
+            code_pattern=_field(row, "codePattern", then.code_pattern),
+            pin_pattern=_field(row, "pinPattern", then.pin_pattern),
+            serial_pattern=_field(row, "serialPattern", then.serial_pattern),
             active=_field(row, "active", then.active) is not False,
             proposed_name=None if name == then.proposed_name else then.proposed_name,
         )

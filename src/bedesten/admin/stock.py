@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
+from bedesten.admin.code_file import CodeFile
 from bedesten.admin.products import product_of
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
@@ -16,6 +17,7 @@ from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import SUPPLIER, Product
 from bedesten.catalogue.batches import CHUNK, READY_BATCH, Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode
+from bedesten.catalogue.code_pattern import MalformedCodes
 from bedesten.catalogue.inventory import Batch, Withdrawal
 from bedesten.catalogue.moves import LOADING
 from bedesten.core.clock import wire_time
@@ -53,6 +55,12 @@ def stocked_product(tx: Transaction, name: str) -> Product:
     if product.fulfilment == SUPPLIER:
         raise bad_field(name, "this product is delivered by its supplier and keeps no stock")
     return product
+
+
+def check_form(product: Product, read: CodeFile) -> None:
+    """Raises `Refusal` (-2) with the lines of a file that lack the form which the product states."""
+    if misfits := product.patterns.misfits(read.codes):
+        raise MalformedCodes(misfits, lambda at: f"line {read.lines[at]}")
 
 
 def add_codes(

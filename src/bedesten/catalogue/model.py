@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bedesten.catalogue.code import FOLDED
+from bedesten.catalogue.code_pattern import CodePatterns
 from bedesten.core.money import to_decimal
 
 STOCK, SUPPLIER, STOCK_FIRST = "stock", "supplier", "stock_first"
@@ -49,6 +50,9 @@ class Product:
     proposed_name: str | None
     refused_name: str | None
     published: int | None
+    code_pattern: str | None
+    pin_pattern: str | None
+    serial_pattern: str | None
     available: int
     supplier_ready: int
 
@@ -82,6 +86,11 @@ class Product:
         return (self.available > 0 and self.from_stock) or self.on_demand
 
     @property
+    def patterns(self) -> CodePatterns:
+        """Returns the form that codes of the product have."""
+        return CodePatterns(self.code_pattern, self.pin_pattern, self.serial_pattern)
+
+    @property
     def requirements(self) -> list[Requirement]:
         """Returns the details that a buyer must give with an order."""
         return [Requirement(**one) for one in json.loads(self.require_data)] if self.require_data != "[]" else []
@@ -110,6 +119,9 @@ class ProductFields:
     supplier_sku: str | None = None
     requirements: tuple[Requirement, ...] = ()
     code_comparison: str = FOLDED
+    code_pattern: str | None = None
+    pin_pattern: str | None = None
+    serial_pattern: str | None = None
     active: bool = True
     offered: bool = True
     proposed_name: str | None = None
@@ -133,6 +145,9 @@ def fields_of(product: Product) -> ProductFields:
         supplier_sku=product.supplier_sku,
         requirements=tuple(product.requirements),
         code_comparison=product.code_comparison,
+        code_pattern=product.code_pattern,
+        pin_pattern=product.pin_pattern,
+        serial_pattern=product.serial_pattern,
         active=bool(product.active),
         offered=bool(product.offered),
         proposed_name=product.proposed_name,

@@ -16,6 +16,7 @@ from sqlalchemy import and_, func, literal, or_, select, update
 
 from bedesten.audit.actions import Actor, record
 from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
+from bedesten.catalogue.code_pattern import CodePatterns, MalformedCodes
 from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, UNIT
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import HOUR
@@ -43,8 +44,8 @@ _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.availabl
 LOCK_LEVEL = statement(update(stock_levels).where(_LEVEL).values(available=_L.available))
 """Locks the level: other buyers of the product wait until COMMIT."""
 _ADD = insert_of(stock_codes, or_ignore=True)
-_COMPARISON = statement(
-    select(products.c.code_comparison)
+_CODE_RULES = statement(
+    select(products.c.code_comparison, products.c.code_pattern, products.c.pin_pattern, products.c.serial_pattern)
     .where(products.c.tenant_id == TENANT, products.c.id == p("product"))
     .with_for_update(read=True)
 )
@@ -252,10 +253,13 @@ def insert(
 ) -> Iterator[InsertedCode]:
     """Inserts codes that no product of the tenant has yet; `columns` gives state and batch of the code at an index.
 
+    Raises `MalformedCodes`, before anything is inserted, for codes without the form that the product states.
     Rows are inserted in the order of their digests, the folded one first; of two equal codes the first one of the
     upload wins. Two uploads of the same codes therefore wait for each other in one direction only and cannot deadlock.
     """
-    fold = int(folds(tx, product))
+    fold, patterns = _code_rules(tx, product)
+    if misfits := patterns.misfits(codes):
+        raise MalformedCodes(misfits)
     outcomes = sorted(
         (cipher.fingerprint(tx, code.folded), b"" if fold else cipher.fingerprint(tx, code.exact), at)
         for at, code in enumerate(codes)
@@ -270,7 +274,7 @@ def insert(
             product_id=product,
             digest=digest,
             folded_digest=folded_digest,
-            folds=fold,
+            folds=int(fold),
             ciphertext=cipher.encrypt(tx, PURPOSE, row, encode(code)),
             expires=code.expires_at,
             reason=None,
@@ -284,6 +288,12 @@ _NOWHERE: dict[str, object] = dict.fromkeys(("batch_id", "position", "line_id", 
 
 def folds(tx: Transaction, product: str) -> bool:
     """Reports whether the product compares folded codes, and keeps that setting fixed until COMMIT."""
-    row = tx.one(_COMPARISON, product=product)
+    return _code_rules(tx, product)[0]
+
+
+def _code_rules(tx: Transaction, product: str) -> tuple[bool, CodePatterns]:
+    """Returns whether the product compares folded codes, and their form, and keeps both fixed until COMMIT."""
+    row = tx.one(_CODE_RULES, product=product)
     assert row is not None, "the product is there"
-    return bool(row[0] == FOLDED)
+    comparison, *patterns = row
+    return comparison == FOLDED, CodePatterns(*patterns)

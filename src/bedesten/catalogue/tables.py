@@ -49,6 +49,9 @@ products = Table(
     sql.text("refused_name", null=True),
     sql.text("require_data"),
     sql.text("code_comparison", CheckConstraint("code_comparison IN ('exact', 'folded')", name="code_comparison")),
+    sql.text("code_pattern", null=True),
+    sql.text("pin_pattern", null=True),
+    sql.text("serial_pattern", null=True),
     integer("active", CheckConstraint("active IN (0, 1)", name="active")),
     integer("offered", CheckConstraint("offered IN (0, 1)", name="offered")),
     integer("published", null=True),
@@ -67,7 +70,8 @@ products = Table(
 """`sku_key` and `supplier_sku_key` are the folded forms in which two skus count as the same (`core.text.key`).
 `accepted_cost`: the operator sells at this price as long as the cost is no higher; NULL: never below cost.
 `proposed_name` comes from the supplier and waits for the operator; `refused_name` was rejected and is not proposed
-again. `published` is when the product was first priced and switched on, NULL if never."""
+again. The patterns state the form of codes, PINs and serial numbers (`catalogue.code_pattern`). `published` is when
+the product was first priced and switched on, NULL if never."""
 
 product_suppliers = Table(
     "product_suppliers",

@@ -7,7 +7,7 @@ import typer
 
 from bedesten.admin import product_file, products
 from bedesten.admin.product_import import ImportResult, import_rows
-from bedesten.cli import stock_recall
+from bedesten.cli import product_settings, stock_recall
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, amount, pairs
@@ -17,6 +17,7 @@ from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
 Force = Annotated[bool, typer.Option("--force", help="Accept prices of 0 and below the cost.")]
+app.add_typer(product_settings.app)
 app.add_typer(stock_recall.app, name="stock", help="Stock codes: add, list by batch, withdraw, move, recall.")
 
 
@@ -30,8 +31,8 @@ def import_products(
     """Create or change products from a file, all or none. Missing categories and suppliers are created.
 
     Columns (keys), in any order: id, sku, name, category, price, description, region, fulfilment (stock, supplier,
-    stock_first), supplier, supplierSku, cost, requireData, active. Only sku is needed, and name for a new product; a row
-    with an id changes that product, including its sku. Columns that the file lacks stay unchanged; an empty cell clears
+    stock_first), supplier, supplierSku, cost, requireData, codeComparison, codePattern, pinPattern, serialPattern,
+    active. Only sku is needed, and name for a new product; a row with an id changes that product, including its sku. Columns that the file lacks stay unchanged; an empty cell clears
     the value.
     """
     source, raw = read_file(file)

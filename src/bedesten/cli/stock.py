@@ -89,6 +89,7 @@ def add_codes(
     read = _understood(ctx, source_name, raw, FileOptions(encoding, column, header))
     cipher = ctx.installation.cipher
     found = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
+    stock.check_form(found, read)
     digest = ctx.read_in(tenant, lambda tx, _: cipher.fingerprint(tx, sha256(raw).hexdigest()))
     source = Source(
         name=source_name[:MAX_TEXT],

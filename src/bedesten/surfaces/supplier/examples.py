@@ -21,6 +21,9 @@ _CARD = schemas.OfferView(
     proposed_name=None,
     fulfilment=STOCK_FIRST,
     available=12,
+    code_pattern="****-****-****",
+    pin_pattern=None,
+    serial_pattern=None,
     updated=example_values.EARLIER,
 )
 _TOP_UP = schemas.OfferView(
@@ -34,6 +37,9 @@ _TOP_UP = schemas.OfferView(
     proposed_name=None,
     fulfilment=SUPPLIER,
     available=0,
+    code_pattern=None,
+    pin_pattern=None,
+    serial_pattern=None,
     updated=example_values.EARLIER,
 )
 

@@ -1,7 +1,8 @@
 """The handlers of the Supplier surface. A supplier sees its own products and lines, and nothing of their buyers."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -13,6 +14,7 @@ from bedesten.catalogue import batches, inventory, offers
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.batches import Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode, read_code
+from bedesten.catalogue.code_pattern import MalformedCodes
 from bedesten.catalogue.inventory import Batch
 from bedesten.catalogue.offers import Offer
 from bedesten.core.clock import wire_time
@@ -88,7 +90,8 @@ def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadS
     if not 1 <= len(codes) <= batches.CHUNK:
         raise bad_field("codes", f"must be 1 to {batches.CHUNK} codes, those of items included")
     source = Source("Supplier/Stock/Upload", context.who.owner, supplier=context.who.owner, unit_cost=product.cost)
-    done = batches.add(tx, context.cipher, product.id, codes, source)
+    with _named_rows("codes", len(body.codes), "items"):
+        done = batches.add(tx, context.cipher, product.id, codes, source)
     if done.added:
         record(tx, context.actor, "stock.upload", product.id, added=done.added, batch=done.batch_id)
     after = catalogue.product(tx, product.id)
@@ -152,7 +155,10 @@ def deliver(tx: Transaction, context: RequestContext, body: schemas.Deliver) -> 
     codes = _codes(body.delivery_data, body.delivery_items)
     if len({code.exact for code in codes}) != len(codes):
         raise bad_field("deliveryData", "must not contain a code twice")
-    done = fulfilment.deliver(tx, context.cipher, context.who.owner, body.order_detail_id, codes, body.delivery_note)
+    with _named_rows("deliveryData", len(body.delivery_data), "deliveryItems"):
+        done = fulfilment.deliver(
+            tx, context.cipher, context.who.owner, body.order_detail_id, codes, body.delivery_note
+        )
     return schemas.DeliveryResult(
         order_detail_id=done.line.id,
         status=done.line.status,
@@ -177,6 +183,18 @@ def statement(tx: Transaction, context: RequestContext, body: GetStatement) -> S
 def _codes(codes: Sequence[str], items: Sequence[schemas.CodeItem]) -> list[StockCode]:
     """The codes of a request, in the normal form of their schema; those with parts come last."""
     return [*map(read_code, codes), *(read_code(one.code, one.pin, one.serial, one.expires, one.url) for one in items)]
+
+
+@contextlib.contextmanager
+def _named_rows(codes: str, count: int, items: str) -> Iterator[None]:
+    """Names malformed codes by their place in the request: `count` of them are in `codes`, the rest in `items`."""
+    problem: MalformedCodes | None = None
+    try:
+        yield
+    except MalformedCodes as found:
+        problem = found.named(lambda at: f"{codes}[{at}]" if at < count else f"{items}[{at - count}]")
+    if problem:
+        raise problem
 
 
 def _skipped_view(tx: Transaction, supplier: str, one: Duplicate, done: Upload) -> schemas.SkippedCode:
@@ -221,6 +239,9 @@ def _offer_view(product: Product) -> schemas.OfferView:
         proposed_name=product.proposed_name,
         fulfilment=product.fulfilment,
         available=product.available,
+        code_pattern=product.code_pattern,
+        pin_pattern=product.pin_pattern,
+        serial_pattern=product.serial_pattern,
         updated=wire_time(product.updated),
     )
 

@@ -100,7 +100,8 @@ class Deliver(RequestModel, frozen=True):
 
 class OfferView(ResponseModel, frozen=True):
     """A product as its supplier sees it. `available` counts the free stock codes. `onSale` is false while `cost` exceeds the
-    shop's price. `proposedName` awaits the operator's approval; until then buyers see `name`."""
+    shop's price. `proposedName` awaits the operator's approval; until then buyers see `name`. The patterns state the form
+    of its codes, PINs and serial numbers; null: any."""
 
     product_id: str
     sku: str | None
@@ -112,6 +113,9 @@ class OfferView(ResponseModel, frozen=True):
     proposed_name: str | None
     fulfilment: Fulfilment
     available: int
+    code_pattern: str | None
+    pin_pattern: str | None
+    serial_pattern: str | None
     updated: Time
 
 

@@ -34,6 +34,9 @@ class SupplierProduct(Schema, frozen=True):
     fulfilment: str
     available: int
     updated: datetime
+    code_pattern: str | None = None
+    pin_pattern: str | None = None
+    serial_pattern: str | None = None
 
 
 class CodeItem(Schema, frozen=True, kw_only=False):

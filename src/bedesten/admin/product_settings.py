@@ -1,0 +1,58 @@
+"""Settings of products that a command changes one by one: the form of their codes. For files see `product_import`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bedesten.admin.products import product_of
+from bedesten.audit.actions import OPERATOR
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.code_pattern import code_pattern, part_pattern
+from bedesten.catalogue.model import Product, fields_of
+from bedesten.catalogue.product_audit import record_change
+from bedesten.errors import normalised_field
+from bedesten.store.transaction import Transaction
+
+PATTERNS = {"code_pattern": code_pattern, "pin_pattern": part_pattern, "serial_pattern": part_pattern}
+
+
+def set_patterns(tx: Transaction, names: Sequence[str], patterns: Mapping[str, str | None]) -> None:
+    """Changes the patterns that `patterns` names, of all these products or of none; None removes one.
+
+    Codes that are in stock stay. Raises `Refusal`: -2 for an invalid pattern, -3, -8 for a name of two products.
+    """
+    normal: dict[str, Any] = {
+        name: None if text is None else normalised_field(PATTERNS[name], text, option_of(name))
+        for name, text in patterns.items()
+    }
+    for product in products_named(tx, names):
+        fields = replace(fields_of(product), **normal)
+        if fields != fields_of(product):
+            catalogue.revise(tx, product, fields)
+            record_change(tx, OPERATOR, product.id, product, fields)
+
+
+def products_named(tx: Transaction, names: Sequence[str]) -> list[Product]:
+    """The products with these skus or ids, each once. Raises `Refusal`: -3, -8."""
+    found = (product_of(tx, name) for name in names)
+    return list({one.id: one for one in found}.values())
+
+
+def option_of(name: str) -> str:
+    """The option of a command that sets this."""
+    return "--" + name.replace("_", "-")
+
+
+def view(tx: Transaction, names: Sequence[str]) -> list[dict[str, object]]:
+    """The settings of these products."""
+    return [
+        {
+            "id": one.id,
+            "sku": one.sku,
+            "name": one.name,
+            "codePattern": one.code_pattern,
+            "pinPattern": one.pin_pattern,
+            "serialPattern": one.serial_pattern,
+        }
+        for one in products_named(tx, names)
+    ]
