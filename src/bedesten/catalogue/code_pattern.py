@@ -1,6 +1,6 @@
 """Patterns: the form that a product's codes have, and their PINs and serial numbers. Pure.
 
-A pattern is a mask that a code matches as a whole. Every character stands for itself, but for these:
+A pattern is a mask that a code matches as a whole. Every character stands for itself, except these:
 
 | in a pattern | in a code |
 |---|---|

@@ -32,8 +32,8 @@ def import_products(
 
     Columns (keys), in any order: id, sku, name, category, price, description, region, fulfilment (stock, supplier,
     stock_first), supplier, supplierSku, cost, requireData, codeComparison, codePattern, pinPattern, serialPattern,
-    active. Only sku is needed, and name for a new product; a row with an id changes that product, including its sku. Columns that the file lacks stay unchanged; an empty cell clears
-    the value.
+    active. Only sku is needed, and name for a new product; a row with an id changes that product, including its sku.
+    Columns that the file lacks stay unchanged; an empty cell clears the value.
     """
     source, raw = read_file(file)
     rows = product_file.read_rows(source, raw)

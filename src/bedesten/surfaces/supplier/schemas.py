@@ -113,10 +113,10 @@ class OfferView(ResponseModel, frozen=True):
     proposed_name: str | None
     fulfilment: Fulfilment
     available: int
+    updated: Time
     code_pattern: str | None
     pin_pattern: str | None
     serial_pattern: str | None
-    updated: Time
 
 
 class SkippedCode(ResponseModel, frozen=True):
