@@ -1,0 +1,126 @@
+"""Two server processes on one store, and real clients that meet on them: two nodes, or two web workers on SQLite."""
+
+import contextlib
+import dataclasses
+import itertools
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bedesten.gate.scopes import Surface
+from bedesten.integrity.check import violations
+from bedesten.server.installation import Installation
+from tests.support.client import Client, Lines, api_key
+from tests.support.operator_actions import Operator
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, opened, serving
+from tests.support.wire import Answer
+
+ROUNDS = 12
+"""Objects over which two sides of a race meet at once."""
+WAIT_S = 60
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Call:
+    """One request of a race."""
+
+    lines: Lines
+    path: str
+    body: dict[str, Any]
+
+
+@dataclass
+class Nodes:
+    """The processes, and one shop for each race."""
+
+    installation: Installation
+    sites: Sequence[Site]
+    operator: Operator
+    shop: Shop = field(init=False)
+
+    def open_shop(self, stock: int = 0) -> Shop:
+        """A fresh shop with so many codes of the card."""
+        self.shop = open_shop(self.sites[0], self.operator, f"race{next(_numbers)}", stock)
+        return self.shop
+
+    def call(self, surface: Surface, path: str, **body: object) -> Call:
+        """A request of the shop's caller on a surface."""
+        return Call(self.shop.lines(surface), path, body)
+
+    def ask(self, surface: Surface, path: str, **body: object) -> Any:
+        """The data of one request that succeeds."""
+        client = Client(self.sites[0].port, self.shop.host, tuple(self.shop.lines(surface)))
+        try:
+            return client.data(path, body)
+        finally:
+            client.close()
+
+    def meet(self, *tasks: Call | Callable[[], object]) -> list[Any]:
+        """Runs all at the same moment, requests on both nodes in turn; gives answers and what functions returned.
+
+        Every client has its connection before the race begins.
+        """
+        start = threading.Barrier(len(tasks))
+        with ThreadPoolExecutor(len(tasks)) as threads:
+            return list(threads.map(self._run, itertools.count(), tasks, itertools.repeat(start)))
+
+    def _run(self, number: int, task: Call | Callable[[], object], start: threading.Barrier) -> object:
+        if not isinstance(task, Call):
+            start.wait(WAIT_S)
+            return task()
+        client = Client(self.sites[number % len(self.sites)].port, self.shop.host, tuple(task.lines))
+        try:
+            client.get("/openapi/reseller.json")
+            start.wait(WAIT_S)
+            return client.post(task.path, task.body)
+        finally:
+            client.close()
+
+    def second_supplier(self, name: str = "Best Codes") -> tuple[str, Lines]:
+        """Another supplier of the shop, and its credential."""
+        supplier = self.operator.owner(self.shop.id, Surface.SUPPLIER, name)
+        return supplier, api_key(self.operator.key(self.shop.id, Surface.SUPPLIER, supplier).text)
+
+
+def codes_of(answers: Sequence[Any]) -> Counter[int]:
+    """How often each result occurs: 0 for success, else the error's number. A failure of the server is none."""
+    counted = Counter(0 if one.status == 200 else int(one.json["code"]) for one in answers if isinstance(one, Answer))
+    assert not {-1, -9} & counted.keys(), counted
+    return counted
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Waits for something that the servers do by themselves."""
+    end = time.monotonic() + WAIT_S
+    while not reached():
+        assert time.monotonic() < end, "the servers do nothing"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def two_processes(engine: str, folder: Path) -> Iterator[Nodes]:
+    """Two nodes on PostgreSQL, each with its own data directory; two workers on SQLite. No invariant is broken after."""
+    with contextlib.ExitStack() as stack:
+        installation = stack.enter_context(opened(engine, folder))
+        sites = [stack.enter_context(serving(installation, folder, 1 if engine == "postgresql" else 2))]
+        if engine == "postgresql":
+            other = installation.settings.model_copy(update={"data": folder / "second"})
+            other.data.mkdir(mode=0o700)
+            shutil.copy(installation.settings.secrets_file, other.secrets_file)
+            second = dataclasses.replace(installation, settings=other)
+            (folder / "logs").mkdir()
+            sites.append(stack.enter_context(serving(second, folder / "logs", 1)))
+        yield Nodes(installation, sites, Operator(installation))
+        for site in sites:
+            site.stop()
+        assert violations(installation) == []
+        assert [line for site in sites for line in site.failures()] == []
