@@ -10,13 +10,15 @@ from pathlib import Path
 from bedesten.catalogue.moves import UNIT
 from bedesten.complaints.moves import COMPLAINT
 from bedesten.core.moves import Move, MoveTable
+from bedesten.mail.moves import MAIL
 from bedesten.orders.moves import LINE, ORDER
 from bedesten.payments.moves import DEPOSIT, EVENT, PAYMENT, REFUND
 from bedesten.webhooks.moves import DELIVERY, ENDPOINT
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "life-of-an-order.md"
 TABLES = {
-    table.thing: table for table in (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY)
+    table.thing: table
+    for table in (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY, MAIL)
 }
 
 

@@ -89,6 +89,12 @@ TOO_MANY_LOGINS = _code(
 PATH_NOT_ALLOWED = _code(
     -28, "path-not-allowed", 403, "No rule allows this path with this method.",
     "Check method and path; ask the operator of the service to allow it.")  # fmt: skip
+EMAIL_UNVERIFIED = _code(
+    -29, "email-unverified", 403, "The e-mail address is not verified yet.",
+    "Open the link in the verification mail; `POST /Storefront/Customers/Verify/Send` sends another one.")  # fmt: skip
+LINK_REFUSED = _code(
+    -30, "link-refused", 400, "The link is not valid any more.",
+    "Ask for a new mail: a link works once, for a limited time, and only the newest one.")  # fmt: skip
 NOT_ORDERABLE = _code(
     -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",
     "`data.items` names every such line and why; nothing was taken.")  # fmt: skip

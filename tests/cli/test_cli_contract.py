@@ -78,6 +78,9 @@ COMMANDS = (
     ("customers", "find", "c@", "--tenant", "shop"),
     ("customers", "disable", "{customer}", "--tenant", "shop"),
     ("customers", "enable", "{customer}", "--tenant", "shop"),
+    ("customers", "reset", "{customer}", "--tenant", "shop"),
+    ("mail", "list", "--tenant", "shop"),
+    ("mail", "show", "{mail}", "--tenant", "shop"),
     ("orders", "list", "--tenant", "shop"),
     ("orders", "find", "x", "--tenant", "shop"),
     ("orders", "show", "{order}", "--tenant", "shop"),
@@ -215,6 +218,9 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     }
     if not makers.keys().isdisjoint(arguments):
         return [_made(shop, makers[one]) if one in makers else one for one in arguments]
+    if "{mail}" in arguments:
+        mail = shop.run_json("mail", "list", "--tenant", "shop")["mails"][0]["id"]
+        return [mail if one == "{mail}" else one for one in arguments]
     if "{rule}" in arguments:
         rule = shop.run_json("orders", "rules", "list", "--tenant", "shop")["rules"][0]["id"]
         return [rule if one == "{rule}" else one for one in arguments]

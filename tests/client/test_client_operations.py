@@ -42,6 +42,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "rotate_endpoint": ("whk_1",), "test_endpoint": ("whk_1",), "delete_endpoint": ("whk_1",),
     "simulate_webhooks": ("whk_1", "late"), "answer_complaint": ("cmp_1", "reject"), "authorise_payment": ("pay_1",),
     "refund_payment": ("pay_1", "r"), "confirm_refund": ("rfd_1",), "fail_refund": ("rfd_1",),
+    "verify_email": ("t",), "forgot_password": ("e",), "reset_password": ("t", "p"),
     "reject_deposit": ("dep_1",), "notify": ("e", "payment.captured", datetime(2026, 1, 1, tzinfo=UTC)),
 }  # fmt: skip
 """Sample arguments of operations. Only the Storefront's `get_order` and `cancel_order` require an id."""
@@ -49,7 +50,8 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
 NAMED_BY_ITSELF = {"POST /Orders/Create"}
 LOOK_FIRST = {
     "POST /Supplier/Keys/Revoke", "POST /Payment/Keys/Revoke", "POST /Supplier/Keys/Rotate",
-    "POST /Payment/Keys/Rotate", "POST /Storefront/Customers/Password", "POST /Webhooks/Endpoints/Create",
+    "POST /Payment/Keys/Rotate", "POST /Storefront/Customers/Password", "POST /Storefront/Customers/Password/Reset",
+    "POST /Webhooks/Endpoints/Create",
     "POST /Webhooks/Endpoints/Rotate", "POST /Supplier/Webhooks/Endpoints/Create",
     "POST /Supplier/Webhooks/Endpoints/Rotate",
 }  # fmt: skip

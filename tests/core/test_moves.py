@@ -12,13 +12,14 @@ import bedesten
 from bedesten.catalogue.moves import UNIT
 from bedesten.complaints.moves import COMPLAINT
 from bedesten.core.moves import BUYER, OPERATOR, Move, MoveTable, State
+from bedesten.mail.moves import MAIL
 from bedesten.orders.moves import LINE, ORDER
 from bedesten.payments.moves import DEPOSIT, EVENT, PAYMENT, REFUND
 from bedesten.store import sql
 from bedesten.surfaces.schemas import Status
 from bedesten.webhooks.moves import DELIVERY, ENDPOINT
 
-TABLES = (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY)
+TABLES = (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY, MAIL)
 STATE_COLUMNS = {
     "orders": "state",
     "order_lines": "status",
@@ -30,6 +31,7 @@ STATE_COLUMNS = {
     "complaints": "state",
     "webhook_endpoints": "state",
     "deliveries": "state",
+    "mails": "state",
 }
 OPEN, CLOSED = State(0, "open", "It can be closed."), State(1, "closed", "It is over.")
 OPENING, CLOSING = Move("open", (), 0, (BUYER,)), Move("close", (0,), 1, (BUYER, OPERATOR), money="released")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from bedesten.accounts.links import Purpose
 from bedesten.apidocs.site.assets import asset
 from bedesten.gate.scopes import Surface
 from tests.support import webhook_samples
@@ -146,6 +147,12 @@ def _register() -> dict[str, object]:
     return {"email": f"{fresh('new')}@example.com", "password": "eleven sparrows on a wire", "name": "New"}
 
 
+def _reset(shop: Shop) -> dict[str, object]:
+    customer = shop.operator.account(shop.id, "customer", f"{fresh('forgetful')}@example.com")
+    token = shop.operator.link(shop.id, customer, Purpose.RESET)
+    return {"token": token, "newPassword": "twelve herons in the reeds"}
+
+
 def _login(email: str, password: str = PASSWORD) -> dict[str, object]:
     return {"email": email, "password": password, "callbackData": {"Basket": [1]}}
 
@@ -245,6 +252,17 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Storefront/Customers/Profile", _PROFILE, _to("/Storefront/Customers/Profile")),
     ExpectedRoute("POST", "/Storefront/Customers/Password", _PROFILE, _to("/Storefront/Customers/Password", _PASSWORDS),
             spends=True),
+    ExpectedRoute("POST", "/Storefront/Customers/Profile/Update", _PROFILE,
+            _to("/Storefront/Customers/Profile/Update", {"name": "Customer"})),
+    ExpectedRoute("POST", "/Storefront/Customers/Verify", _PROFILE,
+            lambda shop, goods: Sample("/Storefront/Customers/Verify", {
+                "token": shop.operator.link(shop.id, shop.customer, Purpose.VERIFY)})),
+    ExpectedRoute("POST", "/Storefront/Customers/Verify/Send", _PROFILE, _to("/Storefront/Customers/Verify/Send")),
+    ExpectedRoute("POST", "/Storefront/Customers/Password/Forgot", _ANONYMOUS,
+            lambda shop, goods: Sample("/Storefront/Customers/Password/Forgot", {
+                "email": f"{fresh('forgetful')}@example.com"})),
+    ExpectedRoute("POST", "/Storefront/Customers/Password/Reset", _ANONYMOUS,
+            lambda shop, goods: Sample("/Storefront/Customers/Password/Reset", _reset(shop))),
     ExpectedRoute("POST", "/Storefront/Products/List", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Products/List", _products(goods))),
     ExpectedRoute("POST", "/Storefront/Products/Detail/{productId}", _ANONYMOUS,

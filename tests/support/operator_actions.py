@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TypeVar
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import sessions
+from bedesten.accounts import links, sessions
 from bedesten.accounts.actions import Account
+from bedesten.accounts.links import Purpose
 from bedesten.accounts.sessions import Session
 from bedesten.admin import webhook_networks
 from bedesten.apikeys import actions as api_keys
@@ -134,6 +135,11 @@ class Operator:
     def allowed_webhooks(self) -> str:
         """Those that they may reach now."""
         return self.across(lambda tx: " ".join(webhook_networks.allowed(tx)))
+
+    def link(self, tenant: str, customer: str, purpose: Purpose) -> str:
+        """The token of a fresh link of a customer, which no mail carries."""
+        cipher = self.installation.cipher
+        return self.within(tenant, lambda tx: links.create(tx, cipher, customer, purpose)).token.reveal()
 
     # --- giving and taking rights ---
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 
 from bedesten import errors
+from bedesten.accounts import links
 from bedesten.accounts.tables import accounts, revoked_tokens
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import text
@@ -24,7 +25,10 @@ OWNERS = {Surface.SUPPLIER: "supplier", Surface.PAYMENT: "integration"}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account. `scopes` None means every scope of its surface; `password` is an argon2id hash or None."""
+    """One account. `scopes` None means every scope of its surface; `password` is an argon2id hash or None.
+
+    `verified` is when its e-mail address was verified, or None.
+    """
 
     id: str
     kind: str
@@ -37,6 +41,7 @@ class Account:
     scopes: str | None
     token_version: int
     created: int
+    verified: int | None = None
 
 
 _COLUMNS = (
@@ -51,6 +56,7 @@ _COLUMNS = (
     accounts.c.scopes,
     accounts.c.token_version,
     accounts.c.created,
+    accounts.c.verified,
 )
 _CREATE = insert_of(accounts, or_ignore=True)
 _BY_HANDLE = rows_as(
@@ -75,6 +81,8 @@ _SET_PASSWORD = statement(update(accounts).where(_HERE).values(password=p("phc")
 _UPGRADE = statement(
     update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("phc"), pepper_id=p("pepper"))
 )
+_SET_VERIFIED = statement(update(accounts).where(_HERE, accounts.c.verified.is_(None)).values(verified=p("now")))
+_SET_NAME = statement(update(accounts).where(_HERE).values(name=p("new_name")))
 _ADVANCE = statement(update(accounts).where(_HERE).values(token_version=accounts.c.token_version + p("step")))
 _REVOKE_TOKEN = insert_of(revoked_tokens, or_ignore=True)
 
@@ -105,6 +113,7 @@ def create(
         token_version=1,
         created=tx.now,
         may_edit_texts=0,
+        verified=None,
     )
     if made and kind != "customer":  # customers register themselves, too often to advance the revision each time
         tx.advance_revision("account", account)
@@ -159,6 +168,7 @@ def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) 
 
 def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
     """Disables the account, which ends its tokens for good, or enables it again."""
+    links.drop_reset(tx, account.id)
     tx.run(_SET_DISABLED, id=account.id, disabled=int(disabled))
     tx.run(_ADVANCE, id=account.id, step=token_version_step())
     tx.advance_revision("account", account.id)
@@ -173,9 +183,22 @@ def set_may_edit_texts(tx: Transaction, account: Account, allowed: bool) -> None
 
 
 def set_password(tx: Transaction, account: str, password: PasswordHash, actor: Actor) -> None:
-    """Changes the password and ends every token issued with the old one."""
+    """Changes the password, and ends every token issued with the old one and the link to a new one."""
+    links.drop_reset(tx, account)
     tx.run(_SET_PASSWORD, id=account, phc=password.phc, pepper=password.pepper_id)
     end_tokens(tx, account, actor)
+
+
+def set_verified(tx: Transaction, account: str, actor: Actor) -> None:
+    """Records that the owner receives mail at the account's address. A second call changes nothing."""
+    if tx.run(_SET_VERIFIED, id=account, now=tx.now):
+        record(tx, actor, "account.verify", account)
+
+
+def set_name(tx: Transaction, account: str, name: str, actor: Actor) -> None:
+    """Changes the name of the account's owner. The audit row says that it changed, and not to what."""
+    tx.run(_SET_NAME, id=account, new_name=name)
+    record(tx, actor, "account.name", account)
 
 
 def upgrade_hash(tx: Transaction, account: Account, better: PasswordHash) -> None:

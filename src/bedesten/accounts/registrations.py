@@ -1,4 +1,4 @@
-"""Limits how many customers register from one network address in an hour.
+"""Limits how many customers register, and how many reset mails are asked for, from one network address in an hour.
 
 The address is stored as a keyed digest. Known and unknown e-mails count alike.
 """
@@ -26,12 +26,15 @@ _COUNT = statement(
 )
 
 
-def count(tx: Transaction, address: bytes, maximum: int | None) -> None:
-    """Counts one registration. Raises `Refusal` (-7) above the maximum for this hour."""
+def count(tx: Transaction, address: bytes, maximum: int | None, what: str = "registrations") -> None:
+    """Counts one registration or mail. Raises `Refusal` (-7) above the maximum for this hour.
+
+    `address` is a keyed digest of the network address and of what is counted.
+    """
     if maximum is None:
         return
     hour = tx.now - tx.now % HOUR
     tx.run(_START, address=address, hour=hour, attempts=0)
     if not tx.run(_COUNT, of_address=address, of_hour=hour, maximum=maximum):
         wait = -(-(hour + HOUR - tx.now) // 1000)
-        raise Refusal(errors.TOO_MANY_REQUESTS, "too many registrations from this address", retry_after=wait)
+        raise Refusal(errors.TOO_MANY_REQUESTS, f"too many {what} from this address", retry_after=wait)

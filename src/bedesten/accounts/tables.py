@@ -1,4 +1,4 @@
-"""Tables of accounts, sessions, revoked tokens, failed logins and registrations."""
+"""Tables of accounts, mailed links, sessions, revoked tokens, failed logins and registrations."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -28,13 +28,32 @@ accounts = Table(
     integer("token_version"),
     timestamp("created"),
     integer("may_edit_texts", CheckConstraint("may_edit_texts IN (0, 1)", name="may_edit_texts")),
+    timestamp("verified", null=True),
     UniqueConstraint("kind", "handle", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
     CheckConstraint("(password IS NULL) = (kind IN ('supplier', 'integration'))", name="password"),
 )
 """`handle` identifies the account inside its tenant and kind: the canonical e-mail, or the folded name.
 `may_edit_texts`: a supplier's texts for products on sale take effect without the operator's approval. `scopes` NULL
-means every scope of the surface; `pepper_id` names the pepper under which the password was hashed."""
+means every scope of the surface; `pepper_id` names the pepper under which the password was hashed. `verified` is when
+the owner proved that it receives mail at `handle`; NULL if it never did."""
+
+account_links = Table(
+    "account_links",
+    metadata,
+    text("tenant_id"),
+    text("account_id"),
+    text("purpose", CheckConstraint("purpose IN ('reset', 'verify')", name="purpose")),
+    blob("digest"),
+    timestamp("created"),
+    timestamp("expires"),
+    PrimaryKeyConstraint("tenant_id", "account_id", "purpose"),
+    UniqueConstraint("digest", "tenant_id"),
+    ForeignKeyConstraint(["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""The newest link that was mailed to an account for each purpose, as a keyed digest of its token. The row is deleted when
+the link is used."""
+Index(None, account_links.c.expires)
 
 revoked_tokens = Table(
     "revoked_tokens",
@@ -114,7 +133,8 @@ registrations = Table(
     integer("attempts", CheckConstraint("attempts >= 0", name="attempts")),
     PrimaryKeyConstraint("tenant_id", "address", "hour"),
 )
-"""Number of customers that an address (a keyed digest) registered in the hour that begins at `hour` (ms)."""
+"""Number of customers that an address (a keyed digest) registered in the hour that begins at `hour` (ms), and under
+another digest the number of reset mails that it asked for."""
 Index(None, registrations.c.hour)
 
 login_addresses = Table(

@@ -1,17 +1,22 @@
-"""Finds customers, and disables them."""
+"""Finds customers, disables them, and starts a reset of their passwords."""
 
 from sqlalchemy import func, or_, select
 
+from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
 from bedesten.accounts.tables import accounts as table
 from bedesten.admin import checkouts
+from bedesten.audit.actions import OPERATOR, record
 from bedesten.core import text
 from bedesten.core.clock import wire_time
+from bedesten.errors import Refusal
+from bedesten.mail import actions as mail
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import orders
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
+from bedesten.tenants.cipher import TenantCipher
 
 MAX_RESULTS = 50
 _A, _O = table.c, orders.c
@@ -80,3 +85,13 @@ def disable(tx: Transaction, customer: Account) -> int:
     """Refuses every bearer token of the customer from the next request on. Returns how many checkouts were released."""
     accounts.set_disabled(tx, customer, True)
     return sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.list_open(tx, customer.id))
+
+
+def reset(tx: Transaction, cipher: TenantCipher, customer: Account) -> None:
+    """Asks for a mail with a link to a new password. Raises `Refusal`: -8 if the customer is disabled, -7."""
+    if customer.disabled:
+        raise Refusal(errors.CONFLICT, "the customer is disabled", fields={"customer": "is disabled: enable it first"})
+    if not mail.queue(tx, cipher, mail.RESET, customer.handle, OPERATOR):
+        problem = "the address has had as many mails as one may have in an hour or a day"
+        raise Refusal(errors.TOO_MANY_REQUESTS, problem, fields={"customer": problem})
+    record(tx, OPERATOR, "account.reset", customer.id)

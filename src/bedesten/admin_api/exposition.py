@@ -19,6 +19,7 @@ from sqlalchemy import func, literal, select
 from bedesten import __version__
 from bedesten.audit import chain, search
 from bedesten.core.clock import MINUTE
+from bedesten.mail import outbox as mail
 from bedesten.store import wait_budget
 from bedesten.store.database_clock import DATABASE_NOW
 from bedesten.store.sql import cross_tenant, p
@@ -55,6 +56,7 @@ COUNTERS = {
     "store_lock_waits": MetricHelp("Actions that waited for a locked row."),
     "store_connections": MetricHelp("Connections opened to PostgreSQL."),
     "deliveries": MetricHelp("Webhook delivery attempts.", ("result",)),
+    "mails": MetricHelp("Mails by what became of an attempt to send them.", ("result",)),
     "secret_reads": MetricHelp("Reads of the master secrets from a secret manager.", ("result",)),
 }
 HISTOGRAMS = {
@@ -82,6 +84,8 @@ GAUGES = {
     "outbox_lag_seconds": MetricHelp("Delay of the oldest due webhook delivery."),
     "audit_sealed": MetricHelp("Sealed rows of the audit trail."),
     "audit_unsealed": MetricHelp("Rows of the audit trail that wait to be sealed."),
+    "mails_waiting": MetricHelp("Mails that wait to be sent."),
+    "mails_waiting_seconds": MetricHelp("Age of the oldest mail that waits to be sent."),
     "audit_unsealed_seconds": MetricHelp("Age of the oldest unsealed row of the audit trail."),
     "build": MetricHelp("1; the label names the version.", ("version",)),
 }
@@ -211,9 +215,12 @@ def read_store_metrics(store: Store) -> dict[str, float]:
 def _stored(tx: SystemTransaction) -> dict[str, float]:
     due, lag = tx.one(_DUE, at=tx.at, most=MAX_COUNTED_DELIVERIES), tx.one(_LAG, at=tx.at)
     unsealed, oldest = search.unsealed(tx)
+    mails, mail_age = mail.waiting(tx)
     return {
         "outbox_due": due[0] if due else 0,
         "outbox_lag_seconds": max(0, lag[0] or 0) / 1000 if lag else 0,
+        "mails_waiting": mails,
+        "mails_waiting_seconds": mail_age / 1000,
         "audit_sealed": chain.head_of(tx).seq,
         "audit_unsealed": unsealed,
         "audit_unsealed_seconds": 0 if oldest is None else max(0, tx.now - oldest) / 1000,

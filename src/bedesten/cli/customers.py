@@ -53,3 +53,17 @@ def enable(ctx: CommandContext, tenant: TenantOption, customer: _Customer) -> Co
 
     found, email = ctx.write_in(tenant, act)
     return CommandResult({"id": found, "disabled": False}, [f"{printable(email)} may log in again."])
+
+
+@command(app, "reset")
+def reset(ctx: CommandContext, tenant: TenantOption, customer: _Customer) -> CommandResult:
+    """Mail a customer a link to a new password. The old one works until the link is used; nobody else sees the link."""
+
+    def act(tx: Transaction, _: TenantEntry) -> tuple[str, str]:
+        account = customers.one(tx, customer)
+        customers.reset(tx, ctx.installation.cipher, account)
+        return account.id, account.handle
+
+    found, email = ctx.write_in(tenant, act)
+    message = f"A mail with a link goes to {printable(email)}; `bedesten mail list` shows what becomes of it."
+    return CommandResult({"id": found, "email": email, "status": "accepted"}, [message])

@@ -62,6 +62,7 @@ _FORMS = {
     "database": "must be postgresql://…, or a reference to where that URL is stored",
     "log_level": "must be debug, info, warning or error",
     "proxy_header": "must be x-forwarded-for or forwarded",
+    "smtp_security": "must be starttls, tls or none; none is only for a mail server on this machine",
     "secrets": "must be a reference to where they are stored: file:/…, azure-kv://…, aws-sm://…, vault://… or gcp-sm://…",
 }
 """The message for a setting with an invalid form."""

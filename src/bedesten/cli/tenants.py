@@ -21,6 +21,7 @@ from bedesten.tenants import actions as tenants
 from bedesten.tenants import brand, listing
 from bedesten.tenants.actions import NewTenant
 from bedesten.tenants.checkout_limits import KINDS, set_checkout_limits
+from bedesten.tenants.mail_settings import MailChanges, set_mail_settings
 from bedesten.tenants.money_approval import set_approve_above
 
 app = typer.Typer(no_args_is_help=True)
@@ -30,6 +31,9 @@ _LIMIT_HELP = "Requests a minute for each credential, for the tenant, or for eac
 _LENIENT_HELP = "Ignore unknown members of requests (for clients of another platform), or refuse them."
 _CHECKOUT_LIMIT_HELP = f"Limits of unpaid checkouts: {', '.join(KINDS).replace('_', '-')}; repeatable."
 _APPROVE_HELP = "Money that an operator books by hand above this needs a second operator (default: off)."
+_MAIL_FROM_HELP = "The sender of its mails to customers."
+_SHOP_URL_HELP = "The base of the links in its mails: https://shop.example."
+_VERIFY_HELP = "Whether customers must verify their e-mail address before they buy (default: off)."
 _ORIGIN_HELP = "An origin whose web pages may call its Storefront; repeatable, replaces the previous ones."
 
 
@@ -121,8 +125,13 @@ def change(
     approve_above: Annotated[
         str | None, typer.Option("--approve-above", metavar="500.00|off", help=_APPROVE_HELP)
     ] = None,
+    mail_from: Annotated[str | None, typer.Option("--mail-from", metavar="E|off", help=_MAIL_FROM_HELP)] = None,
+    shop_url: Annotated[str | None, typer.Option("--shop-url", metavar="URL|off", help=_SHOP_URL_HELP)] = None,
+    verify_email: Annotated[
+        str | None, typer.Option("--verify-email", metavar="required|off", help=_VERIFY_HELP)
+    ] = None,
 ) -> CommandResult:
-    """Change a tenant's token lifetimes, region, limits, web origins, leniency, and when money needs two persons."""
+    """Change a tenant's tokens, region, limits, web origins, leniency, mail, and when money needs two persons."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
         for name, text in pairs(token_lifetime, "--token-lifetime").items()
@@ -138,11 +147,12 @@ def change(
     }
     if origin and no_origins:
         raise typer.BadParameter("--origin and --no-origins exclude each other")
-    asked = (lifetimes, idle, region, limits, guards, origin, no_origins, lenient is not None, approve_above)
+    mail = _mail_changes(mail_from, shop_url, verify_email)
+    asked = (lifetimes, idle, region, limits, guards, origin, no_origins, lenient is not None, approve_above, mail)
     if not any(asked):
         raise typer.BadParameter(
             "say what to change: --token-lifetime, --token-idle, --region, --limit, --checkout-limit, --origin,"
-            " --no-origins, --lenient, --strict or --approve-above"
+            " --no-origins, --lenient, --strict, --approve-above, --mail-from, --shop-url or --verify-email"
         )
 
     def act(tx: Transaction, entry: TenantEntry) -> None:
@@ -162,12 +172,15 @@ def change(
             tenants.set_lenient(tx, lenient)
         if approve_above:
             set_approve_above(tx, _approve_above(approve_above, entry.currency))
+        if mail:
+            set_mail_settings(tx, **mail)
 
     ctx.write_in(tenant, act)
     shown = ctx.read(lambda tx: _one(tx, tenant))
     columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
     columns |= {"Requests_a_minute": "limits", "Checkouts": "checkoutLimits"}
     columns |= {"Origins": "origins", "Lenient": "lenient", "Approve_above": "approveAbove"}
+    columns |= {"Mail_from": "mailFrom", "Shop_URL": "shopUrl", "Verify_e-mail": "verifyEmail"}
     return CommandResult(shown, [table([shown], "", Name="name", **columns)])
 
 
@@ -261,6 +274,20 @@ def _limit(text: str, option: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise typer.BadParameter("a limit must be a whole number, or off", param_hint=option)
     return int(text)
+
+
+def _mail_changes(sender: str | None, shop_url: str | None, verify: str | None) -> MailChanges:
+    """Return what to change of the tenant's mail; `off` removes a setting."""
+    if verify not in (None, "required", "off"):
+        raise typer.BadParameter("must be required or off", param_hint="--verify-email")
+    changes: MailChanges = {}
+    if sender is not None:
+        changes["sender"] = "" if sender == "off" else sender
+    if shop_url is not None:
+        changes["shop_url"] = "" if shop_url == "off" else shop_url
+    if verify is not None:
+        changes["verify"] = verify == "required"
+    return changes
 
 
 def _approve_above(text: str, currency: str) -> int | None:

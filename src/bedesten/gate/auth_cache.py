@@ -31,7 +31,7 @@ class TenantEntry:
     `idle_since` is the last moment without an idle time-out. `access` holds only the switches that the operator set.
     `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit. `imports` says that
     some imported API key has not been used yet. `lenient` says that calls ignore unknown members, for clients of another
-    platform.
+    platform; `verify_email` that customers verify their e-mail address before they buy.
     """
 
     id: str
@@ -53,6 +53,7 @@ class TenantEntry:
     name: str = ""
     brand: Mapping[str, str] = field(default_factory=dict)
     checkout_limits: Mapping[str, int | None] = field(default_factory=dict)
+    verify_email: bool = False
 
     def allows(self, surface: Surface, endpoint: str) -> bool:
         """Whether the endpoint is switched on; its own switch takes precedence over its surface's."""

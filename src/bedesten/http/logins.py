@@ -180,6 +180,12 @@ def address_digest(context: RequestContext, surface: Surface = Surface.STOREFRON
     return context.keyring.login_digest(context.tenant.id, surface, f"address {counting_unit(context.address)}")
 
 
+def mail_address_digest(context: RequestContext) -> bytes:
+    """The digest under which the reset mails that the caller's network address asks for are counted."""
+    label = f"mail {counting_unit(context.address)}"
+    return context.keyring.login_digest(context.tenant.id, Surface.STOREFRONT, label)
+
+
 def _refusal_cause(context: RequestContext, found: Account | None, proved: bool) -> str:
     """Why a login was refused, for log and audit trail only."""
     if found is None:

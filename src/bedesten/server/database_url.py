@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote
 
 from bedesten.server.secret_cache import SecretCache
-from bedesten.server.secret_references import InvalidSetting, NamedSecret, is_reference
+from bedesten.server.secret_references import InvalidSetting, secret_of
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
 
@@ -17,9 +17,9 @@ class DatabaseUrl:
     def __init__(self, settings: Settings, secret_cache: SecretCache) -> None:
         """Raises `InvalidSetting`."""
         assert settings.database, "the settings name a database"
-        self._url = _secret("BEDESTEN_DATABASE", settings.database, secret_cache)
+        self._url = secret_of("BEDESTEN_DATABASE", settings.database, secret_cache)
         password = settings.database_password
-        self._password = _secret("BEDESTEN_DATABASE_PASSWORD", password, secret_cache) if password else None
+        self._password = secret_of("BEDESTEN_DATABASE_PASSWORD", password, secret_cache) if password else None
 
     def get(self) -> str:
         """The whole address. Raises `StoreUnavailable`."""
@@ -30,7 +30,7 @@ class DatabaseUrl:
 
     def read(self) -> str:
         """The whole address. Raises `InvalidSetting`."""
-        return self._joined(_current(self._url), _current(self._password) if self._password else None)
+        return self._joined(self._url.get(), self._password.get() if self._password else None)
 
     def refresh(self, stale: str) -> str:
         """The whole address, after a server refused the address `stale`. Raises `StoreUnavailable`."""
@@ -38,7 +38,8 @@ class DatabaseUrl:
             now = self.read()
             if now != stale:
                 return now
-            return self._joined(_refreshed(self._url), _refreshed(self._password) if self._password else None)
+            url, password = self._url, self._password
+            return self._joined(url.refresh(url.get()), password.refresh(password.get()) if password else None)
         except InvalidSetting as problem:
             raise StoreUnavailable(str(problem)) from None
 
@@ -87,28 +88,3 @@ def _is_unambiguous(url: str) -> bool:
     if "@" in hosts or (slash and "@" in path.partition("?")[0]):
         return False
     return all(re.fullmatch(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?", host) for host in hosts.split(","))
-
-
-class _LiteralSecret:
-    """A setting that contains the secret itself."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return "_LiteralSecret(…)"
-
-
-_Secret = NamedSecret | _LiteralSecret
-
-
-def _secret(setting: str, text: str, secret_cache: SecretCache) -> _Secret:
-    return NamedSecret(setting, text, secret_cache) if is_reference(text) else _LiteralSecret(text)
-
-
-def _current(secret: _Secret) -> str:
-    return secret.text if isinstance(secret, _LiteralSecret) else secret.get()
-
-
-def _refreshed(secret: _Secret) -> str:
-    return secret.text if isinstance(secret, _LiteralSecret) else secret.refresh(secret.get())

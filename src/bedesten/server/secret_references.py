@@ -38,6 +38,24 @@ def displayed_reference(text: str) -> str:
     return "the setting itself" if text.lower().startswith("value:") else text
 
 
+class LiteralSecret:
+    """A setting that contains the secret itself."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get(self) -> str:
+        """The secret."""
+        return self._text
+
+    def refresh(self, stale: str) -> str:  # noqa: ARG002 nothing is newer than the setting
+        """The secret: there is nothing newer."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "LiteralSecret(…)"
+
+
 class NamedSecret:
     """The secret to which one setting refers. Thread-safe. Blocks up to `READ_TIMEOUT_S` while it asks a manager."""
 
@@ -97,3 +115,8 @@ class NamedSecret:
 
     def __repr__(self) -> str:
         return f"NamedSecret({self.setting})"
+
+
+def secret_of(setting: str, text: str, known: SecretCache) -> NamedSecret | LiteralSecret:
+    """The secret that a setting contains or refers to. Raises `InvalidSetting`."""
+    return NamedSecret(setting, text, known) if is_reference(text) else LiteralSecret(text)

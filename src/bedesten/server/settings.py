@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,8 @@ _OURS = (f"{PREFIX}CHILD", f"{PREFIX}TEST_")
 class Settings(BaseSettings):
     """The settings. `database` replaces only the SQLite file, `secrets` only the secrets file.
 
-    `secrets`, `database` and `database_password` may name a secret that is kept elsewhere; see `secret_references`.
+    `secrets`, `database`, `database_password` and `smtp_password` may name a secret that is kept elsewhere; see
+    `secret_references`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
@@ -36,9 +38,14 @@ class Settings(BaseSettings):
     proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
     admin_names: Annotated[list[str], NoDecode] = []
     gate_routes: Path | None = None
+    smtp_host: str | None = Field(default=None, min_length=1, max_length=253)
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_security: str = Field(default="starttls", pattern="^(starttls|tls|none)$")
+    smtp_user: str | None = Field(default=None, min_length=1, max_length=320)
+    smtp_password: str | None = Field(default=None, min_length=1, repr=False, validate_default=True)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
-    @field_validator("database", "database_password", "secrets", mode="before")
+    @field_validator("database", "database_password", "secrets", "smtp_password", mode="before")
     @classmethod
     def _without_line_end(cls, value: object) -> object:
         """Remove one trailing line break of a secret, as every reference does (`bedesten_client.secrets`)."""
@@ -73,6 +80,25 @@ class Settings(BaseSettings):
         """Refuse a password without an address: somebody forgot the address, and the embedded store would be used."""
         if value is not None and "database" in info.data and info.data["database"] is None:
             raise ValueError("BEDESTEN_DATABASE is not set")
+        return value
+
+    @field_validator("smtp_security")
+    @classmethod
+    def _encrypted(cls, value: str, info: ValidationInfo) -> str:
+        """Refuse mail without encryption, unless the mail server is this machine."""
+        host = info.data.get("smtp_host")
+        if value == "none" and host is not None and not is_loopback(host):
+            raise ValueError("none is only for a mail server on this machine")
+        return value
+
+    @field_validator("smtp_user", "smtp_password")
+    @classmethod
+    def _of_a_mail_server(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Refuse a login without a mail server, and half a login."""
+        if value is not None and info.data.get("smtp_host") is None:
+            raise ValueError("BEDESTEN_SMTP_HOST is not set")
+        if info.field_name == "smtp_password" and (value is None) != (info.data.get("smtp_user") is None):
+            raise ValueError("BEDESTEN_SMTP_USER and BEDESTEN_SMTP_PASSWORD belong together")
         return value
 
     @property
@@ -114,6 +140,14 @@ class Settings(BaseSettings):
     def lock_file(self) -> Path:
         """The lock of the one server that may run on this data directory."""
         return self.data / "serve.lock"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:

@@ -1,4 +1,4 @@
-"""The background worker: sends webhooks, expires checkouts, seals the audit trail, deletes what has expired.
+"""The background worker: sends webhooks and mails, expires checkouts, seals the audit trail, deletes what has expired.
 
 Any number of workers may run, on any number of machines: a transaction claims every piece of work.
 """
@@ -19,6 +19,7 @@ from bedesten.catalogue import batches, stock
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
 from bedesten.fulfilment import routing
+from bedesten.mail import outbox as mail
 from bedesten.orders import checkout
 from bedesten.orders.event_payload import LineChange, event_payload
 from bedesten.server.audit_sealer import run_sealer
@@ -26,6 +27,7 @@ from bedesten.server.build import OPEN_TIMEOUT_S
 from bedesten.server.clock_monitor import ClockMonitor
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
+from bedesten.server.mailer import mail_server, send_due
 from bedesten.server.retention import delete_expired
 from bedesten.server.secrets_reloader import SecretsReloader
 from bedesten.server.settings import Settings
@@ -89,6 +91,7 @@ async def _work(installation: Installation, stopped: asyncio.Event) -> None:
     request_log.start("worker", lambda: chain(watch.process_metrics(), clock.process_metrics()))
     tasks = [
         asyncio.create_task(_deliver_for_ever(installation, request_log.metrics)),
+        asyncio.create_task(_mail_for_ever(installation, request_log.metrics)),
         asyncio.create_task(run_sealer(installation.store)),
         asyncio.create_task(_expire_for_ever(installation)),
         asyncio.create_task(_delete_expired_for_ever(installation)),
@@ -116,6 +119,16 @@ async def _deliver_for_ever(installation: Installation, metrics: Metrics) -> Non
             with _errors_logged():
                 sent, pause = await deliver_due(installation, http, metrics), POLL_INTERVAL_S
             await asyncio.sleep(0 if sent else pause)
+
+
+async def _mail_for_ever(installation: Installation, metrics: Metrics) -> None:
+    server = mail_server(installation.settings)
+    while True:
+        sent = 0
+        if server is not None:
+            with _errors_logged():
+                sent = await send_due(installation, server, metrics)
+        await asyncio.sleep(0 if sent else IDLE_INTERVAL_S)
 
 
 async def deliver_due(installation: Installation, http: httpx2.AsyncClient, metrics: Metrics) -> int:
@@ -233,6 +246,7 @@ async def _delete_expired_for_ever(installation: Installation) -> None:
             await maintain_stock(installation.store)
             await maintain_api_keys(installation)
             await maintain_webhooks(installation.store)
+            await installation.store.write_across(mail.maintain)
         await asyncio.sleep(RETENTION_INTERVAL_S)
 
 

@@ -201,6 +201,9 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
         lenient=0,
         checkout_limits="{}",
         approve_above=None,
+        mail_from=None,
+        shop_url=None,
+        verify_email=0,
     )
     if not made:
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})

@@ -17,7 +17,7 @@ _LIST = cross_tenant(
     select(
         _T.id, _T.name, _T.suspended, _T.sandbox, _T.currency, _T.region, _T.lifetime_reseller, _T.lifetime_storefront,
         _T.idle_reseller, _T.idle_storefront, _T.created, _T.limits, _T.origins, _T.lenient, _T.checkout_limits,
-        _T.approve_above,
+        _T.approve_above, _T.mail_from, _T.shop_url, _T.verify_email,
     ).order_by(_T.id)
 )  # fmt: skip
 
@@ -45,6 +45,9 @@ def list_all(tx: SystemTransaction) -> list[dict[str, object]]:
                 "limits": json.loads(row[11]),
                 "checkoutLimits": CheckoutLimits.of(json.loads(row[14])).wire(),
                 "approveAbove": None if row[15] is None else to_decimal(row[15], row[4]),
+                "mailFrom": row[16],
+                "shopUrl": row[17],
+                "verifyEmail": bool(row[18]),
                 "origins": row[12].split(),
                 "lenient": bool(row[13]),
                 "created": wire_time(row[10]),

@@ -37,6 +37,7 @@ _TENANT = cross_tenant(
         tenants.c.brand,
         tenants.c.lenient,
         tenants.c.checkout_limits,
+        tenants.c.verify_email,
     ).where(tenants.c.id == p("id"))
 )
 
@@ -71,4 +72,5 @@ def tenant_entry(tx: SystemTransaction, tenant: str) -> TenantEntry | None:
         brand=json.loads(row[18] or "{}"),
         lenient=bool(row[19]),
         checkout_limits=json.loads(row[20]),
+        verify_email=bool(row[21]),
     )

@@ -34,6 +34,12 @@ tenants = Table(
     integer("lenient", CheckConstraint("lenient IN (0, 1)", name="lenient")),
     text("checkout_limits"),
     integer("approve_above", CheckConstraint("approve_above >= 0", name="approve_above"), null=True),
+    text("mail_from", null=True),
+    text("shop_url", null=True),
+    integer("verify_email", CheckConstraint("verify_email IN (0, 1)", name="verify_email")),
+    CheckConstraint(
+        "verify_email = 0 OR (mail_from IS NOT NULL AND shop_url IS NOT NULL)", name="verify_email_needs_mail"
+    ),
     UniqueConstraint("name_key"),
 )
 """`name_key` is the folded form in which two names count as the same (`core.text.key`). `generation` is part of the
@@ -41,6 +47,8 @@ derivation of the tenant's signing keys; the token versions end tokens issued be
 the storefront (CORS), `limits` a JSON object of rate limits, `brand` one of the colour and the logo of its
 documentation, `checkout_limits` one of the operator's changes of `CheckoutLimits`. `lenient`: its calls ignore unknown
 members. `approve_above`: a booking by hand above that many minor units needs a second person.
+`mail_from` is the sender of the tenant's mails, `shop_url` the base of the links in them; without both no mail is sent.
+`verify_email`: customers verify their e-mail address before they buy.
 `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times are in ms."""
 
 hosts = Table("hosts", metadata, text("host", key=True), text("tenant_id", ForeignKey("tenants.id")))

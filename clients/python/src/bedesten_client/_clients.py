@@ -1,6 +1,5 @@
 """The clients: one for each surface, for threads and for asyncio, with every operation as a method."""
 
-from collections.abc import Callable
 from typing import Unpack
 
 import httpx2
@@ -20,12 +19,10 @@ from bedesten_client._base import (
     token_credential,
     token_login,
 )
-from bedesten_client._call import Call, Options, OptionValues
-from bedesten_client._flow import Flow
+from bedesten_client._call import OptionValues
 from bedesten_client._secret import Secret
-from bedesten_client._session import adopt_token, change_password, forget_token
+from bedesten_client._session import CustomerSession
 from bedesten_client._surfaces import payment, reseller, storefront, supplier
-from bedesten_client._tokens import TokenCredential
 from bedesten_client.schemas import Status, Token
 
 
@@ -125,24 +122,7 @@ class AsyncResellerClient(AsyncBase):
     each_delivery = async_iterator(reseller.list_deliveries)
 
 
-class _CustomerSession:
-    """The customer's session, for both Storefront clients."""
-
-    _tokens: TokenCredential
-    _options: Options
-    _clock: Callable[[], float]
-
-    def _adopt_token(self, call: Call[Token]) -> Flow[Token]:
-        return adopt_token(call, self._tokens, self._options, self._clock)
-
-    def _change_password(self, current: str | Secret, new: str | Secret) -> Flow[Token]:
-        return change_password(current, new, self._tokens, self._options, self._clock)
-
-    def _forget_token(self, call: Call[Status]) -> Flow[Status]:
-        return forget_token(call, self._tokens, self._options, self._clock)
-
-
-class StorefrontClient(_CustomerSession, SyncBase):
+class StorefrontClient(CustomerSession, SyncBase):
     """A web shop or an app, for one customer: one named here, one who logs in later, or none."""
 
     def __init__(
@@ -182,6 +162,11 @@ class StorefrontClient(_CustomerSession, SyncBase):
     each_session = sync_iterator(storefront.list_sessions)
     end_session = sync_method(storefront.end_session)
     profile = sync_method(storefront.profile)
+    update_profile = sync_method(storefront.update_profile)
+    verify_email = sync_method(storefront.verify_email)
+    send_verification = sync_method(storefront.send_verification)
+    forgot_password = sync_method(storefront.forgot_password)
+    reset_password = sync_method(storefront.reset_password)
     list_products = sync_method(storefront.list_products)
     each_product = sync_iterator(storefront.list_products)
     product = sync_method(storefront.product)
@@ -200,7 +185,7 @@ class StorefrontClient(_CustomerSession, SyncBase):
     each_transfer = sync_iterator(storefront.list_transfers)
 
 
-class AsyncStorefrontClient(_CustomerSession, AsyncBase):
+class AsyncStorefrontClient(CustomerSession, AsyncBase):
     """A web shop or an app, for one customer: one named here, one who logs in later, or none."""
 
     def __init__(
@@ -240,6 +225,11 @@ class AsyncStorefrontClient(_CustomerSession, AsyncBase):
     each_session = async_iterator(storefront.list_sessions)
     end_session = async_method(storefront.end_session)
     profile = async_method(storefront.profile)
+    update_profile = async_method(storefront.update_profile)
+    verify_email = async_method(storefront.verify_email)
+    send_verification = async_method(storefront.send_verification)
+    forgot_password = async_method(storefront.forgot_password)
+    reset_password = async_method(storefront.reset_password)
     list_products = async_method(storefront.list_products)
     each_product = async_iterator(storefront.list_products)
     product = async_method(storefront.product)

@@ -31,3 +31,20 @@ def change_password(
     token = yield from adopt_token(storefront.change_password(current, fresh), credential, options, clock)
     credential.change_password(FixedSecret(fresh))
     return token
+
+
+class CustomerSession:
+    """The customer's session, for both Storefront clients."""
+
+    _tokens: TokenCredential
+    _options: Options
+    _clock: Clock
+
+    def _adopt_token(self, call: Call[Token]) -> Flow[Token]:
+        return adopt_token(call, self._tokens, self._options, self._clock)
+
+    def _change_password(self, current: str | Secret, new: str | Secret) -> Flow[Token]:
+        return change_password(current, new, self._tokens, self._options, self._clock)
+
+    def _forget_token(self, call: Call[Status]) -> Flow[Status]:
+        return forget_token(call, self._tokens, self._options, self._clock)

@@ -76,8 +76,17 @@ LIST_SESSIONS = Example(
     schemas.ListSessions(page_size=20),
 )
 END_SESSION = Example(schemas.SessionEnd("ended"), schemas.EndSession(session_id=example_values.SESSION))
-PROFILE = Example(
-    schemas.Profile(example_values.CUSTOMER, example_values.CUSTOMER_EMAIL, "Ada", example_values.EARLIER)
+_PROFILE = schemas.Profile(example_values.CUSTOMER, example_values.CUSTOMER_EMAIL, True, "Ada", example_values.EARLIER)
+_LINK = "Q29tZSBhbmQgc2VlIHRoZSBvcGVuIHNlYSBhdCBkYXc"
+_ACCEPTED = schemas.MailRequest("accepted")
+PROFILE = Example(_PROFILE)
+UPDATE_PROFILE = Example(_PROFILE, schemas.UpdateProfile(name="Ada"))
+VERIFY = Example(_PROFILE, schemas.VerifyEmail(token=_LINK))
+SEND_VERIFICATION = Example(_ACCEPTED, EmptyBody())
+FORGOT_PASSWORD = Example(_ACCEPTED, schemas.ForgotPassword(email=example_values.CUSTOMER_EMAIL))
+RESET_PASSWORD = Example(
+    schemas.PasswordReset("changed"),
+    schemas.ResetPassword(token=_LINK, new_password=example_values.NEW_PASSWORD),
 )
 CHANGE_PASSWORD = Example(
     example_values.token(),

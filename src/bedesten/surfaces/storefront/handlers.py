@@ -11,13 +11,13 @@ from bedesten.catalogue import stock
 from bedesten.catalogue.shop_list import shop_products
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
-from bedesten.errors import Refusal, bad_field
+from bedesten.errors import Refusal
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
-from bedesten.gate.weak_passwords import password_problem
 from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import address_digest, authenticate_password, begin_session, exchange, log_in
 from bedesten.http.schemas import EmptyBody
+from bedesten.mail import actions as mail
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import Buyer, Line, NewLine, NewOrder, Order
@@ -29,8 +29,8 @@ from bedesten.surfaces import statements, views
 from bedesten.surfaces.schemas import Login, Page, ProductView, Token
 from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import schemas
+from bedesten.surfaces.storefront.account_handlers import check_password, customer_of, require_verified
 from bedesten.surfaces.storefront.order_handlers import STATES
-from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import CheckoutLimits
 
 
@@ -38,7 +38,7 @@ async def register(
     context: RequestContext, services: LoginServices, body: schemas.Register
 ) -> schemas.RegistrationResult:
     """Creates a customer. The answer does not reveal whether the e-mail address was known before."""
-    await _check_password(context, services, body.password, "password", body.email, body.name or "")
+    await check_password(context, services, body.password, "password", body.email, body.name or "")
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
     await services.store.write(context.tenant.id, registrations.count, address_digest(context), limits.registrations)
     hashed = await services.passwords.hash(body.password)
@@ -51,6 +51,8 @@ def _register(tx: Transaction, context: RequestContext, email: str, name: str, p
     made = accounts.create(tx, "customer", email, name, password=password)
     if made:
         record(tx, context.actor, "customer.register", made)
+    if context.tenant.verify_email:
+        mail.queue(tx, context.cipher, mail.VERIFY, email, context.actor)
 
 
 async def login(context: RequestContext, services: LoginServices, body: Login) -> Token:
@@ -60,7 +62,7 @@ async def login(context: RequestContext, services: LoginServices, body: Login) -
 
 async def refresh(context: RequestContext, services: LoginServices, _: EmptyBody) -> Token:
     """Exchanges a valid token for a fresh one of the same session. The old token stays valid until its expiry."""
-    customer = await services.store.read(context.tenant.id, _customer, context)
+    customer = await services.store.read(context.tenant.id, customer_of, context)
     return views.token_view(context, await exchange(context, services, Surface.STOREFRONT, customer))
 
 
@@ -78,9 +80,9 @@ def logout(tx: Transaction, context: RequestContext, body: schemas.Logout) -> sc
 async def change_password(context: RequestContext, services: LoginServices, body: schemas.ChangePassword) -> Token:
     """Changes the password, ends all sessions, and begins a new one."""
     store, tenant = services.store, context.tenant.id
-    customer = await store.read(tenant, _customer, context)
+    customer = await store.read(tenant, customer_of, context)
     await authenticate_password(context, services, Surface.STOREFRONT, customer.handle, body.current_password)
-    await _check_password(context, services, body.new_password, "newPassword", customer.handle, customer.name)
+    await check_password(context, services, body.new_password, "newPassword", customer.handle, customer.name)
     hashed = await services.passwords.hash(body.new_password)
     changed = await store.write(tenant, _set_password, context, hashed)
     return views.token_view(context, await begin_session(context, services, Surface.STOREFRONT, changed))
@@ -89,7 +91,7 @@ async def change_password(context: RequestContext, services: LoginServices, body
 def _set_password(tx: Transaction, context: RequestContext, password: PasswordHash) -> Account:
     """The account right after the change, so that a later revocation also ends the fresh token."""
     accounts.set_password(tx, context.who.owner, password, context.actor)
-    return _customer(tx, context)
+    return customer_of(tx, context)
 
 
 def list_sessions(tx: Transaction, context: RequestContext, body: schemas.ListSessions) -> Page[schemas.SessionView]:
@@ -120,29 +122,6 @@ def end_session(tx: Transaction, context: RequestContext, body: schemas.EndSessi
     return schemas.SessionEnd("ended")
 
 
-def profile(tx: Transaction, context: RequestContext, _: EmptyBody) -> schemas.Profile:
-    """The caller's own account."""
-    customer = _customer(tx, context)
-    return schemas.Profile(customer.id, customer.handle, customer.name, wire_time(customer.created))
-
-
-def _customer(tx: Transaction, context: RequestContext) -> Account:
-    customer = accounts.by_id(tx, "customer", context.who.owner)
-    if customer is None:
-        raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
-    return customer
-
-
-async def _check_password(
-    context: RequestContext, services: LoginServices, password: str, field: str, *about: str
-) -> None:
-    """Refuses a password that is easy to guess from what `about` says of its owner, or from the shop's name."""
-    shop = await services.store.read(context.tenant.id, tenants.name_of)
-    problem = password_problem(password, minimum=services.min_password_length, words=(shop, *about))
-    if problem:
-        raise bad_field(field, problem)
-
-
 def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
     """One page of the products that are sold in the caller's region."""
     page = views.requested_page(context, "products", body)
@@ -162,6 +141,7 @@ def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductVi
 
 def create_checkout(tx: Transaction, context: RequestContext, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
     """Reserves the goods until the checkout expires; answers the same checkout again to the same request."""
+    require_verified(tx, context)
     currency, address = context.tenant.currency, address_digest(context)
     buyer = Buyer(context.who.owner, "customer", "storefront", currency, context.region, address)
     request = NewOrder(

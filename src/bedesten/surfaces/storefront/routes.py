@@ -6,7 +6,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
 from bedesten.surfaces import complaints, example_values
 from bedesten.surfaces.route_table import RouteTable
-from bedesten.surfaces.storefront import examples, handlers, order_handlers
+from bedesten.surfaces.storefront import account_handlers, examples, handlers, order_handlers
 
 post = RouteTable(Surface.STOREFRONT).post
 
@@ -23,18 +23,32 @@ ROUTES = (
          summary="List the customer's sessions", example=examples.LIST_SESSIONS),
     post("/Storefront/Customers/Sessions/End", access="profile:manage", handler=Writes(handlers.end_session),
          summary="End one session", errors=(errors.NOT_FOUND,), example=examples.END_SESSION),
-    post("/Storefront/Customers/Profile", access="profile:manage", handler=Reads(handlers.profile),
+    post("/Storefront/Customers/Profile", access="profile:manage", handler=Reads(account_handlers.profile),
          summary="Read the customer's own account", errors=(errors.NOT_FOUND,), example=examples.PROFILE),
+    post("/Storefront/Customers/Profile/Update", access="profile:manage",
+         handler=Writes(account_handlers.update_profile), summary="Change the customer's own account",
+         errors=(errors.NOT_FOUND,), example=examples.UPDATE_PROFILE),
+    post("/Storefront/Customers/Verify", access="profile:manage", handler=Writes(account_handlers.verify),
+         summary="Verify the e-mail address", errors=(errors.NOT_FOUND, errors.LINK_REFUSED), example=examples.VERIFY),
+    post("/Storefront/Customers/Verify/Send", access="profile:manage",
+         handler=Writes(account_handlers.send_verification), summary="Send another verification mail",
+         errors=(errors.NOT_FOUND,), example=examples.SEND_VERIFICATION),
     post("/Storefront/Customers/Password", access="profile:manage", handler=Async(handlers.change_password),
          summary="Change the password", errors=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS, errors.NOT_FOUND),
          example=examples.CHANGE_PASSWORD),
+    post("/Storefront/Customers/Password/Forgot", access=Anonymous, handler=Async(account_handlers.forgot_password),
+         summary="Ask for a mail that resets the password", example=examples.FORGOT_PASSWORD),
+    post("/Storefront/Customers/Password/Reset", access=Anonymous, handler=Async(account_handlers.reset_password),
+         summary="Set a new password with a mailed link", errors=(errors.LINK_REFUSED,),
+         example=examples.RESET_PASSWORD),
     post("/Storefront/Products/List", access=Anonymous, handler=Reads(handlers.list_products), summary="List products",
          regional=True, example=examples.LIST_PRODUCTS),
     post("/Storefront/Products/Detail/{productId}", access=Anonymous, handler=Reads(handlers.product),
          summary="Read one product", errors=(errors.NOT_FOUND,), regional=True, example=examples.PRODUCT),
     post("/Storefront/Checkout/Create", access="orders:create", handler=Writes(handlers.create_checkout),
          summary="Check out", regional=True,
-         errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.CHECKOUT_LIMIT, errors.ORDER_LIMIT),
+         errors=(errors.EMAIL_UNVERIFIED, errors.NOT_FOUND, errors.CONFLICT, errors.NOT_ORDERABLE, errors.CHECKOUT_LIMIT,
+                 errors.ORDER_LIMIT),
          example=examples.CREATE_CHECKOUT),
     post("/Storefront/Checkout/Cancel", access="orders:create", handler=Writes(handlers.cancel_checkout),
          summary="Cancel an unpaid checkout", errors=(errors.NOT_FOUND, errors.CONFLICT),

@@ -26,6 +26,8 @@ from bedesten.surfaces.schemas import (
 
 PASSWORD = {"minLength": 8}
 """The documented minimum of a new password. The shop may require more, and refuses passwords that are easy to guess."""
+LinkToken = Annotated[str, Meta(min_length=1, max_length=100)]
+"""The token of a mailed link: what follows `#token=`."""
 OrderState = Literal["awaitingPayment", "placed", "expired", "cancelled"]
 
 
@@ -84,11 +86,49 @@ class ChangePassword(RequestModel, frozen=True):
     new_password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
 
 
+class ForgotPassword(RequestModel, frozen=True):
+    """Asks for a mail with a link to a new password. The answer is the same for known and unknown e-mail addresses."""
+
+    email: Email
+
+
+class MailRequest(ResponseModel, frozen=True):
+    """The request was accepted. Whether a mail is sent is not revealed."""
+
+    status: Literal["accepted"]
+
+
+class ResetPassword(RequestModel, frozen=True):
+    """The token of a mailed link, and the new password."""
+
+    token: LinkToken
+    new_password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
+
+
+class PasswordReset(ResponseModel, frozen=True):
+    """The password was changed, and every session has ended."""
+
+    status: Literal["changed"]
+
+
+class VerifyEmail(RequestModel, frozen=True):
+    """The token of a mailed link."""
+
+    token: LinkToken
+
+
+class UpdateProfile(RequestModel, frozen=True):
+    """What changes of the customer's own account. A member that is left out stays."""
+
+    name: Name | None = None
+
+
 class Profile(ResponseModel, frozen=True):
-    """A customer's own account."""
+    """A customer's own account. `emailVerified`: the customer has shown that it receives mail at `email`."""
 
     customer_id: str
     email: str
+    email_verified: bool
     name: str
     created: Time
 

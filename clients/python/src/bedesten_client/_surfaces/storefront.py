@@ -46,6 +46,23 @@ class _ChangePassword(Body, frozen=True):
     new_password: Secret
 
 
+class _ForgotPassword(Body, frozen=True):
+    email: str
+
+
+class _ResetPassword(Body, frozen=True):
+    token: Secret
+    new_password: Secret
+
+
+class _VerifyEmail(Body, frozen=True):
+    token: Secret
+
+
+class _UpdateProfile(Body, frozen=True):
+    name: str | None = None
+
+
 class _Checkout(Body, frozen=True):
     items: tuple[CheckoutItem, ...]
     reference: str | None = None
@@ -75,6 +92,17 @@ LOGOUT = Operation(method="POST", path="/Storefront/Customers/Logout", result=St
 LIST_SESSIONS = Operation(method="POST", path="/Storefront/Customers/Sessions/List", result=Page[Session])
 END_SESSION = Operation(method="POST", path="/Storefront/Customers/Sessions/End", result=Status, retry_policy=_KEYED)
 PROFILE = Operation(method="POST", path="/Storefront/Customers/Profile", result=Profile)
+UPDATE_PROFILE = Operation(
+    method="POST", path="/Storefront/Customers/Profile/Update", result=Profile, retry_policy=_KEYED
+)
+VERIFY_EMAIL = Operation(method="POST", path="/Storefront/Customers/Verify", result=Profile, retry_policy=_KEYED)
+SEND_VERIFICATION = Operation(
+    method="POST", path="/Storefront/Customers/Verify/Send", result=Status, retry_policy=_KEYED
+)
+FORGOT_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password/Forgot", result=Status, anonymous=True)
+RESET_PASSWORD = Operation(
+    method="POST", path="/Storefront/Customers/Password/Reset", result=Status, anonymous=True, retry_policy=_NEVER
+)
 CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, retry_policy=_NEVER)
 LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
 PRODUCT = Operation(method="POST", path="/Storefront/Products/Detail/{productId}", result=Product, anonymous=True)
@@ -134,6 +162,31 @@ def end_session(session_id: str) -> Call[Status]:
 def profile() -> Call[Profile]:
     """Return the customer's own account."""
     return Call(PROFILE)
+
+
+def update_profile(*, name: str | None = None) -> Call[Profile]:
+    """Change the customer's own account. What is not named stays."""
+    return Call(UPDATE_PROFILE, _UpdateProfile(name=name))
+
+
+def verify_email(token: str | Secret) -> Call[Profile]:
+    """Verify the e-mail address with the token of a mailed link."""
+    return Call(VERIFY_EMAIL, _VerifyEmail(token=_secret(token)))
+
+
+def send_verification() -> Call[Status]:
+    """Send another mail with a link that verifies the e-mail address."""
+    return Call(SEND_VERIFICATION)
+
+
+def forgot_password(email: str) -> Call[Status]:
+    """Ask for a mail with a link to a new password. The response is the same for known and unknown e-mails."""
+    return Call(FORGOT_PASSWORD, _ForgotPassword(email=email))
+
+
+def reset_password(token: str | Secret, new_password: str | Secret) -> Call[Status]:
+    """Set a new password with the token of a mailed link, which ends every session."""
+    return Call(RESET_PASSWORD, _ResetPassword(token=_secret(token), new_password=_secret(new_password)))
 
 
 def change_password(current_password: str | Secret, new_password: str | Secret) -> Call[Token]:

@@ -8,10 +8,11 @@ from bedesten_client.schemas._catalogue import RequireData
 
 
 class Profile(Schema, frozen=True):
-    """A customer's own account."""
+    """A customer's own account. `email_verified`: the customer has shown that it receives mail at `email`."""
 
     customer_id: str
     email: str
+    email_verified: bool
     name: str
     created: datetime
 

@@ -143,6 +143,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_failures")),
     )
     op.create_table(
+        "mail_counts",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.LargeBinary(), nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("mails", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("mails >= 0", name=op.f("ck_mail_counts_mails")),
+        sa.CheckConstraint("since BETWEEN 0 AND 253402300799999", name=op.f("ck_mail_counts_since")),
+        sa.PrimaryKeyConstraint("tenant_id", "recipient", "since", name=op.f("pk_mail_counts")),
+    )
+    op.create_index(op.f("ix_mail_counts_since"), "mail_counts", ["since"], unique=False)
+    op.create_table(
         "order_limits",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
@@ -218,6 +229,9 @@ def upgrade() -> None:
         sa.Column("lenient", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("checkout_limits", sa.Text(), nullable=False),
         sa.Column("approve_above", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("mail_from", sa.Text(), nullable=True),
+        sa.Column("shop_url", sa.Text(), nullable=True),
+        sa.Column("verify_email", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("approve_above >= 0", name=op.f("ck_tenants_approve_above")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_created")),
         sa.CheckConstraint(
@@ -231,6 +245,11 @@ def upgrade() -> None:
         sa.CheckConstraint("lifetime_storefront > 0", name=op.f("ck_tenants_lifetime_storefront")),
         sa.CheckConstraint("sandbox IN (0, 1)", name=op.f("ck_tenants_sandbox")),
         sa.CheckConstraint("suspended IN (0, 1)", name=op.f("ck_tenants_suspended")),
+        sa.CheckConstraint(
+            "verify_email = 0 OR (mail_from IS NOT NULL AND shop_url IS NOT NULL)",
+            name=op.f("ck_tenants_verify_email_needs_mail"),
+        ),
+        sa.CheckConstraint("verify_email IN (0, 1)", name=op.f("ck_tenants_verify_email")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
         sa.UniqueConstraint("name_key", name=op.f("uq_tenants_name_key")),
     )
@@ -262,6 +281,7 @@ def upgrade() -> None:
         sa.Column("token_version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("may_edit_texts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("verified", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.CheckConstraint(
             "(password IS NULL) = (kind IN ('supplier', 'integration'))", name=op.f("ck_accounts_password")
         ),
@@ -270,6 +290,7 @@ def upgrade() -> None:
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_accounts_created")),
         sa.CheckConstraint("disabled IN (0, 1)", name=op.f("ck_accounts_disabled")),
         sa.CheckConstraint("may_edit_texts IN (0, 1)", name=op.f("ck_accounts_may_edit_texts")),
+        sa.CheckConstraint("verified BETWEEN 0 AND 253402300799999", name=op.f("ck_accounts_verified")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("kind", "handle", "tenant_id", name=op.f("uq_accounts_kind_handle_tenant_id")),
@@ -368,6 +389,40 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "mails",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("attempts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("next_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("kind IN ('reset', 'verify', 'password')", name=op.f("ck_mails_kind")),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_mails_attempts")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_mails_created")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_mails_expires")),
+        sa.CheckConstraint("next_at BETWEEN 0 AND 253402300799999", name=op.f("ck_mails_next_at")),
+        sa.CheckConstraint("state BETWEEN 0 AND 4", name=op.f("ck_mails_state")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_mails_updated")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_mails_tenant_id")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_mails")),
+    )
+    op.create_index(op.f("ix_mails_recipient"), "mails", ["recipient"], unique=False)
+    op.create_index(op.f("ix_mails_updated"), "mails", ["updated"], unique=False)
+    op.create_index(
+        "ix_mails_waiting",
+        "mails",
+        ["next_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 0"),
+        postgresql_where=sa.text("state = 0"),
+    )
+    op.create_table(
         "tenant_access",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
@@ -376,6 +431,26 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_tenant_access_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "target", name=op.f("pk_tenant_access")),
     )
+    op.create_table(
+        "account_links",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("purpose IN ('reset', 'verify')", name=op.f("ck_account_links_purpose")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_account_links_created")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_account_links_expires")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_account_links_tenant_id_account_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "account_id", "purpose", name=op.f("pk_account_links")),
+        sa.UniqueConstraint("digest", "tenant_id", name=op.f("uq_account_links_digest_tenant_id")),
+    )
+    op.create_index(op.f("ix_account_links_expires"), "account_links", ["expires"], unique=False)
     op.create_table(
         "api_keys",
         sa.Column("id", sa.Text(), nullable=False),

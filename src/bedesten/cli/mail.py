@@ -1,0 +1,55 @@
+"""`bedesten mail …`."""
+
+from typing import Annotated
+
+import typer
+
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import TenantOption
+from bedesten.cli.output import Document, Output, printable, table
+from bedesten.mail import actions as mail
+from bedesten.server.settings import Settings
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.mail_settings import mail_settings
+
+app = typer.Typer(no_args_is_help=True)
+_Mail = Annotated[str, typer.Argument(metavar="MAIL", help="The mail's id.")]
+
+
+@command(app, "list")
+def show_all(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait to be sent.")] = False,
+) -> CommandResult:
+    """List a tenant's mails of the last days, the newest first, and why none is sent if that is so."""
+    mails, missing = ctx.read_in(
+        tenant, lambda tx, _: (mail.list_mails(tx, waiting=waiting), _missing(ctx.settings, tx))
+    )
+    columns = {"Recipient": "recipient", "Id": "id", "Kind": "kind", "State": "state", "Attempts": "attempts"}
+    shown = table(mails, "No mail found.", **columns, Error="error", Created="created")
+    return CommandResult({"mails": mails, "missing": missing}, [shown, *_hints(missing)])
+
+
+@command(app, "show")
+def show(ctx: CommandContext, mail_id: _Mail, tenant: TenantOption) -> CommandResult:
+    """Show one mail: to whom, when and how often it was sent. Its link is in no place where it could be shown."""
+    document, missing = ctx.read_in(tenant, lambda tx, _: (mail.show(tx, mail_id), _missing(ctx.settings, tx)))
+    lines: list[Output] = [f"{name + ':':13}{printable(str(value))}" for name, value in document.items() if value]
+    hints = _hints(missing) if document["state"] == "waiting" else []
+    return CommandResult({**document, "missing": missing}, [*lines, *hints])
+
+
+def _missing(settings: Settings, tx: Transaction) -> Document:
+    """Return the settings without which no mail is sent, each with what sets it."""
+    tenant = mail_settings(tx)
+    needed = {
+        "BEDESTEN_SMTP_HOST": (settings.smtp_host, "the server's environment; this command sees only its own"),
+        "mailFrom": (tenant.sender, "bedesten tenants set T --mail-from E"),
+        "shopUrl": (tenant.shop_url, "bedesten tenants set T --shop-url URL"),
+    }
+    return {name: how for name, (value, how) in needed.items() if not value}
+
+
+def _hints(missing: Document) -> list[Output]:
+    return [f"Mails wait until there is {name}: {how}." for name, how in missing.items()]

@@ -1,0 +1,115 @@
+"""Asks for mails, and shows them to the operator."""
+
+from sqlalchemy import delete, select, update
+
+from bedesten import errors
+from bedesten.accounts.links import LIFETIMES, Purpose
+from bedesten.audit.actions import Actor
+from bedesten.core.clock import DAY, HOUR, wire_time
+from bedesten.errors import Refusal
+from bedesten.mail.moves import MAIL, WAITING
+from bedesten.mail.tables import mail_counts, mails
+from bedesten.store.database_clock import DATABASE_NOW
+from bedesten.store.sql import TENANT, insert_of, p, statement
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.cipher import TenantCipher
+
+RESET, VERIFY, PASSWORD = "reset", "verify", "password"
+"""Kinds of mail: a link that resets the password, one that verifies the address, the notice of a changed password."""
+VALIDITY = {RESET: LIFETIMES[Purpose.RESET], VERIFY: LIFETIMES[Purpose.VERIFY], PASSWORD: DAY}
+"""Time (ms) after which a mail is not sent any more."""
+LIMITS = ((HOUR, 3), (DAY, 10))
+"""Mails to one address in an hour and in a day (UTC)."""
+MAX_LISTED = 200
+
+_M, _C = mails.c, mail_counts.c
+_QUEUE = insert_of(mails, next_at=DATABASE_NOW)
+_START = insert_of(mail_counts, or_ignore=True)
+_COUNT = statement(
+    update(mail_counts)
+    .where(
+        _C.tenant_id == TENANT,
+        _C.recipient == p("of_recipient"),
+        _C.since == p("of_since"),
+        _C.mails < p("maximum"),
+    )
+    .values(mails=_C.mails + 1)
+)
+_COLUMNS = (
+    _M.id, _M.kind, _M.recipient, _M.state, _M.attempts, _M.error, _M.actor, _M.created, _M.updated, _M.expires,
+)  # fmt: skip
+_LIST = statement(select(*_COLUMNS).where(_M.tenant_id == TENANT).order_by(_M.id.desc()).limit(p("most")))
+_LIST_WAITING = statement(
+    select(*_COLUMNS)
+    .where(_M.tenant_id == TENANT, _M.state == WAITING)
+    .order_by(_M.id.desc())
+    .limit(p("most"))
+)  # fmt: skip
+_ONE = statement(select(*_COLUMNS).where(_M.tenant_id == TENANT, _M.id == p("id")))
+_FORGET = statement(delete(mails).where(_M.tenant_id == TENANT, _M.recipient == p("recipient")))
+
+
+def queue(tx: Transaction, cipher: TenantCipher, kind: str, recipient: str, actor: Actor) -> bool:
+    """Asks for a mail to a canonical e-mail, which need not have an account.
+
+    Returns False, and asks for none, if the address has had as many mails as `LIMITS` allow. The notice of a changed
+    password is not limited.
+    """
+    if kind != PASSWORD and not all(_count(tx, cipher, recipient, *limit) for limit in LIMITS):
+        return False
+    tx.run(
+        _QUEUE,
+        id=tx.new_id("mai"),
+        kind=kind,
+        recipient=recipient,
+        state=WAITING,
+        attempts=0,
+        at=tx.at,
+        expires=tx.now + VALIDITY[kind],
+        error=None,
+        actor=actor.name,
+        created=tx.now,
+        updated=tx.now,
+    )
+    return True
+
+
+def forget(tx: Transaction, recipient: str) -> int:
+    """Deletes every mail to an address. Returns how many there were."""
+    return tx.run(_FORGET, recipient=recipient)
+
+
+def list_mails(tx: Transaction, *, waiting: bool = False) -> list[dict[str, object]]:
+    """The newest mails, at most `MAX_LISTED`; or only those that wait."""
+    return [_shown(row) for row in tx.all(_LIST_WAITING if waiting else _LIST, most=MAX_LISTED)]
+
+
+def show(tx: Transaction, mail: str) -> dict[str, object]:
+    """One mail. Raises `Refusal` (-3)."""
+    row = tx.one(_ONE, id=mail)
+    if row is None:
+        raise Refusal(errors.NOT_FOUND, f"no mail {mail!r}", fields={"mail": "there is no such mail"})
+    return _shown(row)
+
+
+def _count(tx: Transaction, cipher: TenantCipher, recipient: str, period: int, maximum: int) -> bool:
+    since = tx.now - tx.now % period
+    digest = cipher.fingerprint(tx, f"mail\x1f{period}\x1f{recipient}")
+    tx.run(_START, recipient=digest, since=since, mails=0)
+    return bool(tx.run(_COUNT, of_recipient=digest, of_since=since, maximum=maximum))
+
+
+def _shown(row: tuple[object, ...]) -> dict[str, object]:
+    mail, kind, recipient, state, attempts, error, actor, created, updated, expires = row
+    assert isinstance(state, int), "columns of a mail"
+    times = {"created": created, "updated": updated, "expires": expires}
+    return {
+        "id": mail,
+        "kind": kind,
+        "recipient": recipient,
+        "state": MAIL.states[state].name,
+        "attempts": attempts,
+        "error": error,
+        "requestedBy": actor,
+        **{name: wire_time(int(str(at))) for name, at in times.items()},
+    }

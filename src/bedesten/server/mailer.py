@@ -1,0 +1,71 @@
+"""Sends the mails that are due, for the worker."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bedesten.mail import outbox, sender
+from bedesten.mail.outbox import Result, WaitingMail
+from bedesten.mail.sender import MailServer
+from bedesten.server.installation import Installation
+from bedesten.server.secret_cache import SecretCache
+from bedesten.server.secret_references import InvalidSetting, secret_of
+from bedesten.server.settings import Settings
+from bedesten.telemetry.metrics import Metrics
+
+log = structlog.get_logger("bedesten.server")
+MAX_MAILS = 4
+"""Mails that one worker sends at once."""
+
+
+def mail_server(settings: Settings) -> MailServer | None:
+    """The mail server of the settings, if there is one. Raises `InvalidSetting` for a malformed reference."""
+    if settings.smtp_host is None:
+        return None
+    return MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        user=settings.smtp_user,
+        password=_password(settings.smtp_password) if settings.smtp_password else None,
+    )
+
+
+def _password(text: str) -> Callable[[str | None], str]:
+    secret = secret_of("BEDESTEN_SMTP_PASSWORD", text, SecretCache.inherited())
+    return lambda refused: secret.get() if refused is None else secret.refresh(refused)
+
+
+async def send_due(installation: Installation, server: MailServer, metrics: Metrics) -> int:
+    """Sends the mails that are due, and returns how many there were."""
+    store = installation.store
+    if not await store.read_across(outbox.is_due):
+        return 0
+    due = await store.write_across(lambda tx: outbox.lease(tx, MAX_MAILS))
+    await asyncio.gather(*(_send(installation, server, one, metrics) for one in due))
+    return len(due)
+
+
+async def _send(installation: Installation, server: MailServer, mail: WaitingMail, metrics: Metrics) -> None:
+    store = installation.store
+    message = await store.write_across(lambda tx: outbox.write_message(tx, installation.cipher, mail))
+    if message is None:
+        metrics.count("mails", "not-sent")
+        return
+    try:
+        result = await asyncio.to_thread(sender.send, server, message)
+    except InvalidSetting as problem:
+        result = Result(str(problem))
+    outcome = await store.write_across(lambda tx: outbox.settle(tx, mail, result))
+    metrics.count("mails", outcome)
+    write = log.warning if result.error else log.info
+    write(
+        "mail",
+        tenant=mail.tenant_id,
+        mail=mail.id,
+        kind=mail.kind,
+        attempt=mail.attempts,
+        result=outcome,
+        error=result.error,
+    )

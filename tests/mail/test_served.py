@@ -1,0 +1,88 @@
+"""The whole way: a real server, its worker, a mail server, and a customer who reads the mail."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bedesten.tenants.mail_settings import set_mail_settings
+from tests.support.cli_program import Program
+from tests.support.client import bearer
+from tests.support.operator_actions import PASSWORD, Operator
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import ENGINES, opened, serving
+from tests.support.smtp_server import SmtpDouble, smtp_server, wait_for_mail
+
+CUSTOMERS = "/Storefront/Customers"
+NEW_PASSWORD = "twelve herons in the reeds"
+
+
+@pytest.fixture(scope="module")
+def mail_double() -> Iterator[SmtpDouble]:
+    """A mail server for this module."""
+    with smtp_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def mailing_shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mail_double: SmtpDouble
+) -> Iterator[Shop]:
+    """A shop on a server of its own that has a mail server."""
+    folder = tmp_path_factory.mktemp("mailing")
+    settings = {"smtp_host": "127.0.0.1", "smtp_port": mail_double.port, "smtp_security": "none"}
+    with opened(request.param, folder, **settings) as installation, serving(installation, folder, 1) as site:
+        shop = open_shop(site, Operator(installation), "mailing")
+        shop.operator.within(
+            shop.id, lambda tx: set_mail_settings(tx, sender="no-reply@shop.example", shop_url="https://shop.example")
+        )
+        yield shop
+        site.stop()
+        assert site.failures() == []
+
+
+@pytest.mark.slow
+@pytest.mark.requirement(114, 203)
+def test_a_forgotten_password_is_reset_with_the_link_in_the_mail(mailing_shop: Shop, mail_double: SmtpDouble) -> None:
+    mail_double.inbox.clear()
+    client = mailing_shop.client()
+    for email in ("nobody@example.com", mailing_shop.customer_email):
+        assert client.data(f"{CUSTOMERS}/Password/Forgot", {"email": email}) == {"status": "accepted"}
+    (received,) = wait_for_mail(mail_double, 1)
+    assert received.recipients == [mailing_shop.customer_email]
+    assert f"https://shop.example/reset-password#token={received.token}" in received.text
+    assert f"//{mailing_shop.host}" not in received.message.as_string()
+
+    before = bearer(mailing_shop.customer_token)
+    body = {"token": received.token, "newPassword": NEW_PASSWORD}
+    assert client.data(f"{CUSTOMERS}/Password/Reset", body) == {"status": "changed"}
+    assert client.post(f"{CUSTOMERS}/Profile", lines=before).told == (401, -21)
+    login = {"email": mailing_shop.customer_email, "password": NEW_PASSWORD}
+    assert client.data(f"{CUSTOMERS}/Login", login)["token"]
+    assert "Your password was changed" in str(wait_for_mail(mail_double, 2)[1].message["Subject"])
+
+    log = mailing_shop.site.log.read_text("utf-8")
+    assert '"mail"' in log
+    for secret in (received.token, NEW_PASSWORD, mailing_shop.customer_email):
+        assert secret not in log
+
+
+@pytest.mark.slow
+def test_the_operator_starts_a_reset_and_sees_no_link(mailing_shop: Shop, mail_double: SmtpDouble) -> None:
+    mail_double.inbox.clear()
+    settings = mailing_shop.site.installation.settings
+    bedesten = Program(settings.data, settings.database)
+    email = "operated@example.com"
+    mailing_shop.operator.account(mailing_shop.id, "customer", email)
+    option = ("--tenant", "mailing")
+    assert bedesten.run_json("customers", "reset", email, *option)["status"] == "accepted"
+    (received,) = wait_for_mail(mail_double, 1)
+    newest = bedesten.run_json("mail", "list", *option)["mails"][0]
+    assert (newest["recipient"], newest["kind"], newest["requestedBy"]) == (email, "reset", "operator")
+    shown = bedesten.run("mail", "show", newest["id"], *option)
+    assert received.token not in shown.out + shown.err
+    assert mailing_shop.client().data(f"{CUSTOMERS}/Login", {"email": email, "password": PASSWORD})["token"]
+    for _ in range(2):
+        bedesten.run_json("customers", "reset", email, *option)
+    assert bedesten.run_error("customers", "reset", email, *option)["code"] == -7
+    assert bedesten.run_error("customers", "reset", "nobody@example.com", *option)["code"] == -3
+    assert bedesten.run_error("mail", "show", "mai_1", *option)["code"] == -3
