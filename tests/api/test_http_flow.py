@@ -20,9 +20,8 @@ def test_a_partners_order_goes_through_all_the_surfaces_and_its_webhook(
     each_site: Site, each_operator: Operator
 ) -> None:
     shop = open_shop(each_site, each_operator, fresh("flow"))
-    each_operator.allow_webhooks("127.0.0.0/8")
     each_operator.credit(shop.id, shop.partner, 0)
-    with receiving() as receiver:
+    with each_operator.webhooks_to("127.0.0.0/8"), receiving() as receiver:
         secret, outbound_key = each_operator.endpoint(shop.id, shop.partner, receiver.url)
 
         token = shop.client().data("/Login/Customer/Api/Verify", {"email": shop.partner_email, "password": PASSWORD})[

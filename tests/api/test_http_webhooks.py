@@ -32,12 +32,8 @@ def test_an_order_may_name_it_once_the_operator_allowed_its_network_and_sent_aga
 ) -> None:
     body = {**each_shop.order(), "notifyUrl": "https://10.99.0.1/x"}
     assert each_shop.reseller.post("/Orders/Create", body).told == (400, -2)
-    before = each_operator.allowed_webhooks()
-    each_operator.allow_webhooks("10.99.0.0/16")
-    try:
+    with each_operator.webhooks_to("10.99.0.0/16"):
         placed = each_shop.reseller.data("/Orders/Create", body)
-    finally:
-        each_operator.allow_webhooks(before)
     assert each_shop.reseller.data("/Orders/Create", body) == placed
     other = {**each_shop.order(), "notifyUrl": "https://10.99.0.1/x"}
     assert each_shop.reseller.post("/Orders/Create", other).told == (400, -2)

@@ -135,11 +135,10 @@ def post(
 def test_the_real_servers_webhooks_are_received_once_each(
     shop: Shop, http: httpx2.Client, receiving: Receiving
 ) -> None:
-    shop.operator.allow_webhooks("127.0.0.0/8")
     own = open_shop(shop.site, shop.operator, fresh("hooked"))
     secret, _ = own.operator.endpoint(own.id, own.partner, None)
     handled = Handled()
-    with receiving(secret, handled) as url:
+    with shop.operator.webhooks_to("127.0.0.0/8"), receiving(secret, handled) as url:
         buyer = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http)
         data = (RequireData(product_require_id="player", value="p-77", identifier="Player"),)
         basket = [BasketLine("a", own.card, 1), BasketLine("b", own.topup, 1, require_data=data)]

@@ -95,7 +95,7 @@ def running(engine: str, folder: Path) -> Iterator[Run]:
         receiver = stack.enter_context(Receiver().listening())
         site = stack.enter_context(serving(installation, folder))
         operator = Operator(installation)
-        operator.allow_webhooks("127.0.0.0/8")
+        stack.enter_context(operator.webhooks_to("127.0.0.0/8"))
         shop = open_shop(site, operator, "crash")
         codes = [f"CRASH-CODE-{number:05}" for number in range(CODES)]
         operator.within(shop.id, lambda tx: add_codes(tx, installation.cipher, shop.card, codes))

@@ -1,6 +1,7 @@
 """What an operator does, through the Python API on the running installation: it holds on the server at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -128,13 +129,15 @@ class Operator:
         secret, key = self.within(tenant, lambda tx: webhooks.create_endpoint(tx, cipher, partner, url))
         return secret.reveal(), key.reveal()
 
-    def allow_webhooks(self, networks: str) -> None:
-        """The private networks that webhooks may reach."""
+    @contextmanager
+    def webhooks_to(self, networks: str) -> Iterator[None]:
+        """In this block webhooks may reach these private networks. Tests share servers, so it ends with the block."""
+        before = self.across(lambda tx: " ".join(webhook_networks.allowed(tx)))
         self.across(lambda tx: tx.run(SET_NETWORKS, networks=networks))
-
-    def allowed_webhooks(self) -> str:
-        """Those that they may reach now."""
-        return self.across(lambda tx: " ".join(webhook_networks.allowed(tx)))
+        try:
+            yield
+        finally:
+            self.across(lambda tx: tx.run(SET_NETWORKS, networks=before))
 
     def link(self, tenant: str, customer: str, purpose: Purpose) -> str:
         """The token of a fresh link of a customer, which no mail carries."""
