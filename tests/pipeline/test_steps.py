@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bedesten.core.clock import MINUTE
+from bedesten.gate.decision_table import DecisionTable
 from bedesten.gate.scopes import Surface
 from bedesten.http import admission, cors, idempotency, pipeline, responses
 from bedesten.http.route import Route
@@ -91,13 +92,13 @@ def record_steps(server: RecordedServer, patch: pytest.MonkeyPatch) -> None:
     services, handler = server.services, server.nodes[0].pipeline
     own, gate = handler._admission, type(services.gate)
     wrap(admission, "check_framing", "framing")
-    wrap(services.revision_check, "confirm", "revision check")
-    wrap(gate, "tenant", "host")
+    wrap(services.revision_check, "confirmed", "revision check")
+    wrap(DecisionTable, "tenant", "host")
     wrap(cors, "preflight", "CORS preflight")
     wrap(RouteMap, "match", "route")
     wrap(type(services.throttle), "admit", "refused address")
     wrap(own, "_take", limit_step)
-    wrap(gate, "authenticate", "credential")
+    wrap(own, "_known", "credential")
     wrap(services.idle_timeout, "record_use", "idle time-out")
     wrap(gate, "authorise", "access")
     wrap(services.key_usage, "record_use", "key usage")

@@ -161,14 +161,19 @@ def cluster(clocked: tuple[Installation, FakeClock]) -> Iterator[Cluster]:
     """A tenant of this test's own."""
     installation, clock = clocked
     clock.ahead = 0
+    yield new_cluster(installation, clock)
+    clock.ahead = 0
+
+
+def new_cluster(installation: Installation, clock: FakeClock) -> Cluster:
+    """A tenant that nobody else uses, with a partner and a customer."""
     number = next(_count)
     operator = Operator(installation)
     host = f"shop{number}.example"
     tenant = operator.tenant(f"shop {number}", [host])
     operator.account(tenant, "customer", "customer@example.com")
     operator.account(tenant, "partner", "partner@example.com")
-    yield Cluster(installation, clock, tenant, host, operator)
-    clock.ahead = 0
+    return Cluster(installation, clock, tenant, host, operator)
 
 
 @pytest.fixture(params=ENGINES)

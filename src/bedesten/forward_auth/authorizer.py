@@ -30,6 +30,7 @@ class ForwardAuth:
 
     def __init__(self, services: Services, rules: RuleSet) -> None:
         self._services = services
+        self._rules = rules
         self._failures = FailureHandler(services)
         self._metrics = services.request_log.metrics
         self._admission = Admission(services, rules)
@@ -40,8 +41,10 @@ class ForwardAuth:
         return self._services.proxies
 
     def use_rules(self, rules: RuleSet) -> None:
-        """Decides by other rules from the next request on."""
-        self._admission = Admission(self._services, rules)
+        """Decides by these rules from the next request on."""
+        if rules is not self._rules:
+            self._rules = rules
+            self._admission = Admission(self._services, rules)
 
     async def decide(self, request: Request) -> Allowed[ProtectedRoute] | Response:
         """The request, allowed, or the refusal to answer it with."""

@@ -20,7 +20,8 @@ What it guarantees
 Reading order
     `scopes` and `principal` (the words) → `hosts` (which tenant) → `bearer` and `api_keys` (from header to credential) →
     `keyring` (where every key comes from) → `auth_cache` (what this process knows) → `access` (what routes demand) →
-    `decide` (the order of the checks) → `passwords` and `weak_passwords` (how a login proves itself).
+    `decide` (the order of the checks) → `decision_table` (what need not be decided again) →
+    `passwords` and `weak_passwords` (how a login proves itself).
 
 What does not belong here
     HTTP libraries, SQL, files, sockets, processes and clocks: an import contract holds this. Time is an argument, in

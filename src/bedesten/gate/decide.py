@@ -14,6 +14,7 @@ from bedesten.gate import api_keys, bearer
 from bedesten.gate.access import Access, Anonymous, AnyKey, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.auth_cache import EMPTY, AccountEntry, AuthCache, Fetched, KeyEntry, TenantEntry
 from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason
+from bedesten.gate.decision_table import DecisionTable
 from bedesten.gate.hosts import canonical_host
 from bedesten.gate.keyring import Keyring, parse_kid
 from bedesten.gate.principal import Principal
@@ -56,11 +57,22 @@ class Gate:
     keyring: Keyring
     issuer: str
     token_cache: TokenCache = field(default_factory=TokenCache)
+    _decisions: DecisionTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._decisions = DecisionTable(self.auth_cache.revision, self.keyring)
 
     def use_keyring(self, keyring: Keyring) -> None:
         """Switches to another version of the keyring; tokens verified under the old one are verified again."""
         self.keyring = keyring
         self.token_cache.clear()
+
+    def decisions(self) -> DecisionTable:
+        """Returns the table of what was accepted at this very revision under this very keyring."""
+        table = self._decisions
+        if table.revision is not self.auth_cache.revision or table.keyring is not self.keyring:
+            table = self._decisions = DecisionTable(self.auth_cache.revision, self.keyring)
+        return table
 
     def tenant(self, host_lines: list[bytes], fetched: Fetched = EMPTY) -> TenantEntry:
         """Finds the tenant by exact match of the canonical host; there is no default. Raises `Refusal`, `CacheMiss`."""

@@ -5,7 +5,7 @@ raises `Refusal`; nothing of the request is done before. `http.steps` names the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -14,11 +14,13 @@ from bedesten import errors
 from bedesten.audit.actions import Actor
 from bedesten.core.ids import request_id
 from bedesten.errors import Refusal
-from bedesten.gate.auth_cache import CacheKey, CacheMiss, Entry, Fetched, TenantEntry
+from bedesten.gate.access import AnyKey, Keyed
+from bedesten.gate.api_keys import address_allowed
+from bedesten.gate.auth_cache import CacheKey, CacheMiss, Entry, Fetched, KeyEntry, TenantEntry
 from bedesten.gate.decide import Credentials
 from bedesten.gate.principal import Principal
 from bedesten.http.message import Request
-from bedesten.http.route import ResourceT, Router
+from bedesten.http.route import Resource, ResourceT, Router
 from bedesten.http.services import Services
 from bedesten.http.state import RequestHeaders, RequestState, read_headers
 from bedesten.ratelimit.limits import RateLimit
@@ -26,6 +28,7 @@ from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store import wait_budget
 
 Decision = TypeVar("Decision")
+_BY_KEY = (Keyed, AnyKey)
 MAX_LOADS = 8
 """Most entries that one decision reads from the store: host and tenant, or two API keys and an account."""
 
@@ -61,13 +64,18 @@ class Admission(Generic[ResourceT]):
         """The tenant whose host the request names: framing, revision check, host. Raises `Refusal`."""
         check_framing(request, state.headers)
         started = perf_counter()
-        await self._revision_check.confirm()
+        if not self._revision_check.confirmed():
+            await self._revision_check.confirm()
         self._metrics.observe_revision_check(started)
+        decisions = state.decisions = self._gate.decisions()
         host = state.headers.host
-        try:
-            tenant = self._gate.tenant(host)
-        except CacheMiss as miss:
-            tenant = await self._decide_with_store(miss, partial(self._gate.tenant, host))
+        tenant = decisions.tenant(host[0]) if len(host) == 1 else None
+        if tenant is None:
+            try:
+                tenant = self._gate.tenant(host)
+            except CacheMiss as miss:
+                tenant = await self._decide_with_store(miss, partial(self._gate.tenant, host))
+            decisions.put_tenant(host[0], tenant)
         state.tenant = tenant
         return tenant
 
@@ -78,19 +86,19 @@ class Admission(Generic[ResourceT]):
         now = self._clock()
         self._check_address(state.address, now)
         self._take(state, tenant, now, address=counting_unit(state.address))
-        principal = await self._authenticate(tenant, resource, state, now)
+        known = self._known(tenant, resource, state, now)
+        principal = known or await self._authenticate(tenant, resource, state, now)
         if principal is None:
             self._take(state, tenant, now, tenant=tenant.id)
         else:
             state.owner = principal.owner
             self._take(state, tenant, now, tenant=tenant.id, credential=principal.owner)
-            if principal.token is not None:
+            if principal.token is not None and tenant.idle[principal.surface] is not None:
                 await self._services.idle_timeout.record_use(tenant, principal.surface, principal.token)
-        self._gate.authorise(tenant, resource.access, resource.endpoint, principal)
-        for access in resource.further:
-            self._gate.authorise(tenant, access, resource.endpoint, principal)
+        if known is None:
+            self._authorise(tenant, resource, principal, state)
         if principal is not None and principal.key is not None:
-            principal = await self._record_key_use(principal, state, now)
+            principal = await self._record_key_use(principal, principal.key, state, now)
         return Allowed(resource, match.argument, tenant, principal, state)
 
     def _check_address(self, address: str, now: int) -> None:
@@ -108,12 +116,35 @@ class Admission(Generic[ResourceT]):
             ask = partial(self._gate.authenticate, tenant, resource.access, credentials, now)
             return await self._decide_with_store(miss, ask)
 
-    async def _record_key_use(self, principal: Principal, state: RequestState, now: int) -> Principal:
-        actor = Actor(principal.owner, state.request_id)
-        headers = state.headers
-        return await self._services.key_usage.record_use(
-            principal, headers.api_key, headers.user_agent, state.address, actor, now
-        )
+    def _known(self, tenant: TenantEntry, resource: ResourceT, state: RequestState, now: int) -> Principal | None:
+        """Who was accepted for this resource with the same credential, if that still holds (`gate.decision_table`)."""
+        credential = _credential(resource, state.headers)
+        if credential is None or state.decisions is None:
+            return None
+        principal = state.decisions.get(resource, tenant, credential, now)
+        if principal is not None and principal.key is not None and principal.key.networks:
+            return principal if address_allowed(principal.key.networks, state.address) else None
+        return principal
+
+    def _authorise(
+        self, tenant: TenantEntry, resource: ResourceT, principal: Principal | None, state: RequestState
+    ) -> None:
+        """Checks every access that the resource demands, and remembers that all of them were given."""
+        self._gate.authorise(tenant, resource.access, resource.endpoint, principal)
+        for access in resource.further:
+            self._gate.authorise(tenant, access, resource.endpoint, principal)
+        credential = _credential(resource, state.headers)
+        if principal is not None and credential is not None and state.decisions is not None:
+            state.decisions.put(resource, tenant, credential, principal)
+
+    async def _record_key_use(self, principal: Principal, key: KeyEntry, state: RequestState, now: int) -> Principal:
+        key_usage, headers = self._services.key_usage, state.headers
+        if key_usage.needs_write(key):
+            actor = Actor(principal.owner, state.request_id)
+            key = await key_usage.write_first_use(key, headers.api_key, actor)
+            principal = replace(principal, key=key)
+        key_usage.record_use(key, headers.user_agent, state.address, now)
+        return principal
 
     async def _decide_with_store(self, miss: CacheMiss, decide: Callable[[Fetched], Decision]) -> Decision:
         """Reads what the auth cache lacks and asks the gate again, until it can decide."""
@@ -145,10 +176,20 @@ class Admission(Generic[ResourceT]):
             raise Refusal(errors.TOO_MANY_REQUESTS, "over a rate limit", retry_after=statuses[-1].retry)
 
 
+def _credential(resource: Resource, headers: RequestHeaders) -> bytes | None:
+    """The one line of the header by which the resource's caller is known; None if there is none, or more than one."""
+    lines = headers.api_key if isinstance(resource.access, _BY_KEY) else headers.authorization
+    return lines[0] if len(lines) == 1 else None
+
+
 def check_framing(request: Request, headers: RequestHeaders) -> None:
     """Refuses a target that is not a path, and headers that may appear once and are repeated. Raises `Refusal` (-2)."""
     if not request.path.startswith(b"/"):
         raise Refusal(errors.BAD_REQUEST, "the request target is not a path")
-    for lines in (headers.content_type, headers.content_encoding, headers.region, headers.idempotency_key):
-        if len(lines) > 1:
-            raise Refusal(errors.BAD_REQUEST, "a header that may appear once is repeated")
+    if (
+        len(headers.content_type) > 1
+        or len(headers.content_encoding) > 1
+        or len(headers.region) > 1
+        or len(headers.idempotency_key) > 1
+    ):
+        raise Refusal(errors.BAD_REQUEST, "a header that may appear once is repeated")

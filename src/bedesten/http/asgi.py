@@ -54,6 +54,7 @@ _PLAIN = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _NO_CONTENT = frozenset({204, 304})
 
 
@@ -87,6 +88,8 @@ class IncomingBody:
         length = 0
         malformed = expecting = False
         for name, value in headers:
+            if name not in _FRAMING:
+                continue
             if name == b"content-length":
                 length = length or int(value)
             elif name == b"transfer-encoding":

@@ -22,7 +22,6 @@ from bedesten.gate import api_keys
 from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.decide import key_refused
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.principal import Principal
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
 
@@ -48,28 +47,25 @@ class KeyUsageRecorder:
         self._written: dict[bytes, int] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def record_use(
-        self, principal: Principal, api_key: list[bytes], agent: list[bytes], address: str, actor: Actor, now: int
-    ) -> Principal:
-        """Counts an allowed request with an API key; gives the principal with the key's current digest.
+    def needs_write(self, entry: KeyEntry) -> bool:
+        """Whether this use has to be written before the request goes on."""
+        return entry.unused or entry.imported or entry.pepper_id != self._keyring().digest.current
 
-        Raises `Refusal` (-23) if something has to be written for a secret that was ended while the request was on its
-        way, `StoreUnavailable` if it cannot be written.
+    async def write_first_use(self, entry: KeyEntry, api_key: list[bytes], actor: Actor) -> KeyEntry:
+        """Writes the first use of a secret; gives the secret's entry with its current digest.
+
+        Raises `Refusal` (-23) if the secret was ended while the request was on its way, `StoreUnavailable` if it cannot
+        be written.
         """
-        entry, keyring = principal.key, self._keyring()
-        assert entry is not None, "the principal has an API key"
-        if entry.unused or entry.imported or entry.pepper_id != keyring.digest.current:
-            digest = await self._store.write(
-                principal.tenant, rotation.record_first_use, keyring, entry, api_keys.extract(api_key), actor
-            )
-            if digest is None:
-                raise key_refused("ended while the request was on its way")
-            entry = replace(entry, digest=digest)
-            principal = replace(principal, key=entry)
-        self._note(entry, address, agent[0][: 4 * MAX_AGENT_LENGTH] if agent else b"", now)
-        return principal
+        key = api_keys.extract(api_key)
+        digest = await self._store.write(entry.tenant, rotation.record_first_use, self._keyring(), entry, key, actor)
+        if digest is None:
+            raise key_refused("ended while the request was on its way")
+        return replace(entry, digest=digest)
 
-    def _note(self, entry: KeyEntry, address: str, agent: bytes, now: int) -> None:
+    def record_use(self, entry: KeyEntry, agent_lines: list[bytes], address: str, now: int) -> None:
+        """Counts an allowed request with an API key."""
+        agent = agent_lines[0][: 4 * MAX_AGENT_LENGTH] if agent_lines else b""
         noted = self._noted.get(entry.digest)
         if noted is not None:
             noted.used, noted.address, noted.agent = now, address, agent

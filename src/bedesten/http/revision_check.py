@@ -37,6 +37,11 @@ class RevisionCheck:
         self._begun = 0
         self._finished = 0
 
+    def confirmed(self) -> bool:
+        """Whether the auth cache is as new as this moment, where that can be said without waiting; if not, `confirm`."""
+        revision = self._store.counter_now()
+        return revision is not None and revision == self._auth_cache.revision
+
     async def confirm(self) -> None:
         """Returns once the auth cache is at least as new as the moment of this call."""
         begun = self._begun

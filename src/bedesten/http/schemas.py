@@ -36,6 +36,8 @@ class EmptyBody(RequestModel, frozen=True):
     """A body without members."""
 
 
+_EMPTY = EmptyBody()
+
 Amount = Decimal | int
 """An amount in a request: a JSON number. Text is refused, although msgspec by itself would convert it."""
 
@@ -84,6 +86,8 @@ def decode_body(members: Members, shape: type[Body], *, strict: bool = False, ra
     Raises `Refusal` (-2), which names every invalid field as spelt on the wire. `strict` refuses unknown members; `raw`
     is the body as it was sent, for the names of unknown members as the caller wrote them.
     """
+    if not members and shape is EmptyBody:
+        return _EMPTY  # type: ignore[return-value]
     members, problems = text_fields.normalise(members, shape)
     kept, all_known = known_fields(members, shape)
     if not problems and (all_known or not strict):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from bedesten.errors import ErrorCode
 from bedesten.gate.auth_cache import TenantEntry
+from bedesten.gate.decision_table import DecisionTable
 from bedesten.http.message import Headers, Request
 from bedesten.http.route import Resource
 from bedesten.ratelimit.limits import LimitStatus
@@ -52,12 +53,14 @@ class RequestState:
     """What the steps have found out so far: enough to answer and to log the request wherever it ends.
 
     `started` is the arrival by `perf_counter`, `owner` the principal's account, `error` set once the request is refused.
+    `decisions` is the table of the state that the revision check found, for the whole request.
     """
 
     request_id: str
     address: str
     headers: RequestHeaders
     started: float
+    decisions: DecisionTable | None = None
     tenant: TenantEntry | None = None
     resource: Resource | None = None
     owner: str = ""

@@ -24,20 +24,23 @@ class AddressThrottle:
 
     The upper bits of a slot's word are the number of refusals, the lower 44 bits the end of the window in epoch
     milliseconds. `counters.throttled_until` is when the last throttled address may send again. Usually no address is
-    throttled, and `admit` reads nothing else.
+    throttled, and `admit` reads nothing else; what another process writes there it sees a millisecond later.
     """
 
-    __slots__ = ("_counters", "_limit", "_table", "_window")
+    __slots__ = ("_counters", "_limit", "_read_at", "_table", "_throttled_until", "_window")
 
     def __init__(self, counters: Counters, limit: int = 600, window_ms: int = 60_000) -> None:
         self._counters = counters
         self._table = counters.refusals
         self._limit = limit
         self._window = window_ms
+        self._throttled_until = self._read_at = 0
 
     def admit(self, address: str, now: int) -> int | None:
         """Returns None if the address is not throttled; else the whole seconds, at least 1, for `Retry-After`."""
-        if now >= self._counters.throttled_until:
+        if now != self._read_at:
+            self._throttled_until, self._read_at = self._counters.throttled_until, now
+        if now >= self._throttled_until:
             return None
         count, end = self._counted(self._table.get(counting_unit(address)), now)
         return -((now - end) // 1000) if count >= self._limit else None
@@ -59,7 +62,7 @@ class AddressThrottle:
         count = min(count + 1, _MAX_COUNT)
         self._table.put(unit, at, count << _SHIFT | end)
         if count >= self._limit and not end <= self._counters.throttled_until <= now + self._window:
-            self._counters.throttled_until = end
+            self._counters.throttled_until = self._throttled_until = end
 
     def _counted(self, word: int, now: int) -> tuple[int, int]:
         """Returns the refusals of the current window and its end; 0 and `now` if it is over, or if the clock went back."""

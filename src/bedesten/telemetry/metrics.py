@@ -83,6 +83,7 @@ class Metrics:
     """The counts of one process. Not thread-safe: it belongs to the event loop."""
 
     __slots__ = (
+        "_answers",
         "_longest_checks",
         "_revision_check",
         "_window_started",
@@ -96,6 +97,7 @@ class Metrics:
         self.counters: dict[Series, int] = {}
         self.histograms: dict[Series, Histogram] = {}
         self.logins = LoginMinutes()
+        self._answers: dict[tuple[str, int, int], tuple[Series, Histogram]] = {}
         self.revision_checked_at = perf_counter()
         self._revision_check = self._histogram(("revision_check_seconds",), REVISION_CHECK_BUCKETS)
         self._longest_checks = [0.0, 0.0]
@@ -112,11 +114,16 @@ class Metrics:
 
     def observe_request(self, surface: str, status: int, code: int, seconds: float) -> None:
         """Count an answer: its surface, status, error number (0 for a success) and duration."""
-        self.count("requests", surface, _CLASSES[status // 100], str(code))
-        histogram = self.histograms.get(("request_seconds", surface))
-        if histogram is None:
-            histogram = self._histogram(("request_seconds", surface), REQUEST_BUCKETS)
-        histogram.observe(seconds)
+        known = self._answers.get((surface, status, code))
+        if known is None:
+            histogram = self.histograms.get(("request_seconds", surface))
+            if histogram is None:
+                histogram = self._histogram(("request_seconds", surface), REQUEST_BUCKETS)
+            known = (("requests", surface, _CLASSES[status // 100], str(code)), histogram)
+            if len(self._answers) < MAX_SERIES:
+                self._answers[surface, status, code] = known
+        self.count(*known[0])
+        known[1].observe(seconds)
 
     def observe_store(self, kind: str, seconds: float) -> None:
         """Count the duration of a `read` or a `write` of the store."""

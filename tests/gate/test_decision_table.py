@@ -1,0 +1,110 @@
+"""What was accepted once is accepted again, for as long as everything that it was decided by stays as it was."""
+
+from dataclasses import replace
+
+import pytest
+
+from bedesten.core.revision import Revision
+from bedesten.gate import decision_table
+from bedesten.gate.auth_cache import Change
+from bedesten.gate.decision_table import DecisionTable
+from bedesten.gate.principal import Principal
+from bedesten.gate.scopes import Surface
+from tests.gate.gate_fixture import NOW, SECOND, SUPPLIER_KEY, TENANT, GateFixture, seeded_randomness
+
+CREDENTIAL = b"Bearer a.b.c"
+ROUTE, OTHER_ROUTE = object(), object()
+
+
+@pytest.fixture
+def fixture() -> GateFixture:
+    return GateFixture()
+
+
+def principal(fixture: GateFixture, expires_at: int = SECOND + 60) -> Principal:
+    claims = fixture.claims(expires_at=expires_at)
+    return Principal("ten_1", Surface.RESELLER, "par_1", "tok_1", frozenset(), None, token=claims)
+
+
+def by_key(expires: int | None) -> Principal:
+    entry = replace(SUPPLIER_KEY, expires=expires)
+    return Principal("ten_1", Surface.SUPPLIER, "sup_1", "key_1", frozenset(), None, key=entry)
+
+
+def test_it_answers_for_the_same_route_tenant_and_bytes_only(fixture: GateFixture) -> None:
+    table, accepted = fixture.gate.decisions(), principal(fixture)
+    table.put(ROUTE, TENANT, CREDENTIAL, accepted)
+
+    assert table.get(ROUTE, TENANT, bytes(CREDENTIAL), NOW) is accepted
+    assert table.get(OTHER_ROUTE, TENANT, CREDENTIAL, NOW) is None
+    assert table.get(ROUTE, replace(TENANT, id="ten_2"), CREDENTIAL, NOW) is None
+    assert table.get(ROUTE, TENANT, CREDENTIAL + b" ", NOW) is None
+
+
+def test_a_token_is_unknown_from_the_millisecond_in_which_it_expires(fixture: GateFixture) -> None:
+    table, end = fixture.gate.decisions(), (SECOND + 60) * 1000
+    table.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
+    assert table.get(ROUTE, TENANT, CREDENTIAL, end - 1) is not None
+    assert table.get(ROUTE, TENANT, CREDENTIAL, end) is None
+
+
+def test_a_key_is_unknown_from_the_millisecond_in_which_it_expires_and_known_for_ever_without_an_end() -> None:
+    table = DecisionTable(None, GateFixture().gate.keyring)
+    table.put(ROUTE, TENANT, b"ak_1", by_key(NOW))
+    table.put(ROUTE, TENANT, b"ak_2", by_key(None))
+    assert table.get(ROUTE, TENANT, b"ak_1", NOW - 1) is not None
+    assert table.get(ROUTE, TENANT, b"ak_1", NOW) is None
+    assert table.get(ROUTE, TENANT, b"ak_2", NOW * 2) is not None
+
+
+def test_any_change_of_the_revision_empties_it(fixture: GateFixture) -> None:
+    cache = fixture.gate.auth_cache
+    cache.reset(Revision(1, 11), 0, {})
+    first = fixture.gate.decisions()
+    first.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
+    first.put_tenant(b"shop.example", TENANT)
+    assert fixture.gate.decisions() is first
+
+    cache.apply([Change(Revision(2, 22), "key", "00")])
+    second = fixture.gate.decisions()
+    assert (second is first, len(second), second.tenant(b"shop.example")) == (False, 0, None)
+    cache.reset(Revision(2, 22), 0, {})
+    assert fixture.gate.decisions() is not second, "a cache that was dropped may have been wrong"
+
+
+def test_another_keyring_empties_it(fixture: GateFixture) -> None:
+    gate = fixture.gate
+    first = gate.decisions()
+    first.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
+    gate.use_keyring(gate.keyring.rotate_signing(seeded_randomness("next")))
+    assert len(gate.decisions()) == 0
+
+
+def test_a_request_that_waited_while_the_state_moved_adds_to_a_table_that_nobody_reads(fixture: GateFixture) -> None:
+    cache = fixture.gate.auth_cache
+    cache.reset(Revision(1, 11), 0, {})
+    taken_before = fixture.gate.decisions()
+    cache.apply([Change(Revision(2, 22), "account", "par_1")])
+    taken_before.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
+    assert fixture.gate.decisions().get(ROUTE, TENANT, CREDENTIAL, NOW) is None
+    cache.apply([Change(Revision(3, 33), "account", "par_1")])
+    assert fixture.gate.decisions().get(ROUTE, TENANT, CREDENTIAL, NOW) is None
+
+
+def test_it_is_bounded(fixture: GateFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_table, "MAX_DECISIONS", 3)
+    monkeypatch.setattr(decision_table, "MAX_HOSTS", 3)
+    table = fixture.gate.decisions()
+    for number in range(7):
+        table.put(ROUTE, TENANT, b"%d" % number, principal(fixture))
+        table.put_tenant(b"%d.example" % number, TENANT)
+        assert table.get(ROUTE, TENANT, b"%d" % number, NOW) is not None
+        assert table.tenant(b"%d.example" % number) is TENANT
+        assert len(table) <= 3
+    assert table.tenant(b"0.example") is None
+
+
+def test_it_does_not_show_credentials(fixture: GateFixture) -> None:
+    table = fixture.gate.decisions()
+    table.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
+    assert repr(table) == "DecisionTable(1 acceptances)"
