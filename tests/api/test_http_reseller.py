@@ -195,3 +195,19 @@ def test_a_supplier_uploads_codes_once_each(each_shop: Shop) -> None:
     assert [(one["index"], one["reason"], one["batchId"]) for one in again["skipped"]] == [
         (at, "inStock", first["batchId"]) for at in range(3)
     ]
+
+
+def test_the_partner_sets_the_alarm_of_its_balance(each_shop: Shop) -> None:
+    client = each_shop.reseller
+    spendable = client.get("/Account/Details").data["spendable"]
+    answer = client.data("/Account/LowBalance", {"threshold": Decimal("12.50")})
+    assert answer == {"threshold": Decimal("12.50"), "spendable": spendable, "currency": "USD"}
+    assert client.get("/Account/Details").data["lowBalance"] == Decimal("12.50")
+    for wrong in (-1, Decimal("0.001"), Decimal("1e400"), "5", None, 10**15):
+        refused = client.post("/Account/LowBalance", {"threshold": wrong})
+        assert (*refused.told, refused.fields) == (400, -2, ["threshold"])
+    assert client.post("/Account/LowBalance", {"threshold": 1, "partnerId": "x"}).told == (400, -2)
+    assert client.post("/Account/LowBalance").told == (400, -2)
+    assert client.get("/Account/Details").data["lowBalance"] == Decimal("12.50")
+    assert client.data("/Account/LowBalance", {"threshold": 0})["threshold"] is None
+    assert client.get("/Account/Details").data["lowBalance"] is None

@@ -19,6 +19,7 @@ from tests.support.cli_server import served
 from tests.support.client import Client, bearer
 
 LOGIN = "/Login/Customer/Api/Verify"
+IN_SHOP = ("--tenant", "shop")
 EMAIL = "buyer@partner.example"
 PASSWORD = b"seven lanterns by the gate\n"
 
@@ -233,6 +234,15 @@ def test_credit_is_exact_and_changed_for_this_partner_only(shop: Program) -> Non
         str(shop.run_json("partners", "credit", EMAIL, "1000000.01", "--tenant", "shop")["creditLimit"]) == "1000000.01"
     )
     assert [str(one["creditLimit"]) for one in partners(shop)] == ["1000000.01", "0.00"]
+
+
+def test_the_alarm_of_a_low_balance_is_set_and_removed(shop: Program) -> None:
+    made = shop.run_json("partners", "create", *IN_SHOP, "--email", "low@partner.example")
+    shown = shop.run_json("partners", "set", made["id"], *IN_SHOP, "--low-balance", "25.5")
+    assert shown["lowBalance"] == 25.5
+    assert shop.run("partners", "set", made["id"], *IN_SHOP, "--low-balance", "-1").code == 1
+    assert shop.run("partners", "set", made["id"], *IN_SHOP).code == 2
+    assert shop.run_json("partners", "set", made["id"], *IN_SHOP, "--low-balance", "off")["lowBalance"] is None
 
 
 def test_a_partner_is_disabled_and_enabled(shop: Program) -> None:

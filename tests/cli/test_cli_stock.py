@@ -185,3 +185,16 @@ def test_an_import_states_the_form_of_codes_and_the_list_repeats_it(goods: Progr
     assert list(refused.document["error"]["fields"]) == ["line 2, codePattern"]
     again = goods.run_json("products", "import", "-", *IN_SHOP, stdin=b"sku,codePattern\nc-1,\n")
     assert again["updated"] == 1
+
+
+def test_low_products_are_listed_from_their_thresholds(goods: Program) -> None:
+    goods.run_json("products", "import", "-", *IN_SHOP, stdin=b"sku,lowStock\nc-1,2\nd-1,1\n")
+    put(goods, b"LOW-1\n")
+    put(goods, b"LOW-2\n", "d-1")
+    low = goods.run_json("products", "list", "--low", *IN_SHOP)["products"]
+    assert [(one["sku"], one["lowStock"], one["available"]) for one in low] == [("c-1", 2, 1)]
+    assert goods.run_json("products", "set", "c-1", *IN_SHOP, "--low-stock", "off")["products"][0]["lowStock"] is None
+    assert goods.run_json("products", "list", "--low", *IN_SHOP)["products"] == []
+    for wrong in (b"0", b"-1", b"1.5", b"many", b"1000001"):
+        refused = goods.run("products", "import", "-", *IN_SHOP, "--json", stdin=b"sku,lowStock\nc-1," + wrong)
+        assert list(refused.document["error"]["fields"]) == ["line 2, lowStock"]

@@ -42,6 +42,7 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
         "available": Decimal("-12.25"),
         "spendable": Decimal("487.75"),
     },
+    "POST /Account/LowBalance": {"spendable": Decimal("487.75")},
     "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING, "items.0.delivered": 0},
     "POST /Supplier/Stock/Upload": {"added": 0, "duplicates": 1, "available": 12},
     "POST /Supplier/Stock/Withdraw": {"withdrawn": 0, "unknown": 1},

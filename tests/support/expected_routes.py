@@ -235,6 +235,10 @@ _CANONICAL = (
                 "orderId": None, "orderReference": goods.order_reference, "orderDetailIds": [goods.cancellable_id],
                 "reason": "A mistake"})),
     *_complaints(_RESELLER, "/Complaints"),
+    ExpectedRoute(
+        "POST", "/Account/LowBalance", _scoped(_RESELLER, "webhooks:manage"),
+        _to("/Account/LowBalance", {"threshold": 12.5}),
+    ),
     ExpectedRoute("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
     ExpectedRoute("POST", "/Account/Statement", _scoped(_RESELLER, "account:read"),
             _to("/Account/Statement", _statement_body())),

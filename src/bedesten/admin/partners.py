@@ -18,6 +18,7 @@ from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
+from bedesten.ledger import balance_alarms
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.webhooks import actions as webhooks
@@ -92,6 +93,15 @@ def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal)
     record(tx, OPERATOR, "partner.credit", partner.id, partner=partner.handle, **limits)
 
 
+def set_low_balance(tx: Transaction, currency: str, partner: Account, threshold: Decimal) -> None:
+    """Sets the amount below which an event says what the partner can spend; 0: never. Raises `Refusal` (-2)."""
+    minor = minor_amount(threshold, currency, "--low-balance")
+    ledger.account(tx, partner.id, "partner", currency)
+    if balance_alarms.set_threshold(tx, partner.id, currency, minor or None):
+        shown = with_currency(minor, currency) if minor else None
+        record(tx, OPERATOR, "partner.low_balance", partner.id, partner=partner.handle, threshold=shown)
+
+
 def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
     """Resets the partner's failed logins. False if there were none. Idempotent.
 
@@ -125,6 +135,7 @@ def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]
     """The operator's view of a partner, with its money and webhook URL."""
     balance = ledger.balance(tx, partner.id, "partner", currency)
     endpoint = next(iter(webhooks.endpoints_of(tx, partner.id)), None)
+    low = balance_alarms.threshold_of(tx, partner.id)
     return {
         **accounts.account_view(partner),
         "currency": currency,
@@ -133,6 +144,7 @@ def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]
         "available": to_decimal(balance.available if balance else 0, currency),
         "creditLimit": to_decimal(balance.credit_limit if balance else 0, currency),
         "spendable": to_decimal(balance.spendable if balance else 0, currency),
+        "lowBalance": None if low is None else to_decimal(low, currency),
         "webhook": endpoint.url if endpoint else None,
     }
 

@@ -20,6 +20,7 @@ from bedesten import errors
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER, Requirement
 from bedesten.catalogue.code import EXACT, FOLDED
 from bedesten.catalogue.code_pattern import code_pattern, part_pattern
+from bedesten.catalogue.stock_alarms import MAX_THRESHOLD
 from bedesten.core import strict_json, text
 from bedesten.core.ids import MAX_ID_LENGTH
 from bedesten.core.money import read_amount
@@ -30,7 +31,7 @@ MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_FILE_ROWS = 10_000
 """A file is one transaction, during which other writers wait; a longer catalogue needs several files."""
 MAX_PROBLEMS = 100
-READ_ONLY = frozenset({"currency", "offered", "available", "updated", "status", "proposedName"})
+READ_ONLY = frozenset({"currency", "offered", "available", "updated", "status", "proposedName", "lowSince"})
 """Columns of `products list` that an import ignores."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -244,6 +245,15 @@ def _comparison(value: object) -> str:
     return str(value)
 
 
+def _threshold(value: object) -> int:
+    count = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10 else value
+    if isinstance(count, bool) or not isinstance(count, int | Decimal) or count != int(count):
+        raise ValueError("must be a whole number")
+    if not 1 <= count <= MAX_THRESHOLD:
+        raise ValueError(f"must be 1 to {MAX_THRESHOLD:,}")
+    return int(count)
+
+
 def _active(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -312,6 +322,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "codePattern": _text(code_pattern),
     "pinPattern": _text(part_pattern),
     "serialPattern": _text(part_pattern),
+    "lowStock": _threshold,
     "active": _active,
 }
 _CANONICAL_NAMES = {name.lower(): name for name in (*_READERS, *READ_ONLY)}

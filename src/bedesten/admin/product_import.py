@@ -11,7 +11,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.admin.product_file import Problems, Row
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import inventory
+from bedesten.catalogue import inventory, stock_alarms
 from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.model import STOCK, Product, ProductFields, fields_of
 from bedesten.catalogue.product_audit import record_change
@@ -46,6 +46,8 @@ class _PlannedRow:
     category: str | None
     supplier: str | None
     note: str | None = None
+    low_stock: int | None = None
+    sets_low_stock: bool = False
 
 
 def import_rows(
@@ -92,16 +94,24 @@ def _write(
     if one.before is None:
         product_id = catalogue.insert(tx, after)
     elif after == fields_of(one.before):
-        return False
+        return _set_low_stock(tx, one, one.before.id, source)
     else:
         product_id = one.before.id
         catalogue.revise(tx, one.before, after)
         if after.code_comparison != one.before.code_comparison:
             inventory.set_comparison(tx, product_id, after.code_comparison)
     record_change(tx, OPERATOR, product_id, one.before, after, source=source)
+    _set_low_stock(tx, one, product_id, source)
     if one.before is not None:
         tell_of_change(tx, one.before)
     return True
+
+
+def _set_low_stock(tx: Transaction, one: _PlannedRow, product_id: str, source: str) -> bool:
+    changed = one.sets_low_stock and stock_alarms.set_threshold(tx, product_id, one.low_stock)
+    if changed:
+        record(tx, OPERATOR, "product.low_stock", product_id, threshold=one.low_stock, source=source)
+    return changed
 
 
 class _Planner:
@@ -150,7 +160,9 @@ class _Planner:
             proposed_name=None if name == then.proposed_name else then.proposed_name,
         )
         after = self._accepted(row, before, after)
-        return _PlannedRow(row.line, before, after, _field(row, "category", self._category(before)), supplier, note)
+        category = _field(row, "category", self._category(before))
+        low_stock = _field(row, "lowStock", None)
+        return _PlannedRow(row.line, before, after, category, supplier, note, low_stock, "lowStock" in row.fields)
 
     def _before(self, row: Row) -> Product | None:
         """The product with this id, else with this sku, else the supplier's offer that was never on sale.

@@ -1,18 +1,20 @@
-"""Settings of products that a command changes one by one: the form of their codes. For files see `product_import`."""
+"""Settings of products that a command changes one by one: the form of codes, alarms. For files see `product_import`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bedesten.admin.products import product_of
-from bedesten.audit.actions import OPERATOR
+from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import stock_alarms
 from bedesten.catalogue.code_pattern import code_pattern, part_pattern
 from bedesten.catalogue.model import Product, fields_of
 from bedesten.catalogue.product_audit import record_change
-from bedesten.errors import normalised_field
+from bedesten.errors import bad_field, normalised_field
 from bedesten.store.transaction import Transaction
 
+NO_ALARM: tuple[int | None, int | None] = (None, None)
 PATTERNS = {"code_pattern": code_pattern, "pin_pattern": part_pattern, "serial_pattern": part_pattern}
 
 
@@ -32,6 +34,15 @@ def set_patterns(tx: Transaction, names: Sequence[str], patterns: Mapping[str, s
             record_change(tx, OPERATOR, product.id, product, fields)
 
 
+def set_low_stock(tx: Transaction, names: Sequence[str], threshold: int | None) -> None:
+    """Changes below how many free codes these products are low; None: never. Raises `Refusal`: -2, -3, -8."""
+    if threshold is not None and not 1 <= threshold <= stock_alarms.MAX_THRESHOLD:
+        raise bad_field("--low-stock", f"must be 1 to {stock_alarms.MAX_THRESHOLD:,}, or off")
+    for product in products_named(tx, names):
+        if stock_alarms.set_threshold(tx, product.id, threshold):
+            record(tx, OPERATOR, "product.low_stock", product.id, sku=product.sku, threshold=threshold)
+
+
 def products_named(tx: Transaction, names: Sequence[str]) -> list[Product]:
     """The products with these skus or ids, each once. Raises `Refusal`: -3, -8."""
     found = (product_of(tx, name) for name in names)
@@ -45,6 +56,7 @@ def option_of(name: str) -> str:
 
 def view(tx: Transaction, names: Sequence[str]) -> list[dict[str, object]]:
     """The settings of these products."""
+    low = stock_alarms.thresholds(tx)
     return [
         {
             "id": one.id,
@@ -53,6 +65,7 @@ def view(tx: Transaction, names: Sequence[str]) -> list[dict[str, object]]:
             "codePattern": one.code_pattern,
             "pinPattern": one.pin_pattern,
             "serialPattern": one.serial_pattern,
+            "lowStock": low.get(one.id, NO_ALARM)[0],
         }
         for one in products_named(tx, names)
     ]

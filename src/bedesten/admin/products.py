@@ -11,7 +11,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.admin.inputs import minor_amount
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import offers
+from bedesten.catalogue import offers, stock_alarms
 from bedesten.catalogue.model import STOCK, Product, fields_of, loss_problem
 from bedesten.catalogue.product_audit import record_change
 from bedesten.catalogue.tables import categories
@@ -123,6 +123,7 @@ def list_products(tx: Transaction, region: str | None = None) -> list[dict[str, 
     """Every product of the tenant, in the format of a file for `import_rows`. `region`: the tenant's."""
     category_names: Mapping[str, str] = dict(tx.all(_CATEGORIES))
     supplier_names = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
+    low = stock_alarms.thresholds(tx)
     return [
         {
             "id": one.id,
@@ -142,6 +143,8 @@ def list_products(tx: Transaction, region: str | None = None) -> list[dict[str, 
             "codePattern": one.code_pattern,
             "pinPattern": one.pin_pattern,
             "serialPattern": one.serial_pattern,
+            "lowStock": low.get(one.id, (None, None))[0],
+            "lowSince": _time(low.get(one.id, (None, None))[1]),
             "active": bool(one.active),
             "status": sale_status(one, region),
             "proposedName": one.proposed_name,
@@ -151,3 +154,13 @@ def list_products(tx: Transaction, region: str | None = None) -> list[dict[str, 
         }
         for one in catalogue.all_products(tx)
     ]
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else wire_time(at)
+
+
+def is_low(row: Mapping[str, object]) -> bool:
+    """Whether a product of `list_products` has fewer free codes than its threshold now."""
+    threshold, available = row["lowStock"], row["available"]
+    return isinstance(threshold, int) and isinstance(available, int) and available < threshold

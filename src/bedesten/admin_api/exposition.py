@@ -18,7 +18,9 @@ from sqlalchemy import func, literal, select
 
 from bedesten import __version__
 from bedesten.audit import chain, search
+from bedesten.catalogue import stock_alarms
 from bedesten.core.clock import MINUTE
+from bedesten.ledger import balance_alarms
 from bedesten.mail import outbox as mail
 from bedesten.store import wait_budget
 from bedesten.store.database_clock import DATABASE_NOW
@@ -82,6 +84,8 @@ GAUGES = {
     "store_up": MetricHelp("1 if the store answered this scrape."),
     "outbox_due": MetricHelp("Webhook deliveries that are due."),
     "outbox_lag_seconds": MetricHelp("Delay of the oldest due webhook delivery."),
+    "stock_low": MetricHelp("Products with fewer free stock codes than their threshold."),
+    "balances_low": MetricHelp("Partners that can spend less than their threshold."),
     "audit_sealed": MetricHelp("Sealed rows of the audit trail."),
     "audit_unsealed": MetricHelp("Rows of the audit trail that wait to be sealed."),
     "mails_waiting": MetricHelp("Mails that wait to be sent."),
@@ -221,6 +225,8 @@ def _stored(tx: SystemTransaction) -> dict[str, float]:
         "outbox_lag_seconds": max(0, lag[0] or 0) / 1000 if lag else 0,
         "mails_waiting": mails,
         "mails_waiting_seconds": mail_age / 1000,
+        "stock_low": stock_alarms.count_low(tx),
+        "balances_low": balance_alarms.count_low(tx),
         "audit_sealed": chain.head_of(tx).seq,
         "audit_unsealed": unsealed,
         "audit_unsealed_seconds": 0 if oldest is None else max(0, tx.now - oldest) / 1000,

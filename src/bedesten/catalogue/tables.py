@@ -140,6 +140,20 @@ stock_levels = Table(
 """`next_expiry` is no later than the earliest expiry of a free code. `consigned`: a supplier who earns with sales has
 added codes, now or in the past."""
 
+stock_alarms = Table(
+    "stock_alarms",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("product_id"),
+    integer("threshold", CheckConstraint("threshold > 0", name="threshold")),
+    timestamp("low_since", null=True),
+    PrimaryKeyConstraint("tenant_id", "product_id"),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    sqlite_with_rowid=False,
+)
+"""Products whose operator wants to know when fewer than `threshold` codes are free. `low_since` is when the worker saw that,
+NULL once the level has recovered. A table of its own: the worker's marks never lock a level."""
+
 stock_batches = Table(
     "stock_batches",
     metadata,

@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from getpass import getpass
 from typing import Annotated
 
@@ -91,6 +92,24 @@ def credit(
 
     def act(tx: Transaction, entry: TenantEntry, account: Account) -> None:
         partners.set_credit(tx, entry.currency, account, exact)
+
+    return _changed(ctx, tenant, partner, act)
+
+
+@command(app, "set")
+def set_partner(
+    ctx: CommandContext,
+    partner: Partner,
+    tenant: TenantOption,
+    low_balance: Annotated[
+        str, typer.Option("--low-balance", metavar="AMOUNT|off", help="Tell it when it can spend less than this.")
+    ],
+) -> CommandResult:
+    """Set the amount below which the webhook balance.low says what a partner can spend."""
+    exact = Decimal(0) if low_balance == "off" else amount(low_balance, "--low-balance")
+
+    def act(tx: Transaction, entry: TenantEntry, account: Account) -> None:
+        partners.set_low_balance(tx, entry.currency, account, exact)
 
     return _changed(ctx, tenant, partner, act)
 

@@ -32,8 +32,8 @@ def import_products(
 
     Columns (keys), in any order: id, sku, name, category, price, description, region, fulfilment (stock, supplier,
     stock_first), supplier, supplierSku, cost, requireData, codeComparison, codePattern, pinPattern, serialPattern,
-    active. Only sku is needed, and name for a new product; a row with an id changes that product, including its sku.
-    Columns that the file lacks stay unchanged; an empty cell clears the value.
+    lowStock, active. Only sku is needed, and name for a new product; a row with an id changes that product, including its
+    sku. Columns that the file lacks stay unchanged; an empty cell clears the value.
     """
     source, raw = read_file(file)
     rows = product_file.read_rows(source, raw)
@@ -67,12 +67,17 @@ def prices(
 
 
 @command(app, "list")
-def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
+def show_all(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    low: Annotated[bool, typer.Option("--low", help="Only those with fewer free codes than their threshold.")] = False,
+) -> CommandResult:
     """List a tenant's products, on sale or not. The output of --json is a file for `import`."""
     listed = ctx.read_in(tenant, lambda tx, entry: products.list_products(tx, entry.region))
+    listed = [one for one in listed if not low or products.is_low(one)]
     shown = table(
         listed,
-        "There is no product yet.",
+        "No product is low." if low else "There is no product yet.",
         Sku="sku",
         Id="id",
         Name="name",

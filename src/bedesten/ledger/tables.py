@@ -143,6 +143,21 @@ statement_heads = Table(
 )
 """The row that a reader of an account's statement locks. A transfer that is entered later stands at `settled` or later."""
 
+balance_alarms = Table(
+    "balance_alarms",
+    metadata,
+    text("tenant_id"),
+    text("owner_id"),
+    text("currency"),
+    integer("threshold", CheckConstraint(f"threshold > 0 AND threshold < {MAX_MINOR}", name="threshold")),
+    timestamp("low_since", null=True),
+    PrimaryKeyConstraint("tenant_id", "owner_id"),
+    ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
+    sqlite_with_rowid=False,
+)
+"""Partners that want to know when they can spend less than `threshold` minor units. `low_since` is when the worker saw that,
+NULL once they can spend more again. A table of its own: the worker's marks never lock a balance."""
+
 statement_entries = Table(
     "statement_entries",
     metadata,

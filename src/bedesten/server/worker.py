@@ -9,16 +9,19 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import TypeVar
 
 import httpx2
 import structlog
 
+from bedesten.admin import alarms
 from bedesten.apikeys import expiry, imports
 from bedesten.apikeys.expiry import Expiring
-from bedesten.catalogue import batches, stock
+from bedesten.catalogue import batches, stock, stock_alarms
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
 from bedesten.fulfilment import routing
+from bedesten.ledger import balance_alarms
 from bedesten.mail import outbox as mail
 from bedesten.orders import checkout
 from bedesten.orders.event_payload import LineChange, event_payload
@@ -45,6 +48,8 @@ from bedesten.webhooks.event_body import stored_body
 from bedesten.webhooks.outbox import Attempt, Delivery
 from bedesten.webhooks.sender import OutgoingWebhook, SendResult
 from bedesten.webhooks.targets import Network, host_of, parse_networks
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger("bedesten.server")
 MAX_DELIVERIES = 32
@@ -221,22 +226,39 @@ async def _expire_for_ever(installation: Installation) -> None:
             await write_each(store, await store.read_across(checkout.expired_checkouts), checkout.expire)
         with _errors_logged():
             await write_each(store, await store.read_across(routing.overdue), routing.enforce_deadline)
+        with _errors_logged():
+            await sound_alarms(store)
         await asyncio.sleep(IDLE_INTERVAL_S)
 
 
-async def write_each(store: Store, found: list[tuple[str, str]], action: Callable[[Transaction, str], object]) -> None:
-    """Run the action for each tenant and id, in a transaction of its own.
+async def sound_alarms(store: Store) -> None:
+    """Tell suppliers, partners and the log of stock and balances that fell below a threshold, once for each crossing."""
+    told = await write_each(store, await store.read_across(stock_alarms.crossed), alarms.tell_of_stock)
+    for tenant, low in told:
+        if low is not None:
+            log.warning(
+                "stock-low", tenant=tenant, product=low.product_id, available=low.available, threshold=low.threshold
+            )
+    await write_each(store, await store.read_across(balance_alarms.crossed), alarms.tell_of_balance)
+
+
+async def write_each(
+    store: Store, found: list[tuple[str, str]], action: Callable[[Transaction, str], Result]
+) -> list[tuple[str, Result]]:
+    """Run the action for each tenant and id, in a transaction of its own; return tenant and result of each.
 
     One that fails is logged and tried again in the next round; it does not hold up the others. Raises
     `StoreUnavailable`.
     """
+    done: list[tuple[str, Result]] = []
     for tenant, one in found:
         try:
-            await store.write(tenant, action, one)
+            done.append((tenant, await store.write(tenant, action, one)))
         except StoreUnavailable:
             raise
         except Exception:
             log.exception("item-failed", tenant=tenant, item=one)
+    return done
 
 
 async def _delete_expired_for_ever(installation: Installation) -> None:

@@ -28,6 +28,7 @@ EVENT_TYPES = {
         EventType("complaint.answered", _RESELLER, "A complaint was answered: replaced, refunded or rejected."),
         EventType("balance.low", _RESELLER, "What the account can spend fell below its threshold."),
         EventType("product.changed", _RESELLER, "The price of a product changed, or it went on or off sale."),
+        EventType("product.stock_low", _SUPPLIER, "Fewer codes of a product are free than the shop's threshold."),
         EventType("key.expiring", _SUPPLIER, "An API key expires soon."),
         EventType("endpoint.paused", (*_RESELLER, *_SUPPLIER), "Deliveries to an endpoint failed for too long."),
         EventType("endpoint.test", (*_RESELLER, *_SUPPLIER), "A test that the account asked for."),

@@ -169,7 +169,12 @@ ACCOUNT = Example(
         available=Decimal("92.75"),
         credit_limit=Decimal("500.00"),
         spendable=Decimal("592.75"),
+        low_balance=None,
     )
+)
+LOW_BALANCE = Example(
+    schemas.LowBalanceView(threshold=Decimal("50.00"), spendable=Decimal("592.75"), currency="USD"),
+    schemas.SetLowBalance(threshold=Decimal("50.00")),
 )
 STATEMENT = Example(
     Statement(

@@ -1,5 +1,7 @@
 """The handlers of the Reseller surface. Each runs in one transaction of the caller's tenant."""
 
+from decimal import Decimal
+
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import record
@@ -7,13 +9,14 @@ from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.shop_list import shop_products
 from bedesten.core.clock import wire_time
-from bedesten.core.money import to_decimal
+from bedesten.core.money import to_decimal, with_currency
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import log_in
-from bedesten.http.schemas import EmptyBody
+from bedesten.http.schemas import EmptyBody, amount
 from bedesten.ledger import actions as ledger
+from bedesten.ledger import balance_alarms
 from bedesten.orders import actions as orders
 from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import Line, Order
@@ -94,7 +97,29 @@ def account_details(tx: Transaction, context: RequestContext, _: EmptyBody) -> s
         available=to_decimal(money.available, currency),
         credit_limit=to_decimal(money.credit_limit, currency),
         spendable=to_decimal(money.spendable, currency),
+        low_balance=_threshold_view(balance_alarms.threshold_of(tx, who.id), currency),
     )
+
+
+def set_low_balance(tx: Transaction, context: RequestContext, body: schemas.SetLowBalance) -> schemas.LowBalanceView:
+    """Sets the amount below which an event says what the caller can spend."""
+    owner, currency = context.who.owner, context.tenant.currency
+    threshold = amount(body.threshold, currency, "threshold")
+    if threshold < 0:
+        raise bad_field("threshold", "must be at least 0")
+    if balance_alarms.set_threshold(tx, owner, currency, threshold or None):
+        shown = with_currency(threshold, currency) if threshold else None
+        record(tx, context.actor, "partner.low_balance", owner, threshold=shown)
+    money = ledger.balance(tx, owner, "partner", currency) or ledger.Balance("", currency, 0, 0, 0)
+    return schemas.LowBalanceView(
+        threshold=_threshold_view(threshold or None, currency),
+        spendable=to_decimal(money.spendable, currency),
+        currency=currency,
+    )
+
+
+def _threshold_view(threshold: int | None, currency: str) -> Decimal | None:
+    return None if threshold is None else to_decimal(threshold, currency)
 
 
 def account_statement(tx: Transaction, context: RequestContext, body: GetStatement) -> Statement[BuyerEntry]:

@@ -43,5 +43,7 @@ ROUTES = (
         example=examples.ACCOUNT),
     post("/Account/Statement", access="account:read", handler=Reveals(handlers.account_statement),
          summary="List the transfers of the balance", example=examples.STATEMENT),
+    post("/Account/LowBalance", access="webhooks:manage", handler=Writes(handlers.set_low_balance),
+         summary="Set the alarm of a low balance", example=examples.LOW_BALANCE),
     *webhooks.routes(Surface.RESELLER),
 )  # fmt: skip

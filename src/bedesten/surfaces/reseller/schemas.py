@@ -170,7 +170,8 @@ class OrderView(ResponseModel, frozen=True):
 
 
 class AccountView(ResponseModel, frozen=True):
-    """The partner's account and balance: `available` = `balance` − `held`; `spendable` is the limit for an order."""
+    """The partner's account and balance: `available` = `balance` − `held`; `spendable` is the limit for an order. Below
+    `lowBalance` (null: never) an event tells the partner."""
 
     account_id: str
     name: str
@@ -182,3 +183,18 @@ class AccountView(ResponseModel, frozen=True):
     available: Decimal
     credit_limit: Decimal
     spendable: Decimal
+    low_balance: Decimal | None
+
+
+class SetLowBalance(RequestModel, frozen=True):
+    """The amount below which `balance.low` tells what the account can spend; 0: never."""
+
+    threshold: Annotated[Amount, Meta(extra_json_schema={"minimum": 0})]
+
+
+class LowBalanceView(ResponseModel, frozen=True):
+    """The threshold of the account's alarm (null: none), and what the account can spend now."""
+
+    threshold: Decimal | None
+    spendable: Decimal
+    currency: str

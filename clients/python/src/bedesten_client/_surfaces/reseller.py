@@ -11,12 +11,14 @@ from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints, webhooks
 from bedesten_client.schemas import (
     Account,
+    Amount,
     BasketLine,
     Category,
     Complaint,
     ComplaintSummary,
     CreatedWebhookEndpoint,
     DeletedWebhookEndpoint,
+    LowBalance,
     Order,
     OrderLine,
     OrderSummary,
@@ -34,6 +36,10 @@ from bedesten_client.schemas import (
 )
 
 LOGIN_PATH = "/Login/Customer/Api/Verify"
+
+
+class _LowBalance(Body, frozen=True):
+    threshold: Amount
 
 
 class _Login(Body, frozen=True):
@@ -78,6 +84,9 @@ CANCEL_ORDER = Operation(method="POST", path="/Orders/Cancel", result=OrderSumma
 COMPLAINTS = "/Complaints"
 CREATE_COMPLAINT, LIST_COMPLAINTS = complaints.create(COMPLAINTS), complaints.list_own(COMPLAINTS)
 GET_COMPLAINT, WITHDRAW_COMPLAINT = complaints.get(COMPLAINTS), complaints.withdraw(COMPLAINTS)
+SET_LOW_BALANCE = Operation(
+    method="POST", path="/Account/LowBalance", result=LowBalance, retry_policy=RetryPolicy.KEYED
+)
 ACCOUNT = Operation(method="GET", path="/Account/Details", result=Account)
 LIST_TRANSFERS = Operation(method="POST", path="/Account/Statement", result=Statement)
 
@@ -201,6 +210,11 @@ def cancel_order(
 def account() -> Call[Account]:
     """Return the partner's account and balance."""
     return Call(ACCOUNT)
+
+
+def set_low_balance(threshold: Amount) -> Call[LowBalance]:
+    """Have `balance.low` sent when the account can spend less than this; 0: never."""
+    return Call(SET_LOW_BALANCE, _LowBalance(threshold=threshold))
 
 
 def create_complaint(

@@ -133,3 +133,12 @@ class Account(Schema, frozen=True):
     available: Decimal
     credit_limit: Decimal
     spendable: Decimal
+    low_balance: Decimal | None = None
+
+
+class LowBalance(Schema, frozen=True):
+    """The threshold of the alarm of a low balance (None: there is none), and what the account can spend now."""
+
+    threshold: Decimal | None
+    spendable: Decimal
+    currency: str

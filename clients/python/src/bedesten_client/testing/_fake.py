@@ -78,6 +78,7 @@ class FakeShop:
             "POST /Orders/Cancel": shop.cancel_order,
             "GET /Orders/Detail/{}": shop.order_detail,
             "GET /Account/Details": shop.account,
+            "POST /Account/LowBalance": shop.set_low_balance,
         }
 
     def __repr__(self) -> str:

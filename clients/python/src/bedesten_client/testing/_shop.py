@@ -65,6 +65,7 @@ class ShopModel:
     """Products, one partner's money, and its orders."""
 
     balance: Decimal
+    low_balance: Decimal | None = None
     products: dict[str, Data] = field(default_factory=dict)
     stock: dict[str, list[str]] = field(default_factory=dict)
     on_demand: set[str] = field(default_factory=set)
@@ -234,7 +235,13 @@ class ShopModel:
             "available": self.balance,
             "creditLimit": Decimal("0.00"),
             "spendable": self.balance,
+            "lowBalance": self.low_balance,
         }
+
+    def set_low_balance(self, body: Data, _: str) -> Data:
+        """POST /Account/LowBalance."""
+        self.low_balance = Decimal(str(body["threshold"])).quantize(Decimal("0.01")) or None
+        return {"threshold": self.low_balance, "spendable": self.balance, "currency": CURRENCY}
 
     def line(self, line_id: str) -> Line:
         """An order line by its id."""

@@ -500,6 +500,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_api_keys_owner_id"), "api_keys", ["owner_id"], unique=False)
     op.create_table(
+        "balance_alarms",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("threshold", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("low_since", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("low_since BETWEEN 0 AND 253402300799999", name=op.f("ck_balance_alarms_low_since")),
+        sa.CheckConstraint("threshold > 0 AND threshold < 1000000000000000", name=op.f("ck_balance_alarms_threshold")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "owner_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_balance_alarms_tenant_id_owner_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "owner_id", name=op.f("pk_balance_alarms")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "deposits",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -1302,6 +1319,22 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_statement_entries_account_id_at_seq"), "statement_entries", ["account_id", "at", "seq"], unique=False
+    )
+    op.create_table(
+        "stock_alarms",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("threshold", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("low_since", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("low_since BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_alarms_low_since")),
+        sa.CheckConstraint("threshold > 0", name=op.f("ck_stock_alarms_threshold")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_stock_alarms_tenant_id_product_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "product_id", name=op.f("pk_stock_alarms")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "stock_batches",
