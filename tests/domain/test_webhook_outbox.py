@@ -12,6 +12,7 @@ from bedesten.audit.actions import Actor
 from bedesten.core.clock import DAY, HOUR, SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.server import worker
+from bedesten.store.transaction import SystemTransaction
 from bedesten.telemetry.metrics import Metrics
 from bedesten.webhooks import endpoints, history, outbox, simulator
 from bedesten.webhooks.endpoints import EndpointDetail
@@ -180,3 +181,38 @@ def test_attempts_are_kept_for_thirty_days(mail: Mail) -> None:
     mail.clock.now += 1
     mail.store.write_now(outbox.delete_ended)
     assert results(mail) == [[]]
+
+
+def test_a_message_that_cannot_be_built_does_not_hold_up_the_others(mail: Mail, receiver: Receiver) -> None:
+    known = listening(mail, receiver)
+    for _ in range(3):
+        mail.tenant.write(endpoints.send_test, known)
+    with raw(mail.tenant.installation.settings) as other:
+        other.run("UPDATE events SET body = 'not JSON' WHERE id = (SELECT min(id) FROM events)")
+    assert work(mail) == 3
+    assert len(receiver.got) == 2
+    assert states(mail) == [DUE, DONE, DONE]
+    assert results(mail) == [[], [(204, None)], [(204, None)]]
+
+
+def test_a_result_that_cannot_be_recorded_does_not_undo_the_others(
+    mail: Mail, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = listening(mail, receiver)
+    for _ in range(4):
+        mail.tenant.write(endpoints.send_test, known)
+    delivered, poison = (
+        outbox.delivered,
+        mail.tenant.read(history.list_deliveries, mail.tenant.partner, "", ANY_STATE, "", 9),
+    )
+
+    def fail_for_one(tx: SystemTransaction, delivery: outbox.Delivery, attempt: Attempt) -> None:
+        if delivery.id == poison[0].id:
+            raise ZeroDivisionError
+        delivered(tx, delivery, attempt)
+
+    monkeypatch.setattr(outbox, "delivered", fail_for_one)
+    with pytest.raises(ZeroDivisionError):
+        work(mail)
+    assert len(receiver.got) == 4
+    assert states(mail) == [DONE, DONE, DONE, DUE], "it is sent again when its lease ends"

@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -143,30 +144,98 @@ async def deliver_due(installation: Installation, http: httpx2.AsyncClient, metr
     if due:
         installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
         allowed = parse_networks(installed.webhook_networks if installed else "")
-        await asyncio.gather(*(_deliver(installation, http, one, allowed, metrics) for one in due))
+        messages = await _messages(installation, due)
+        results = _Results(store)
+        tasks = [_deliver(http, one, messages[one.id], allowed, results, metrics) for one in due if one.id in messages]
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for problem in ended:
+            if isinstance(problem, BaseException):
+                raise problem
     return len(due)
 
 
-async def _deliver(
-    installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...], metrics: Metrics
-) -> None:
-    order: object = None
-    began = time.monotonic()
+Message = OutgoingWebhook | SendResult
+"""What to send; or why it cannot be sent."""
+
+
+async def _messages(installation: Installation, due: Sequence[Delivery]) -> dict[str, Message]:
+    """Build the messages in one transaction, or each in its own if that fails.
+
+    A message that cannot be built is logged and left out: it is tried again when its lease ends.
+    """
+    store = installation.store
     try:
-        webhook = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
-        order = webhook.body["orderId"]
-        outcome = await _send(http, webhook, due, allowed)
-    except DecryptionError as problem:
-        outcome = SendResult(None, str(problem))
-    attempt = Attempt(outcome.status, outcome.error, int((time.monotonic() - began) * 1000))
+        return await store.write_across(lambda tx: {one.id: _message(tx, installation, one) for one in due})
+    except StoreUnavailable:
+        raise
+    except Exception:
+        messages: dict[str, Message] = {}
+        for one in due:
+            try:
+                messages[one.id] = await store.write_across(partial(_message, installation=installation, due=one))
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("item-failed", tenant=one.tenant_id, item=one.id)
+        return messages
 
-    def settle(tx: SystemTransaction) -> bool:
-        if not outcome.accepted:
-            return outbox.failed(tx, due, attempt)
-        outbox.delivered(tx, due, attempt)
-        return False
 
-    paused = await installation.store.write_across(settle)
+class _Results:
+    """Records results: those that come while others are being recorded share the next transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[tuple[Delivery, Attempt, asyncio.Future[bool]]] = []
+        self._recording = asyncio.Lock()
+
+    async def record(self, due: Delivery, attempt: Attempt) -> bool:
+        """Record one result, and return whether its endpoint was paused. An attempt without an error was accepted."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((due, attempt, done))
+        async with self._recording:
+            if not done.done():
+                together, self._waiting = self._waiting, []
+                await self._record(together)
+        return await done
+
+    async def _record(self, together: list[tuple[Delivery, Attempt, asyncio.Future[bool]]]) -> None:
+        # in one sequence everywhere: two workers that record results of the same endpoints wait for each other
+        together.sort(key=lambda one: (one[0].tenant_id, one[0].endpoint_id, one[0].id))
+        try:
+            paused = await self._store.write_across(
+                lambda tx: [_settle(tx, due, attempt) for due, attempt, _ in together]
+            )
+        except Exception as problem:
+            if len(together) > 1 and not isinstance(problem, StoreUnavailable):
+                for one in together:
+                    await self._record([one])
+                return
+            for _, _, done in together:
+                done.set_exception(problem)
+            return
+        for (_, _, done), was_paused in zip(together, paused, strict=True):
+            done.set_result(was_paused)
+
+
+def _settle(tx: SystemTransaction, due: Delivery, attempt: Attempt) -> bool:
+    if attempt.error:
+        return outbox.failed(tx, due, attempt)
+    outbox.delivered(tx, due, attempt)
+    return False
+
+
+async def _deliver(
+    http: httpx2.AsyncClient,
+    due: Delivery,
+    message: Message,
+    allowed: tuple[Network, ...],
+    results: _Results,
+    metrics: Metrics,
+) -> None:
+    began = time.monotonic()
+    order = message.body["orderId"] if isinstance(message, OutgoingWebhook) else None
+    outcome = message if isinstance(message, SendResult) else await _send(http, message, due, allowed)
+    paused = await results.record(due, Attempt(outcome.status, outcome.error, int((time.monotonic() - began) * 1000)))
     metrics.count("deliveries", "delivered" if outcome.accepted else "failed")
     tell = log.info if outcome.accepted else log.warning
     tell(
@@ -202,21 +271,20 @@ async def _send(
     return await sender.send(http, webhook, allowed)
 
 
-def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) -> OutgoingWebhook:
+def _message(tx: SystemTransaction, installation: Installation, due: Delivery) -> Message:
     bound, cipher = tx.for_tenant(due.tenant_id), installation.cipher
-    if due.line_id is not None and due.status is not None:
-        body = event_payload(bound, cipher, LineChange(due.line_id, due.sequence, due.status, due.created))
-    else:
-        body = stored_body(due)
     overlaps = due.previous_until is not None and due.previous_until > tx.now
     secrets = [due.secret, due.previous_secret] if overlaps and due.previous_secret else [due.secret]
-    return OutgoingWebhook(
-        id=due.event_id,
-        url=due.url,
-        body=body,
-        secrets=tuple(Secret(cipher.decrypt(bound, SECRET, due.endpoint_id, bytes(one))) for one in secrets),
-        outbound_key=Secret(cipher.decrypt(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key)),
-    )
+    try:
+        signing = tuple(Secret(cipher.decrypt(bound, SECRET, due.endpoint_id, bytes(one))) for one in secrets)
+        outbound_key = Secret(cipher.decrypt(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key))
+        if due.line_id is not None and due.status is not None:
+            body = event_payload(bound, cipher, LineChange(due.line_id, due.sequence, due.status, due.created))
+        else:
+            body = stored_body(due)
+    except DecryptionError as problem:
+        return SendResult(None, str(problem))
+    return OutgoingWebhook(id=due.event_id, url=due.url, body=body, secrets=signing, outbound_key=outbound_key)
 
 
 async def _expire_for_ever(installation: Installation) -> None:

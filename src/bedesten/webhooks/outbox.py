@@ -13,7 +13,7 @@ from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.store.database_clock import DATABASE_NOW
 from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, insert_of, move_of, p, statement
-from bedesten.store.transaction import SystemTransaction, Transaction
+from bedesten.store.transaction import Step, SystemTransaction, Transaction
 from bedesten.webhooks.actions import endpoints_of, notify_steps, run_event_steps
 from bedesten.webhooks.moves import ACTIVE, DELETED, DELIVERY, DUE, ENDPOINT, HELD
 from bedesten.webhooks.tables import deliveries, delivery_attempts, events, webhook_endpoints
@@ -122,15 +122,15 @@ _FORGET_ATTEMPTS = cross_tenant(delete(delivery_attempts).where(_A.at < p("befor
 
 def lease(tx: SystemTransaction, most: int) -> list[Delivery]:
     """Leases due deliveries, the longest waiting first. A delivery whose endpoint was paused is held instead."""
-    leased = []
+    leased: dict[str, list[Delivery]] = {}
     for one in tx.all(_DUE, at=tx.at, most=most):
-        bound = tx.for_tenant(one.tenant_id)
         if one.endpoint_state != ACTIVE and not one.order_url:
-            bound.run(_DROP if one.endpoint_state == DELETED else _HOLD, id=one.id)
-            continue
-        bound.run(_LEASE, id=one.id, at=tx.at, now=tx.now)
-        leased.append(one)
-    return leased
+            tx.for_tenant(one.tenant_id).run(_DROP if one.endpoint_state == DELETED else _HOLD, id=one.id)
+        else:
+            leased.setdefault(one.tenant_id, []).append(one)
+    for tenant, found in leased.items():
+        tx.for_tenant(tenant).run_all([Step(_LEASE, {"id": one.id, "at": tx.at, "now": tx.now}) for one in found])
+    return [one for found in leased.values() for one in found]
 
 
 def delivered(tx: SystemTransaction, delivery: Delivery, attempt: Attempt) -> None:
