@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from bedesten.accounts import actions as accounts
 from bedesten.apikeys import actions as api_keys
@@ -16,7 +16,7 @@ from bedesten.catalogue import inventory, suppliers
 from bedesten.catalogue.actions import Page
 from bedesten.catalogue.code import read_code
 from bedesten.catalogue.suppliers import Sourcing, SupplierSettings
-from bedesten.core.clock import HOUR, system_clock
+from bedesten.core.clock import DAY, HOUR, system_clock
 from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.fulfilment import quality, routing
@@ -27,12 +27,18 @@ from bedesten.orders import actions as orders
 from bedesten.orders import assignments, cancel, hold
 from bedesten.orders.event_payload import LineChange, event_payload
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT, Line
+from bedesten.orders.tables import order_lines
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 from bedesten.webhooks.tables import events
 from tests.domain.tenant import TOPUP, TOPUP_COST, Tenant, fresh
 
 RIVAL_COST = 350
+PASS_DEADLINE = statement(
+    update(order_lines)
+    .where(order_lines.c.tenant_id == TENANT, order_lines.c.id == p("line"))
+    .values(deadline=order_lines.c.queued)
+)
 
 
 def rival(tenant: Tenant, product: str, cost: int = RIVAL_COST, priority: int = 0) -> str:
@@ -107,8 +113,39 @@ def test_an_accepted_line_has_the_promised_time_as_its_deadline(tenant: Tenant) 
     assert (done.line.promised, done.line.deadline) == (promised, promised)
     assert done.line.accepted is not None
     assert tenant.write(fulfilment.accept, tenant.supplier, line.id, promised) == done
-    assert refused(lambda: tenant.write(fulfilment.accept, tenant.supplier, line.id, promised + 1)) == -8
-    assert refused(lambda: tenant.write(fulfilment.accept, tenant.supplier, line.id)) == -8
+    assert tenant.write(fulfilment.accept, tenant.supplier, line.id) == done
+
+
+def test_a_promise_can_be_changed_until_the_deadline(tenant: Tenant) -> None:
+    deadlines(tenant, accept=HOUR, deliver=3 * HOUR)
+    line = waiting(tenant)
+    assert line.queued is not None
+    first = tenant.write(fulfilment.accept, tenant.supplier, line.id, line.queued + HOUR)
+    for promised in (line.queued + 2 * HOUR, line.queued + 3 * HOUR, line.queued + HOUR):
+        done = tenant.write(fulfilment.accept, tenant.supplier, line.id, promised)
+        assert (done.line.promised, done.line.deadline, done.line.accepted) == (promised, promised, first.line.accepted)
+        assert [one.promised for one in tenant.read(assignments.assignments_of, line.id)] == [promised]
+    for wrong in (line.queued + 3 * HOUR + 1, line.queued - 1):
+        assert refused(lambda at=wrong: tenant.write(fulfilment.accept, tenant.supplier, line.id, at)) == -2  # type: ignore[misc]
+    assert tenant.line(line.id).promised == line.queued + HOUR
+
+
+def test_a_promise_cannot_be_changed_after_the_deadline(tenant: Tenant) -> None:
+    line = waiting(tenant)
+    assert line.queued is not None
+    tenant.write(fulfilment.accept, tenant.supplier, line.id, line.queued + HOUR)
+    tenant.write(lambda tx: tx.run(PASS_DEADLINE, line=line.id))
+    later = line.queued + 2 * HOUR
+    assert refused(lambda: tenant.write(fulfilment.accept, tenant.supplier, line.id, later)) == -8
+
+
+def test_promises_cannot_move_a_line_on_for_ever(tenant: Tenant) -> None:
+    line = waiting(tenant)
+    first = tenant.write(fulfilment.accept, tenant.supplier, line.id)
+    assert first.line.accepted is not None
+    latest = first.line.accepted + 30 * DAY
+    assert tenant.write(fulfilment.accept, tenant.supplier, line.id, latest).line.deadline == latest
+    assert refused(lambda: tenant.write(fulfilment.accept, tenant.supplier, line.id, latest + 1)) == -2
 
 
 def test_a_line_accepted_without_a_promise_has_the_time_to_deliver(tenant: Tenant) -> None:

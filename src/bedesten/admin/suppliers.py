@@ -15,7 +15,7 @@ from bedesten.catalogue import suppliers
 from bedesten.catalogue.suppliers import Sourcing
 from bedesten.core import text
 from bedesten.core.clock import wire_time
-from bedesten.core.money import MAX_MINOR, to_decimal
+from bedesten.core.money import MAX_MINOR, to_decimal, with_currency
 from bedesten.errors import bad_field, normalised_field
 from bedesten.fulfilment import quality, routing
 from bedesten.gate.scopes import Surface
@@ -123,7 +123,8 @@ def add_to_product(
         raise bad_field("supplier", "is the product's own supplier; change the product's cost instead")
     suppliers.add_supplier(tx, product.id, account.id, minor, priority)
     catalogue.touch(tx, account.id)
-    record(tx, OPERATOR, "product.supplier.add", product.id, supplier=account.id, cost=minor, priority=priority)
+    shown = with_currency(minor, currency)
+    record(tx, OPERATOR, "product.supplier.add", product.id, supplier=account.id, cost=shown, priority=priority)
     return of_product(tx, currency, product.id)
 
 

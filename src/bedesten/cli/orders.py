@@ -1,6 +1,7 @@
 """`bedesten orders …`."""
 
 import sys
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -166,7 +167,13 @@ def _moment(text: str, option: str) -> int:
 
 
 def _statuses(lines: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{one['quantity']} {one['status']}" for one in lines)
+    """Count the units of the lines by what became of them: those of a line need not share its status."""
+    counts: Counter[str] = Counter()
+    for one in lines:
+        counts["delivered"] += one["delivered"]
+        counts["cancelled"] += one["cancelled"]
+        counts[one["status"]] += one["quantity"] - one["delivered"] - one["cancelled"]
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
 
 def _table(listed: list[dict[str, Any]], empty: str = "No order.") -> Output:

@@ -19,6 +19,7 @@ from bedesten.orders import statements as orders_sql
 from bedesten.orders.model import Line, Order
 from bedesten.store.transaction import RetryTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
+from bedesten.tenants.money_approval import in_currency
 
 ANY_STATE = -1
 
@@ -193,7 +194,7 @@ def answer(
         if now.decided_by == supplier and now.state == _RESULTS[proposal.kind] and same:
             return now
         raise decisions.is_closed(now)
-    record(tx, actor, "complaint.propose", found.id, proposal=proposal.kind, amount=proposal.amount)
+    record(tx, actor, "complaint.propose", found.id, proposal=proposal.kind, amount=in_currency(tx, proposal.amount))
     if supplier_decides(tx):
         decisions.decide(tx, cipher, complaint_of(tx, complaint), proposal, actor, charge=proposal.kind != REJECT)
     return complaint_of(tx, complaint)

@@ -69,8 +69,9 @@ def cursor_key(line: Line) -> str:
 def accept(tx: Transaction, supplier: str, line_id: str, promised: int | None = None) -> SupplierLine:
     """Accepts a waiting line, once, and optionally promises to deliver it by a time (epoch ms).
 
-    The same call again changes nothing. Raises `Refusal`: -3 for a line that the supplier never had, -501 if it no longer
-    has it, -8 if it has promised another time, -2 for a time that is past or later than the line may take.
+    Another time before the line's deadline replaces the promise; the same call again, or one without a time, changes
+    nothing. Raises `Refusal`: -3 for a line that the supplier never had, -501 if it no longer has it, -8 if the deadline
+    has passed, -2 for a time that is past or later than the line may take.
     """
     _, line, mine = _locked(tx, supplier, line_id)
     if not _is_open(line, mine):
@@ -78,13 +79,16 @@ def accept(tx: Transaction, supplier: str, line_id: str, promised: int | None = 
     if mine.accepted is None:
         _accept(tx, line, promised)
         record(tx, Actor(supplier), "line.accept", line.id, promised=promised)
-    elif mine.promised != promised:
-        raise Refusal(errors.CONFLICT, "accepted with another time", fields={"promisedBy": "another time was promised"})
+    elif promised is not None and mine.promised != promised:
+        if line.deadline is not None and line.deadline <= tx.now:
+            raise Refusal(errors.CONFLICT, "the deadline has passed", fields={"promisedBy": "the deadline has passed"})
+        _accept(tx, line, promised)
+        record(tx, Actor(supplier), "line.promise", line.id, before=mine.promised, promised=promised)
     return _result(tx, line_id, assigned=True)
 
 
 def _accept(tx: Transaction, line: Line, promised: int | None) -> None:
-    """Moves the deadline from the time to accept to the time to deliver."""
+    """Moves the deadline to the promised time, or to the time to deliver."""
     assert line.supplier_id is not None, "a waiting line has a supplier"
     assert line.queued is not None, "a waiting line is queued"
     within = suppliers.sourcing_of(tx, line.product_id).deliver_within
@@ -92,7 +96,7 @@ def _accept(tx: Transaction, line: Line, promised: int | None) -> None:
     latest = None if within is None else line.queued + within
     if promised is not None and promised <= tx.now:
         raise bad_field("promisedBy", "must be in the future")
-    if promised is not None and promised > (latest or tx.now + MAX_PROMISE_MS):
+    if promised is not None and promised > (latest or (line.accepted or tx.now) + MAX_PROMISE_MS):
         raise bad_field("promisedBy", "is later than the line may take")
     assignments.accept(tx, line.id, promised)
     tx.run(sql.ACCEPT_LINE, line=line.id, until=promised, new_deadline=promised or latest, now=tx.now)

@@ -6,7 +6,7 @@ assignment ended may not deliver the line any more. The caller has locked the or
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from bedesten.core.clock import wire_time
 from bedesten.orders.model import Line
@@ -56,7 +56,9 @@ _OF_LINE = rows_as(
     Assignment, select(*_COLUMNS).where(_A.tenant_id == TENANT, _A.line_id == p("line")).order_by(_A.queued, _A.id)
 )
 _CURRENT = (_A.tenant_id == TENANT) & (_A.line_id == p("line")) & _A.ended.is_(None)
-_ACCEPT = statement(update(line_assignments).where(_CURRENT).values(accepted=p("now"), promised=p("until")))
+_ACCEPT = statement(
+    update(line_assignments).where(_CURRENT).values(accepted=func.coalesce(_A.accepted, p("now")), promised=p("until"))
+)
 _END = statement(update(line_assignments).where(_CURRENT).values(ended=p("now"), outcome=p("result"), reason=p("why")))
 _DELIVERED = insert_of(line_deliveries)
 _DELIVERIES = rows_as(
@@ -91,7 +93,7 @@ def begin(tx: Transaction, line: Line) -> None:
 
 
 def accept(tx: Transaction, line: str, promised: int | None) -> None:
-    """Notes that the supplier accepted the line, and by when it will deliver."""
+    """Notes that the supplier accepted the line, once, and by when it will deliver."""
     tx.run(_ACCEPT, line=line, until=promised, now=tx.now)
 
 

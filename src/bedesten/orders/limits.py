@@ -19,6 +19,7 @@ from bedesten.orders.model import PLACED, UNPAID, Buyer
 from bedesten.orders.tables import order_limits, order_lines, orders
 from bedesten.store.sql import TENANT, insert, p, rows_as, statement
 from bedesten.store.transaction import Transaction
+from bedesten.tenants.money_approval import in_currency
 
 MAX_UNITS_A_DAY = 1_000_000
 _M, _O, _L = order_limits.c, orders.c, order_lines.c
@@ -85,7 +86,7 @@ def set_limits(tx: Transaction, limits: OrderLimits) -> None:
         OPERATOR,
         "order_limits.set",
         limits.holder,
-        daily_amount=limits.daily_amount,
+        daily_amount=in_currency(tx, limits.daily_amount),
         daily_units=limits.daily_units,
     )
 

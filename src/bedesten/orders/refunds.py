@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
-from bedesten.core.money import MAX_MINOR
+from bedesten.core.money import MAX_MINOR, with_currency
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import statements as orders_sql
@@ -72,7 +72,7 @@ def refund_line(tx: Transaction, order: Order, line: Line, amount: int, key: str
     buyer = ledger.account(tx, order.buyer_id, BUYER_KINDS[order.surface], order.currency)
     booked = ledger.refund(tx, buyer, amount, f"refund:{key}", order.id)
     assert booked, "a transfer of this key has a refund"
-    record(tx, actor, "line.refund", line.id, amount=amount, currency=order.currency, reason=reason, key=key)
+    record(tx, actor, "line.refund", line.id, amount=with_currency(amount, order.currency), reason=reason, key=key)
     made = tx.one(_BY_KEY, business_key=key)
     assert made is not None, "it was inserted just now"
     return made
@@ -127,7 +127,6 @@ def claw_back(
         return amount
     booked = ledger.claw_back(tx, supplier, order.currency, amount, f"clawback:{key}", order.id)
     assert booked, "a transfer of this key has a claw-back"
-    record(
-        tx, actor, "line.clawback", line.id, supplier=supplier, amount=amount, currency=order.currency, reason=reason
-    )
+    shown = with_currency(amount, order.currency)
+    record(tx, actor, "line.clawback", line.id, supplier=supplier, amount=shown, reason=reason)
     return amount

@@ -19,6 +19,7 @@ from bedesten.orders.model import PLACED, Order
 from bedesten.orders.tables import orders, review_rules
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Transaction
+from bedesten.tenants.money_approval import in_currency
 
 AMOUNT, FIRST_ORDER, PRODUCT = "amount", "firstOrder", "product"
 KINDS = (AMOUNT, FIRST_ORDER, PRODUCT)
@@ -66,7 +67,8 @@ def add_rule(tx: Transaction, kind: str, surface: str | None, amount: int | None
         raise bad_field("rule", f"a tenant has at most {MAX_RULES} rules")
     made = Rule(tx.new_id("rul"), kind, surface, amount, product, tx.now)
     tx.run(_ADD, **{name: getattr(made, name) for name in _ADD.columns})
-    record(tx, OPERATOR, "review_rule.add", made.id, kind=kind, surface=surface, amount=amount, product=product)
+    shown = in_currency(tx, amount)
+    record(tx, OPERATOR, "review_rule.add", made.id, kind=kind, surface=surface, amount=shown, product=product)
     return made
 
 

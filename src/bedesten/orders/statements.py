@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, literal, or_, select, update
+from sqlalchemy import and_, func, literal, or_, select, update
 
 from bedesten.orders.model import PROCESSING, UNSOURCED, Line, Order
 from bedesten.orders.moves import LINE as LINE_MOVES
@@ -74,8 +74,9 @@ DELIVER_PART = move_of(
     note=p("new_note"), delivered=_L.delivered + p("count"),
 )  # fmt: skip
 ACCEPT_LINE = move_of(
-    LINE_MOVES, "accept", _L.status, _LINE_ROW, accepted=p("now"), promised=p("until"), deadline=p("new_deadline")
-)
+    LINE_MOVES, "accept", _L.status, _LINE_ROW, accepted=func.coalesce(_L.accepted, p("now")), promised=p("until"),
+    deadline=p("new_deadline"),
+)  # fmt: skip
 _OVER: dict[str, Any] = {"queued": None, "deadline": None, "hold": None}
 CANCEL_LINE = move_of(
     LINE_MOVES, "cancel", _L.status, _LINE_ROW, _UNCHANGED, _L.delivered == 0, **_CHANGED, **_OVER,
