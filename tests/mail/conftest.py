@@ -55,7 +55,7 @@ class MailRoom:
     def last(self) -> tuple[Any, ...]:
         """State, attempts and error of the newest mail."""
         newest = self.mails()[0]
-        return newest["state"], newest["attempts"], newest["error"]
+        return newest["state"], newest["attempts"], newest["lastError"]
 
     def maintain(self) -> None:
         """What the worker does every minute."""

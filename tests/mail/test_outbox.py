@@ -170,7 +170,9 @@ def test_an_address_without_an_account_gets_no_mail(mail_room: MailRoom, smtp: S
     mail_room.queue(mail.RESET, "nobody@example.com")
     mail_room.queue(mail.RESET, "partner@example.com")
     mail_room.send()
-    assert {(one["state"], one["error"]) for one in mail_room.mails()} == {("dropped", "the address has no account")}
+    assert {(one["state"], one["lastError"]) for one in mail_room.mails()} == {
+        ("dropped", "the address has no account")
+    }
     assert smtp.sessions == 0
 
 

@@ -1,11 +1,14 @@
 """The shop of the documents' examples: whatever they name is there, under the very ids that stand in them."""
 
 import contextlib
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from decimal import Decimal
 from unittest import mock
 
 from bedesten.accounts import actions as accounts
+from bedesten.accounts import links
+from bedesten.accounts.links import Purpose
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields, Requirement
@@ -36,6 +39,7 @@ from tests.support.operator_actions import Operator
 from tests.support.shop import Shop
 from tests.support.sites import Site
 
+BOB = "bob@customer.example"
 DEPOSITS = (example_values.DEPOSIT, example_values.OTHER_DEPOSIT)
 HOST = "api.samples.example"
 UNUSED = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
@@ -104,7 +108,16 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
     with named(store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, *DEPOSITS):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     _complaints(shop)
+    operator.within(shop.id, lambda tx: _links(tx, shop))
     return shop
+
+
+def _links(tx: Transaction, shop: Shop) -> None:
+    """The customer has verified its address and could do so again; another one could reset its password."""
+    cipher, token = shop.operator.installation.cipher, urlsafe_b64decode(f"{example_values.LINK_TOKEN}=")
+    accounts.set_verified(tx, shop.customer, OPERATOR)
+    links.create(tx, cipher, shop.customer, Purpose.VERIFY, lambda _: token)
+    links.create(tx, cipher, accounts.find(tx, "customer", BOB).id, Purpose.RESET, lambda _: token)
 
 
 def _failed_webhook(shop: Shop, surface: Surface, line: str, delivery: str) -> None:
@@ -210,7 +223,7 @@ def _complaints(shop: Shop) -> None:
     """The customer's order was paid and delivered; customer and partner complain of what they got."""
     store, within = shop.operator.installation.store, shop.operator.within
     cipher = shop.operator.installation.cipher
-    other = within(shop.id, lambda tx: accounts.create(tx, "customer", "bob@customer.example", "Bob", password=UNUSED))
+    other = within(shop.id, lambda tx: accounts.create(tx, "customer", BOB, "Bob", password=UNUSED))
     assert other is not None
     player = RequiredDatum(example_values.PLAYER, "", "p-78")
 

@@ -153,9 +153,10 @@ class _Session(socketserver.StreamRequestHandler):
         while (line := self.rfile.readline()) and line != b".\r\n":
             lines.append(line.removeprefix(b"."))
         message = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
-        if self._answer("DATA", "250 queued"):
+        if self.server.behaviour.answers.get("DATA", "2")[0] == "2":
             accepted = Delivered(self.sender, self.recipients, message, self.encrypted, self.user)
             self.server.inbox.append(accepted)
+        self._answer("DATA", "250 queued")
 
     def _log_in(self, line: str) -> None:
         _, user, password = base64.b64decode(line.split(" ")[2]).decode().split("\0")

@@ -20,6 +20,8 @@ from bedesten.store.transaction import Transaction
 
 PREFIXES = {"partner": "par", "customer": "cus", "supplier": "sup", "integration": "int"}
 SURFACES = {"partner": Surface.RESELLER, "customer": Surface.STOREFRONT}
+ERASED_DOMAIN = "erased.invalid"
+"""The domain of the e-mails of erased customers (RFC 2606): no mail goes there, and nobody can register one."""
 OWNERS = {Surface.SUPPLIER: "supplier", Surface.PAYMENT: "integration"}
 
 
@@ -97,7 +99,12 @@ def create(
     api: bool = True,
     scopes: Iterable[str] | None = None,
 ) -> str | None:
-    """Creates an account and returns its id, or None if the tenant already has one of this kind and handle."""
+    """Creates an account and returns its id, or None if the tenant already has one of this kind and handle.
+
+    Raises `Refusal` (-2) for the address of an erased customer.
+    """
+    if handle.endswith(f"@{ERASED_DOMAIN}"):
+        raise bad_field("email", "must be an e-mail address")
     account = tx.new_id(PREFIXES[kind])
     made = tx.run(
         _CREATE,

@@ -7,6 +7,7 @@ replaces the older one. Using a link deletes its row, and the database lets one 
 
 import base64
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,9 +65,15 @@ class Link:
     expires: int
 
 
-def create(tx: Transaction, cipher: TenantCipher, account: str, purpose: Purpose) -> Link:
+def create(
+    tx: Transaction,
+    cipher: TenantCipher,
+    account: str,
+    purpose: Purpose,
+    randomness: Callable[[int], bytes] = secrets.token_bytes,
+) -> Link:
     """Creates a link of the account. An older one for the same purpose ends."""
-    token = base64.urlsafe_b64encode(secrets.token_bytes(TOKEN_BYTES)).decode().rstrip("=")
+    token = base64.urlsafe_b64encode(randomness(TOKEN_BYTES)).decode().rstrip("=")
     expires = tx.now + LIFETIMES[purpose]
     digest = _digest(tx, cipher, purpose, token)
     tx.run(_PUT, account_id=account, purpose=purpose.value, digest=digest, created=tx.now, expires=expires)

@@ -66,7 +66,7 @@ def list_orders(tx: Transaction, wanted: OrderFilter, buyer: str, most: int) -> 
         found = listing.orders_of(tx, _buyer_id(tx, buyer), wanted, "", most)
     else:
         found = listing.orders_of_tenant(tx, wanted, "", most)
-    return [_summary(tx, one) for one in found[:most]]
+    return [summary(tx, one) for one in found[:most]]
 
 
 def _buyer_id(tx: Transaction, name: str) -> str:
@@ -101,7 +101,7 @@ def find(tx: Transaction, cipher: TenantCipher, anything: str) -> list[dict[str,
     found += [row[0] for one in (_OF_LINE, _OF_PAYMENT) for row in tx.all(one, text=wanted)]
     found += _orders_with_code(tx, cipher, wanted)
     named = [order_of(tx, order_id) for order_id in dict.fromkeys(found)]
-    return [_summary(tx, (order, actions.lines_of(tx, order.id))) for order in named[:MAX_FOUND]]
+    return [summary(tx, (order, actions.lines_of(tx, order.id))) for order in named[:MAX_FOUND]]
 
 
 def _orders_with_code(tx: Transaction, cipher: TenantCipher, given: str) -> list[str]:
@@ -118,7 +118,7 @@ def show(tx: Transaction, order_id: str) -> dict[str, object]:
     order = order_of(tx, order_id)
     lines = actions.lines_of(tx, order.id)
     return {
-        **_summary(tx, (order, lines)),
+        **summary(tx, (order, lines)),
         "tags": annotations.tags_of(tx, order.id),
         "notes": annotations.notes_of(tx, order.id),
         "timeline": order_timeline.timeline(tx, order, lines),
@@ -164,7 +164,8 @@ def tag(tx: Transaction, order_id: str, add: list[str], remove: list[str]) -> di
     return show(tx, order.id)
 
 
-def _summary(tx: Transaction, listed: Listed) -> dict[str, object]:
+def summary(tx: Transaction, listed: Listed) -> dict[str, object]:
+    """One order with its lines, as lists show it."""
     order, lines = listed
     buyer = tx.one(_BUYER, id=order.buyer_id)
     return {

@@ -28,7 +28,7 @@ NOUNS = {
     "demo": "Run a throw-away installation with demo data, showing every step.",
     "tenants": "Tenants: hosts, token lifetimes, limits, access.",
     "partners": "Reseller accounts: scopes, credit, webhooks.",
-    "customers": "Customers of the Storefront: find, disable and reset them.",
+    "customers": "Customers of the Storefront: find, show, disable, reset, erase and export them.",
     "mail": "Mails to customers: list those that wait, were sent or failed.",
     "orders": "Orders: list, find, show with a time line, cancel, hold; limits and review rules.",
     "checkouts": "Unpaid checkouts that reserve goods: list and release them.",

@@ -1,15 +1,19 @@
 """`bedesten customers …`."""
 
+import secrets
 from typing import Annotated
 
 import typer
 
 from bedesten.accounts import actions as accounts
+from bedesten.admin import customer_erasure as erasure
+from bedesten.admin import customer_records as records
 from bedesten.admin import customers
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption
-from bedesten.cli.output import printable, table
+from bedesten.cli.output import Document, Output, cell, printable, table
 from bedesten.gate.auth_cache import TenantEntry
+from bedesten.http.schemas import encode
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
@@ -67,3 +71,64 @@ def reset(ctx: CommandContext, tenant: TenantOption, customer: _Customer) -> Com
     found, email = ctx.write_in(tenant, act)
     message = f"A mail with a link goes to {printable(email)}; `bedesten mail list` shows what becomes of it."
     return CommandResult({"id": found, "email": email, "status": "accepted"}, [message])
+
+
+@command(app, "show")
+def show(ctx: CommandContext, tenant: TenantOption, customer: _Customer) -> CommandResult:
+    """Show a customer: account, sessions, balance, newest orders and complaints, mails, and a time line. Never a code."""
+    document = ctx.read_in(tenant, lambda tx, entry: records.show(tx, entry, customers.one(tx, customer)))
+    head = {name: value for name, value in document.items() if not isinstance(value, list) or name == "scopes"}
+    lines: list[Output] = [f"{name + ':':14}{printable(cell(value))}" for name, value in head.items()]
+    tables = {
+        "sessions": {"Session": "sessionId", "Address": "address", "Created": "created", "User_agent": "userAgent"},
+        "orders": {"Order": "orderId", "State": "state", "Total": "total", "Created": "created"},
+        "complaints": {"Complaint": "complaintId", "State": "state", "Reason": "reason", "Created": "created"},
+        "mails": {"Mail": "id", "Kind": "kind", "State": "state", "Created": "created"},
+        "timeline": {"At": "at", "What": "what", "Actor": "actor", "Subject": "subject"},
+    }
+    for name, columns in tables.items():
+        rows = document[name]
+        assert isinstance(rows, list), "lists of the document"
+        lines += ["", table(rows, f"No {name}.", **columns)]
+    return CommandResult(document, lines)
+
+
+@command(app, "export")
+def export(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    customer: _Customer,
+    with_codes: Annotated[
+        bool, typer.Option("--with-codes", help="With the codes that it bought; each reveal is recorded.")
+    ] = False,
+) -> CommandResult:
+    """Print everything that the store has about a customer, as one JSON document."""
+    document = ctx.write_in(
+        tenant,
+        lambda tx, entry: records.export(
+            tx, entry, ctx.installation.cipher, customers.one(tx, customer), with_codes=with_codes
+        ),
+    )
+    return CommandResult(document, [encode(document).decode()])
+
+
+@command(app, "erase")
+def erase(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    customer: _Customer,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also with a balance, open payments or complaints: they stay with its id.")
+    ] = False,
+) -> CommandResult:
+    """Erase a customer for good: its personal data is replaced, and its money and orders stay under its id."""
+    unknown = ctx.installation.hasher().hash(secrets.token_urlsafe(32))
+    keyring, cipher = ctx.installation.keyring, ctx.installation.cipher
+
+    def act(tx: Transaction, entry: TenantEntry) -> Document:
+        found = customers.one(tx, customer)
+        return erasure.erase(tx, keyring, cipher, entry.currency, found, unknown, force=force)
+
+    document = ctx.write_in(tenant, act)
+    message = "is erased" if document["changed"] else "was erased before"
+    return CommandResult(document, [f"{document['id']} {message}; its money and orders stay under this id."])

@@ -27,7 +27,7 @@ def show_all(
         tenant, lambda tx, _: (mail.list_mails(tx, waiting=waiting), _missing(ctx.settings, tx))
     )
     columns = {"Recipient": "recipient", "Id": "id", "Kind": "kind", "State": "state", "Attempts": "attempts"}
-    shown = table(mails, "No mail found.", **columns, Error="error", Created="created")
+    shown = table(mails, "No mail found.", **columns, Last_error="lastError", Created="created")
     return CommandResult({"mails": mails, "missing": missing}, [shown, *_hints(missing)])
 
 

@@ -109,7 +109,7 @@ def _shown(row: tuple[object, ...]) -> dict[str, object]:
         "recipient": recipient,
         "state": MAIL.states[state].name,
         "attempts": attempts,
-        "error": error,
+        "lastError": error,
         "requestedBy": actor,
         **{name: wire_time(int(str(at))) for name, at in times.items()},
     }

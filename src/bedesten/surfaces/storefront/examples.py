@@ -77,16 +77,15 @@ LIST_SESSIONS = Example(
 )
 END_SESSION = Example(schemas.SessionEnd("ended"), schemas.EndSession(session_id=example_values.SESSION))
 _PROFILE = schemas.Profile(example_values.CUSTOMER, example_values.CUSTOMER_EMAIL, True, "Ada", example_values.EARLIER)
-_LINK = "Q29tZSBhbmQgc2VlIHRoZSBvcGVuIHNlYSBhdCBkYXc"
 _ACCEPTED = schemas.MailRequest("accepted")
 PROFILE = Example(_PROFILE)
 UPDATE_PROFILE = Example(_PROFILE, schemas.UpdateProfile(name="Ada"))
-VERIFY = Example(_PROFILE, schemas.VerifyEmail(token=_LINK))
+VERIFY = Example(_PROFILE, schemas.VerifyEmail(token=example_values.LINK_TOKEN))
 SEND_VERIFICATION = Example(_ACCEPTED, EmptyBody())
 FORGOT_PASSWORD = Example(_ACCEPTED, schemas.ForgotPassword(email=example_values.CUSTOMER_EMAIL))
 RESET_PASSWORD = Example(
     schemas.PasswordReset("changed"),
-    schemas.ResetPassword(token=_LINK, new_password=example_values.NEW_PASSWORD),
+    schemas.ResetPassword(token=example_values.LINK_TOKEN, new_password=example_values.NEW_PASSWORD),
 )
 CHANGE_PASSWORD = Example(
     example_values.token(),
