@@ -89,3 +89,23 @@ def test_a_call_that_cannot_be_done_changes_nothing(shop: Shop, path: str, body:
     sent = {name: wanted if value == "{line}" else value for name, value in body.items()}
     assert shop.supplies.post(f"/Supplier/{path}", sent).code == number
     assert awaited(shop, wanted) == before
+
+
+def test_a_supplier_recalls_a_batch_after_a_dry_run(shop: Shop) -> None:
+    codes = [fresh("RECALL"), fresh("RECALL")]
+    batch = shop.supplies.data("/Supplier/Stock/Upload", {"productId": shop.card, "codes": codes})["batchId"]
+    body = {"batchId": batch, "reason": "called back"}
+    counted = shop.supplies.data("/Supplier/Stock/Recall", {**body, "dryRun": True})
+    assert (counted["available"], counted["withdrawn"], counted["dryRun"]) == (2, 0, True)
+    done = shop.supplies.data("/Supplier/Stock/Recall", body)
+    assert (done["withdrawn"], done["complaintsOpened"], done["complaintsLeft"]) == (2, 0, 0)
+    again = shop.supplies.data("/Supplier/Stock/Recall", {"codes": [*codes, "NEVER-1"], "reason": "called back"})
+    assert (again["withdrawnBefore"], again["unknown"], again["withdrawn"]) == (2, 1, 0)
+    for wrong, code in (
+        ({"reason": "x"}, -2),
+        ({"batchId": batch, "codes": codes, "reason": "x"}, -2),
+        ({"batchId": batch}, -2),
+        ({"batchId": "bat_never", "reason": "x"}, -3),
+        ({"batchId": "bat_never", "reason": "x", "dryRun": True}, -3),
+    ):
+        assert shop.supplies.post("/Supplier/Stock/Recall", wrong).told[1] == code

@@ -37,6 +37,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "cancel_payment": ("pay_1",), "cancel_checkout": ("ord_1",),
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
     "accept": ("odl_1",), "reject": ("odl_1", "no"), "withdraw_stock": ("called back",),
+    "recall_stock": ("called back",),
     "end_session": ("ses_1",), "create_complaint": ("odl_1", "OTHER"), "get_complaint": ("cmp_1",),
     "set_low_balance": (Decimal("12.50"),),
     "withdraw_complaint": ("cmp_1",), "create_endpoint": ("https://x.example",), "update_endpoint": ("whk_1",),

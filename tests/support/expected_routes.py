@@ -335,6 +335,10 @@ _CANONICAL = (
                 "productId": shop.card, "codes": [fresh("NEW")], "items": [_parts(fresh("PARTS"))]})),
     ExpectedRoute("POST", "/Supplier/Stock/List", _keyed(Surface.SUPPLIER, "stock:read"),
             lambda shop, goods: Sample("/Supplier/Stock/List", _page(productId=shop.card))),
+    ExpectedRoute("POST", "/Supplier/Stock/Recall", _keyed(Surface.SUPPLIER, "stock:write"),
+            lambda shop, goods: Sample("/Supplier/Stock/Recall", {
+                "reason": "called back", "codes": ["NEVER-1"], "batchId": None, "dryRun": False,
+            })),
     ExpectedRoute("POST", "/Supplier/Stock/Withdraw", _keyed(Surface.SUPPLIER, "stock:write"),
             lambda shop, goods: Sample("/Supplier/Stock/Withdraw", {
                 "batchId": None, "codes": [goods.code], "reason": "called back"})),

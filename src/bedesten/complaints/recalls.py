@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, func, or_, select
 
 from bedesten.accounts.tables import accounts
-from bedesten.audit.actions import OPERATOR
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.audit.tables import audit
 from bedesten.catalogue import units
 from bedesten.catalogue.code import StockCode
@@ -133,7 +133,14 @@ def sold_units(tx: Transaction, recalled: Sequence[RecalledCode]) -> list[SoldUn
 
 
 def make_good(
-    tx: Transaction, cipher: TenantCipher, code_id: str, kind: str | None, reason: str, *, charge: bool
+    tx: Transaction,
+    cipher: TenantCipher,
+    code_id: str,
+    kind: str | None,
+    reason: str,
+    *,
+    charge: bool,
+    actor: Actor = OPERATOR,
 ) -> str:
     """Opens the complaint of one sold code, unless there is one, and decides it; returns what became of it.
 
@@ -151,9 +158,9 @@ def make_good(
     one = before[0] if before else None
     if one is None or one.state in (REJECTED, TAKEN_BACK):
         said = NewComplaint(line.id, RECALLED, units.code_of(tx, cipher, code_id), reason)
-        one = actions.create(tx, cipher, order.buyer_id, said, OPERATOR, "recall")
+        one = actions.create(tx, cipher, order.buyer_id, said, actor, "recall")
     if one.state == OPEN and kind is not None:
         answer = Proposal(kind, None, reason)
-        if not decisions.decide(tx, cipher, one, answer, OPERATOR, charge=charge):
+        if not decisions.decide(tx, cipher, one, answer, actor, charge=charge):
             return OUT_OF_STOCK
     return COMPLAINT.states[actions.complaint_of(tx, one.id).state].name

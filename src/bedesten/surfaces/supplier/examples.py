@@ -81,6 +81,23 @@ WITHDRAW_STOCK = Example(
     schemas.StockWithdrawal(withdrawn=1, sold=0, unknown=0, withdrawn_before=0),
     schemas.WithdrawStock(reason="The producer has called it back.", codes=[example_values.CODE]),
 )
+RECALL_STOCK = Example(
+    schemas.StockRecall(
+        dry_run=True,
+        available=0,
+        reserved=0,
+        sold=1,
+        replaced=0,
+        withdrawn_before=0,
+        unknown=0,
+        withdrawn=0,
+        checkouts_expired=0,
+        complaints_opened=0,
+        complaints_before=0,
+        complaints_left=1,
+    ),
+    schemas.RecallStock(reason="The producer has called it back.", codes=[example_values.CODE], dry_run=True),
+)
 AWAITING = Example(
     Page(
         [

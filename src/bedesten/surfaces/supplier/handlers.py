@@ -17,6 +17,8 @@ from bedesten.catalogue.code import StockCode, read_code
 from bedesten.catalogue.code_pattern import MalformedCodes
 from bedesten.catalogue.inventory import Batch
 from bedesten.catalogue.offers import Offer
+from bedesten.complaints import recalls, supplier_recalls
+from bedesten.complaints.supplier_recalls import SupplierRecall
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.core.text import key
@@ -130,6 +132,34 @@ def withdraw_stock(tx: Transaction, context: RequestContext, body: schemas.Withd
         subject = body.batch_id or context.who.owner
         record(tx, context.actor, "stock.withdraw", subject, withdrawn=done.withdrawn, reason=body.reason)
     return schemas.StockWithdrawal(done.withdrawn, done.sold, done.unknown, done.before)
+
+
+def recall_stock(tx: Transaction, context: RequestContext, body: schemas.RecallStock) -> schemas.StockRecall:
+    """Freezes the supplier's unsold codes, and opens a complaint against the supplier for each sold one."""
+    if (body.batch_id is None) is (not body.codes):
+        raise bad_field("batchId", "exactly one of batchId and codes must be sent")
+    supplier, codes = context.who.owner, _codes(body.codes, ())
+    found = supplier_recalls.own_codes(tx, context.cipher, supplier, body.batch_id, codes)
+    counts = recalls.counts(found.codes)
+    if body.dry_run:
+        stand = supplier_recalls.standing(tx, found.codes)
+        done = SupplierRecall(0, 0, 0, stand, counts["sold"] + counts["replaced"] - stand)
+    else:
+        done = supplier_recalls.recall(tx, context.cipher, supplier, body.batch_id, codes, body.reason)
+    return schemas.StockRecall(
+        dry_run=body.dry_run,
+        available=counts["free"],
+        reserved=counts["held"],
+        sold=counts["sold"],
+        replaced=counts["replaced"],
+        withdrawn_before=counts["withdrawn"],
+        unknown=found.unknown,
+        withdrawn=done.withdrawn,
+        checkouts_expired=done.checkouts_expired,
+        complaints_opened=done.opened,
+        complaints_before=done.before,
+        complaints_left=done.left,
+    )
 
 
 def awaiting(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.AwaitingLine]:

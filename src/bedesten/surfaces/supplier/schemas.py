@@ -72,6 +72,12 @@ class WithdrawStock(RequestModel, frozen=True):
     codes: Annotated[list[Code], Meta(max_length=1_000)] = []
 
 
+class RecallStock(WithdrawStock, frozen=True):
+    """Recalls a batch, or single codes. Buyers of sold codes read the reason in their complaint."""
+
+    dry_run: bool = False
+
+
 class Accept(RequestModel, frozen=True):
     """Accepts a line. `promisedBy` is the time by which it will be delivered (`yyyy-MM-ddTHH:mm:ssZ`)."""
 
@@ -166,6 +172,26 @@ class StockWithdrawal(ResponseModel, frozen=True):
     sold: int
     unknown: int
     withdrawn_before: int
+
+
+class StockRecall(ResponseModel, frozen=True):
+    """The result of a recall, or with `dryRun` what it would find: the codes by state before the call, and what it did.
+
+    `complaintsLeft` sold codes have no complaint yet: the same call again opens more.
+    """
+
+    dry_run: bool
+    available: int
+    reserved: int
+    sold: int
+    replaced: int
+    withdrawn_before: int
+    unknown: int
+    withdrawn: int
+    checkouts_expired: int
+    complaints_opened: int
+    complaints_before: int
+    complaints_left: int
 
 
 class RequireDataView(ResponseModel, frozen=True):

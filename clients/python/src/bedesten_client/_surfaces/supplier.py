@@ -24,6 +24,7 @@ from bedesten_client.schemas import (
     ReplayedDeliveries,
     RotatedWebhookEndpoint,
     StockBatch,
+    StockRecall,
     StockWithdrawal,
     SupplierComplaint,
     SupplierComplaintDetails,
@@ -55,6 +56,10 @@ class _Withdrawal(Body, frozen=True):
     codes: tuple[str, ...] = ()
 
 
+class _Recall(_Withdrawal, frozen=True):
+    dry_run: bool = False
+
+
 class _Acceptance(Body, frozen=True):
     order_detail_id: str
     promised_by: str | None = None
@@ -81,6 +86,7 @@ UPLOAD_STOCK = Operation(method="POST", path="/Supplier/Stock/Upload", result=Up
 AWAITING = Operation(method="POST", path="/Supplier/Orders/Awaiting", result=Page[AwaitingLine])
 LIST_STOCK = Operation(method="POST", path="/Supplier/Stock/List", result=Page[StockBatch])
 WITHDRAW_STOCK = Operation(method="POST", path="/Supplier/Stock/Withdraw", result=StockWithdrawal, retry_policy=_KEYED)
+RECALL_STOCK = Operation(method="POST", path="/Supplier/Stock/Recall", result=StockRecall, retry_policy=_KEYED)
 ACCEPT = Operation(method="POST", path="/Supplier/Orders/Accept", result=AssignedLine, retry_policy=_KEYED)
 REJECT = Operation(method="POST", path="/Supplier/Orders/Reject", result=AssignedLine, retry_policy=_KEYED)
 DELIVER = Operation(method="POST", path="/Supplier/Orders/Deliver", result=DeliveryResult, retry_policy=_KEYED)
@@ -134,6 +140,13 @@ def list_stock(
 def withdraw_stock(reason: str, *, batch_id: str | None = None, codes: Sequence[str] = ()) -> Call[StockWithdrawal]:
     """Withdraw the unsold codes of one of the supplier's batches, or single codes, for good."""
     return Call(WITHDRAW_STOCK, _Withdrawal(reason=reason, batch_id=batch_id, codes=lines(codes)))
+
+
+def recall_stock(
+    reason: str, *, batch_id: str | None = None, codes: Sequence[str] = (), dry_run: bool = False
+) -> Call[StockRecall]:
+    """Freeze unsold codes and open complaints for the sold ones. Repeat it until `complaints_left` is 0."""
+    return Call(RECALL_STOCK, _Recall(reason=reason, batch_id=batch_id, codes=lines(codes), dry_run=dry_run))
 
 
 def accept(order_detail_id: str, *, promised_by: datetime | None = None) -> Call[AssignedLine]:

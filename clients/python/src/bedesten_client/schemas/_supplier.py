@@ -120,6 +120,26 @@ class StockBatch(Schema, frozen=True):
     next_expiry: datetime | None = None
 
 
+class StockRecall(Schema, frozen=True):
+    """The result of a recall: the codes by state before it, and what it did.
+
+    `complaints_left` sold codes have no complaint yet: the same call again opens more.
+    """
+
+    dry_run: bool
+    available: int
+    reserved: int
+    sold: int
+    replaced: int
+    withdrawn_before: int
+    unknown: int
+    withdrawn: int
+    checkouts_expired: int
+    complaints_opened: int
+    complaints_before: int
+    complaints_left: int
+
+
 class StockWithdrawal(Schema, frozen=True):
     """The result of a withdrawal. `sold` codes stay with their buyers."""
 
