@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bedesten.server.worker import write_each
+from bedesten.server.rounds import write_each
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from tests.domain.tenant import Tenant
 

@@ -119,6 +119,12 @@ def add(tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[Sto
     return Upload(batch if added else None, added, tuple(duplicates))
 
 
+def is_known(tx: Transaction, cipher: TenantCipher, code: StockCode) -> bool:
+    """Reports whether the tenant already has this code, in stock or sold."""
+    digests = cipher.fingerprint(tx, code.exact), cipher.fingerprint(tx, code.folded)
+    return tx.one(_KNOWN, digest=digests[0], folded_digest=digests[1]) is not None
+
+
 def begin(tx: Transaction, product: str, source: Source) -> str:
     """Creates an empty batch for loading and drops what an interrupted upload of the same file has left."""
     if source.digest is not None:

@@ -24,7 +24,7 @@ class Requirement:
 class Product:
     """One product. Amounts are in minor units of `currency`; `price` is None until the product is priced.
 
-    `supplier_ready` says whether a supplier can receive lines now: it is enabled, not paused, and has a valid API key. It
+    `supplier_ready` says whether a supplier can receive lines now, see `suppliers.ready`. It
     is True without a check where `fulfilment` is `stock`, because no supplier is then asked. `tables` describes the
     rest.
     """

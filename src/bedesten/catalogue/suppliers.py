@@ -1,7 +1,8 @@
 """Which suppliers can deliver a product on demand, in which order they are asked, and how long they may take.
 
 The product's own supplier is asked first, then its further suppliers: the lowest cost first, then the lowest priority.
-A supplier can be asked while it is enabled, not paused, has a valid API key, and costs no more than the price covers.
+A supplier can be asked while it is enabled, not paused, has a valid API key or a connection, and costs no more than the
+price covers.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,13 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, null,
 from bedesten.accounts.tables import accounts
 from bedesten.apikeys.tables import api_keys
 from bedesten.catalogue.model import STOCK
-from bedesten.catalogue.tables import product_sourcing, product_suppliers, products, supplier_settings
+from bedesten.catalogue.tables import (
+    product_sourcing,
+    product_suppliers,
+    products,
+    supplier_connections,
+    supplier_settings,
+)
 from bedesten.core.money import MAX_MINOR
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Transaction
@@ -67,19 +74,25 @@ class ProductSupplier:
 
 
 _P, _F, _S, _D = products.c, product_suppliers.c, supplier_settings.c, product_sourcing.c
-_A, _K = accounts.c, api_keys.c
+_A, _K, _N = accounts.c, api_keys.c, supplier_connections.c
 _paused = supplier_settings.alias("pause_of_supplier")
 
 
 def ready(supplier: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a supplier can be asked now: enabled, not paused, with a valid API key. Takes the parameter `now`."""
+    """Whether a supplier can be asked now: enabled, not paused, with a valid API key or a connection.
+
+    Takes the parameter `now`.
+    """
     return and_(
         exists().where(_A.tenant_id == TENANT, _A.id == supplier, _A.disabled == 0),
-        exists().where(
-            _K.tenant_id == TENANT,
-            _K.owner_id == supplier,
-            _K.revoked.is_(None),
-            _K.expires.is_(None) | (_K.expires > p("now")),
+        or_(
+            exists().where(
+                _K.tenant_id == TENANT,
+                _K.owner_id == supplier,
+                _K.revoked.is_(None),
+                _K.expires.is_(None) | (_K.expires > p("now")),
+            ),
+            exists().where(_N.tenant_id == TENANT, _N.supplier_id == supplier, _N.ended.is_(None)),
         ),
         ~exists().where(
             _paused.c.tenant_id == TENANT, _paused.c.supplier_id == supplier, _paused.c.paused.is_not(None)

@@ -127,6 +127,48 @@ the time at which a line was queued; NULL: no deadline. A paused supplier gets n
 percentage of rejected and late lines at which it is paused automatically, NULL: never; only lines since `resumed`
 count."""
 
+supplier_connections = Table(
+    "supplier_connections",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("supplier_id"),
+    sql.text("adapter"),
+    sql.text("url"),
+    sql.text("account", null=True),
+    blob("credential", null=True),
+    timestamp("connected"),
+    timestamp("ended", null=True),
+    timestamp("resting_until", null=True),
+    sql.text("last_error", null=True),
+    timestamp("failed", null=True),
+    PrimaryKeyConstraint("tenant_id", "supplier_id"),
+    CheckConstraint("credential IS NOT NULL OR ended IS NOT NULL", name="credential"),
+    CheckConstraint("(last_error IS NULL) = (failed IS NULL)", name="last_error"),
+    ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
+    sqlite_with_rowid=False,
+)
+"""Suppliers that are called: the `adapter` that speaks their API at `url`, and which of our accounts with them pays.
+`credential` is encrypted with the tenant's data key. A connection that has `ended` gets no new purchases; its credential
+is deleted when no purchase is open. No call is made before `resting_until`, a time by the database's clock. `failed` is
+when a call failed last, with `last_error`."""
+
+supplier_product_ids = Table(
+    "supplier_product_ids",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("supplier_id"),
+    sql.text("product_id"),
+    sql.text("external_id"),
+    sql.text("face_value", null=True),
+    timestamp("updated"),
+    PrimaryKeyConstraint("tenant_id", "supplier_id", "product_id"),
+    ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    sqlite_with_rowid=False,
+)
+"""What a supplier that is called calls a product: its id there, and the face value (a decimal) where one is chosen."""
+Index(None, supplier_product_ids.c.product_id)
+
 stock_levels = Table(
     "stock_levels",
     metadata,

@@ -138,7 +138,9 @@ def deliver(
     if _is_repeated(tx, cipher, mine, codes, note):
         return SupplierLine(line, assigned=_is_open(line, mine))
     if mine.ended is not None and mine.outcome != assignments.DELIVERED:
-        return _keep(tx, cipher, line, mine, codes)
+        if not codes:
+            raise _not_assigned(line)
+        return keep(tx, cipher, line, mine, codes, "Supplier/Orders/Deliver")
     _check(line, codes)
     _deliver(tx, cipher, order, line, mine, codes, notes)
     record(tx, Actor(supplier), "line.deliver", line.id, codes=len(codes))
@@ -214,14 +216,12 @@ def _joined(line: Line, notes: Sequence[str]) -> str | None:
     return json.dumps(joined, ensure_ascii=False, separators=(",", ":")) if joined else None
 
 
-def _keep(
-    tx: Transaction, cipher: TenantCipher, line: Line, mine: Assignment, codes: Sequence[StockCode]
+def keep(
+    tx: Transaction, cipher: TenantCipher, line: Line, mine: Assignment, codes: Sequence[StockCode], source_name: str
 ) -> SupplierLine:
     """Puts the codes of a late delivery into stock; codes that the shop had before are left out."""
-    if not codes:
-        raise _not_assigned(line)
     source = batches.Source(
-        "Supplier/Orders/Deliver",
+        source_name,
         mine.supplier_id,
         supplier=mine.supplier_id,
         unit_cost=mine.unit_cost,

@@ -55,6 +55,7 @@ _OPEN = insert_of(line_assignments)
 _OF_LINE = rows_as(
     Assignment, select(*_COLUMNS).where(_A.tenant_id == TENANT, _A.line_id == p("line")).order_by(_A.queued, _A.id)
 )
+_BY_ID = rows_as(Assignment, select(*_COLUMNS).where(_A.tenant_id == TENANT, _A.id == p("assignment")))
 _CURRENT = (_A.tenant_id == TENANT) & (_A.line_id == p("line")) & _A.ended.is_(None)
 _ACCEPT = statement(
     update(line_assignments).where(_CURRENT).values(accepted=func.coalesce(_A.accepted, p("now")), promised=p("until"))
@@ -105,6 +106,13 @@ def end(tx: Transaction, line: str, outcome: str, reason: str | None = None) -> 
 def assignments_of(tx: Transaction, line: str) -> list[Assignment]:
     """Returns every assignment of a line, the oldest first."""
     return tx.all(_OF_LINE, line=line)
+
+
+def assignment_of(tx: Transaction, assignment: str) -> Assignment:
+    """Returns the assignment with this id, which exists: assignments are never deleted."""
+    found = tx.one(_BY_ID, assignment=assignment)
+    assert found is not None, "assignments are never deleted"
+    return found
 
 
 def current_of(tx: Transaction, line: str) -> Assignment | None:

@@ -1,4 +1,5 @@
-"""The background worker: sends webhooks and mails, expires checkouts, seals the audit trail, deletes what has expired.
+"""The background worker: sends webhooks and mails, buys from suppliers that are called, expires checkouts, seals the audit
+trail, deletes what has expired.
 
 Any number of workers may run, on any number of machines: a transaction claims every piece of work.
 """
@@ -7,7 +8,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -19,6 +20,7 @@ from bedesten.admin import alarms
 from bedesten.apikeys import expiry, imports
 from bedesten.apikeys.expiry import Expiring
 from bedesten.catalogue import batches, stock, stock_alarms
+from bedesten.connectors import connections
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
 from bedesten.fulfilment import routing
@@ -32,13 +34,15 @@ from bedesten.server.clock_monitor import ClockMonitor
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.mailer import mail_server, send_due
+from bedesten.server.purchaser import buy_for_ever
 from bedesten.server.retention import delete_expired
+from bedesten.server.rounds import IDLE_INTERVAL_S, POLL_INTERVAL_S, errors_logged, write_each
 from bedesten.server.secrets_reloader import SecretsReloader
 from bedesten.server.settings import Settings
 from bedesten.store import wait_budget
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
-from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from bedesten.telemetry.metrics import Metrics
 from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.cipher import DecryptionError
@@ -54,7 +58,6 @@ Result = TypeVar("Result")
 
 log = structlog.get_logger("bedesten.server")
 MAX_DELIVERIES = 32
-POLL_INTERVAL_S, IDLE_INTERVAL_S = 0.1, 1.0
 RETENTION_INTERVAL_S = 60.0
 
 
@@ -99,6 +102,7 @@ async def _work(installation: Installation, stopped: asyncio.Event) -> None:
         asyncio.create_task(_deliver_for_ever(installation, request_log.metrics)),
         asyncio.create_task(_mail_for_ever(installation, request_log.metrics)),
         asyncio.create_task(run_sealer(installation.store)),
+        asyncio.create_task(buy_for_ever(installation, request_log.metrics)),
         asyncio.create_task(_expire_for_ever(installation)),
         asyncio.create_task(_delete_expired_for_ever(installation)),
         asyncio.create_task(watch.run(request_log.metrics)),
@@ -122,7 +126,7 @@ async def _deliver_for_ever(installation: Installation, metrics: Metrics) -> Non
     async with sender.client() as http:
         while True:
             sent, pause = 0, IDLE_INTERVAL_S
-            with _errors_logged():
+            with errors_logged():
                 sent, pause = await deliver_due(installation, http, metrics), POLL_INTERVAL_S
             await asyncio.sleep(0 if sent else pause)
 
@@ -132,7 +136,7 @@ async def _mail_for_ever(installation: Installation, metrics: Metrics) -> None:
     while True:
         sent = 0
         if server is not None:
-            with _errors_logged():
+            with errors_logged():
                 sent = await send_due(installation, server, metrics)
         await asyncio.sleep(0 if sent else IDLE_INTERVAL_S)
 
@@ -290,11 +294,11 @@ def _message(tx: SystemTransaction, installation: Installation, due: Delivery) -
 async def _expire_for_ever(installation: Installation) -> None:
     store = installation.store
     while True:
-        with _errors_logged():
+        with errors_logged():
             await write_each(store, await store.read_across(checkout.expired_checkouts), checkout.expire)
-        with _errors_logged():
+        with errors_logged():
             await write_each(store, await store.read_across(routing.overdue), routing.enforce_deadline)
-        with _errors_logged():
+        with errors_logged():
             await sound_alarms(store)
         await asyncio.sleep(IDLE_INTERVAL_S)
 
@@ -310,32 +314,14 @@ async def sound_alarms(store: Store) -> None:
     await write_each(store, await store.read_across(balance_alarms.crossed), alarms.tell_of_balance)
 
 
-async def write_each(
-    store: Store, found: list[tuple[str, str]], action: Callable[[Transaction, str], Result]
-) -> list[tuple[str, Result]]:
-    """Run the action for each tenant and id, in a transaction of its own; return tenant and result of each.
-
-    One that fails is logged and tried again in the next round; it does not hold up the others. Raises
-    `StoreUnavailable`.
-    """
-    done: list[tuple[str, Result]] = []
-    for tenant, one in found:
-        try:
-            done.append((tenant, await store.write(tenant, action, one)))
-        except StoreUnavailable:
-            raise
-        except Exception:
-            log.exception("item-failed", tenant=tenant, item=one)
-    return done
-
-
 async def _delete_expired_for_ever(installation: Installation) -> None:
     while True:
-        with _errors_logged():
+        with errors_logged():
             await installation.store.write_across(delete_expired)
             await maintain_stock(installation.store)
             await maintain_api_keys(installation)
             await maintain_webhooks(installation.store)
+            await installation.store.write_across(connections.forget_credentials)
             await installation.store.write_across(mail.maintain)
         await asyncio.sleep(RETENTION_INTERVAL_S)
 
@@ -379,14 +365,3 @@ async def maintain_api_keys(installation: Installation) -> None:
         await asyncio.sleep(POLL_INTERVAL_S)
     while await installation.store.write_across(imports.remove_leftovers):
         await asyncio.sleep(POLL_INTERVAL_S)
-
-
-@contextlib.contextmanager
-def _errors_logged() -> Iterator[None]:
-    """Log an error of the block, so that the next round tries again."""
-    try:
-        yield
-    except StoreUnavailable as problem:
-        log.warning("store-unavailable", cause=str(problem))
-    except Exception:
-        log.exception("round-failed")

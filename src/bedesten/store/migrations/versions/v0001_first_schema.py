@@ -873,6 +873,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "account_id", name=op.f("pk_statement_heads")),
     )
     op.create_table(
+        "supplier_connections",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("adapter", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=True),
+        sa.Column("credential", sa.LargeBinary(), nullable=True),
+        sa.Column("connected", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ended", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("resting_until", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("failed", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("(last_error IS NULL) = (failed IS NULL)", name=op.f("ck_supplier_connections_last_error")),
+        sa.CheckConstraint("connected BETWEEN 0 AND 253402300799999", name=op.f("ck_supplier_connections_connected")),
+        sa.CheckConstraint(
+            "credential IS NOT NULL OR ended IS NOT NULL", name=op.f("ck_supplier_connections_credential")
+        ),
+        sa.CheckConstraint("ended BETWEEN 0 AND 253402300799999", name=op.f("ck_supplier_connections_ended")),
+        sa.CheckConstraint("failed BETWEEN 0 AND 253402300799999", name=op.f("ck_supplier_connections_failed")),
+        sa.CheckConstraint(
+            "resting_until BETWEEN 0 AND 253402300799999", name=op.f("ck_supplier_connections_resting_until")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_supplier_connections_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "supplier_id", name=op.f("pk_supplier_connections")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "supplier_settings",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("supplier_id", sa.Text(), nullable=False),
@@ -1386,6 +1417,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("product_id", name=op.f("pk_stock_levels")),
     )
     op.create_table(
+        "supplier_product_ids",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("face_value", sa.Text(), nullable=True),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_supplier_product_ids_updated")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_supplier_product_ids_tenant_id_product_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_supplier_product_ids_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "supplier_id", "product_id", name=op.f("pk_supplier_product_ids")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_supplier_product_ids_product_id"), "supplier_product_ids", ["product_id"], unique=False)
+    op.create_table(
         "clawbacks",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -1813,6 +1867,72 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "purchases",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("assignment_id", sa.Text(), nullable=False),
+        sa.Column("line_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("face_value", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("unit_cost", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lease", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("attempts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("next_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("placed", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("cancel_sent", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("external_order", sa.Text(), nullable=True),
+        sa.Column("charged", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_purchases_attempts")),
+        sa.CheckConstraint("cancel_sent BETWEEN 0 AND 253402300799999", name=op.f("ck_purchases_cancel_sent")),
+        sa.CheckConstraint("charged >= 0 AND charged < 1000000000000000", name=op.f("ck_purchases_charged")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_purchases_created")),
+        sa.CheckConstraint("lease >= 0", name=op.f("ck_purchases_lease")),
+        sa.CheckConstraint("next_at BETWEEN 0 AND 253402300799999", name=op.f("ck_purchases_next_at")),
+        sa.CheckConstraint("placed BETWEEN 0 AND 253402300799999", name=op.f("ck_purchases_placed")),
+        sa.CheckConstraint("quantity BETWEEN 1 AND 1000", name=op.f("ck_purchases_quantity")),
+        sa.CheckConstraint("state BETWEEN 0 AND 6", name=op.f("ck_purchases_state")),
+        sa.CheckConstraint("state IN (0, 4, 5) OR placed IS NOT NULL", name=op.f("ck_purchases_sent")),
+        sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_purchases_unit_cost")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_purchases_updated")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "assignment_id"],
+            ["line_assignments.tenant_id", "line_assignments.id"],
+            name=op.f("fk_purchases_tenant_id_assignment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "line_id"],
+            ["order_lines.tenant_id", "order_lines.id"],
+            name=op.f("fk_purchases_tenant_id_line_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_purchases_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_purchases")),
+        sa.UniqueConstraint("assignment_id", "tenant_id", name=op.f("uq_purchases_assignment_id_tenant_id")),
+        sa.UniqueConstraint("reference", "tenant_id", name=op.f("uq_purchases_reference_tenant_id")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_purchases_due",
+        "purchases",
+        ["next_at"],
+        unique=False,
+        sqlite_where=sa.text("state IN (0, 1, 2)"),
+        postgresql_where=sa.text("state IN (0, 1, 2)"),
+    )
+    op.create_index(op.f("ix_purchases_line_id"), "purchases", ["line_id"], unique=False)
+    op.create_index(op.f("ix_purchases_supplier_id_state"), "purchases", ["supplier_id", "state"], unique=False)
+    op.create_table(
         "delivery_attempts",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -1831,6 +1951,23 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_delivery_attempts_at", "delivery_attempts", ["at"], unique=False)
+    op.create_table(
+        "purchase_cards",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("purchase_id", sa.Text(), nullable=False),
+        sa.Column("card", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("booked", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("outcome IN ('delivered', 'stocked', 'unusable')", name=op.f("ck_purchase_cards_outcome")),
+        sa.CheckConstraint("booked BETWEEN 0 AND 253402300799999", name=op.f("ck_purchase_cards_booked")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "purchase_id"],
+            ["purchases.tenant_id", "purchases.id"],
+            name=op.f("fk_purchase_cards_tenant_id_purchase_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "purchase_id", "card", name=op.f("pk_purchase_cards")),
+        sqlite_with_rowid=False,
+    )
     # ### end Alembic commands ###
     _make_the_audit_trail_append_only()
 

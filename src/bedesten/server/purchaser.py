@@ -1,0 +1,155 @@
+"""Buys from suppliers that are called: leases purchases, makes the calls outside any transaction, books what they brought.
+
+`connectors` decides what comes next and what an answer means. Any number of workers may run; calls that are cut off by the
+end of the worker leave purchases that the next one polls when their lease has ended.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import httpx2
+import structlog
+
+from bedesten.connectors import booking, purchases
+from bedesten.connectors.adapter import Absent, Adapter, CancelAnswer, Declined, Postponed, Price, Status
+from bedesten.connectors.booking import Answer
+from bedesten.connectors.connections import ADAPTERS
+from bedesten.connectors.http_call import DEADLINE_S, HttpCaller, http_client
+from bedesten.connectors.purchases import CANCEL, LEASE, PLACE, Job, Lease
+from bedesten.core.clock import SECOND
+from bedesten.server.installation import Installation
+from bedesten.server.rounds import IDLE_INTERVAL_S, POLL_INTERVAL_S, errors_logged, write_each
+from bedesten.store.tables import INSTALLATION
+from bedesten.telemetry.metrics import Metrics
+from bedesten.webhooks.targets import host_of, parse_networks
+
+log = structlog.get_logger("bedesten.server")
+MAX_PURCHASES = 32
+"""Purchases that one worker works on at a time."""
+QUOTE = "quote"
+_MAX_QUOTE_AGE_S = LEASE / SECOND - 2 * DEADLINE_S
+"""A call that buys is sent only if so much time or less has passed since the lease: the lease must outlive the call."""
+
+
+@dataclass(slots=True)
+class Purchaser:
+    """The purchases that this worker works on, and when it may buy next from each supplier."""
+
+    installation: Installation
+    client: httpx2.AsyncClient
+    metrics: Metrics
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+    _slots: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+
+    async def start_due(self) -> int:
+        """Plans new purchases and starts to work on those that are due; returns how many were started."""
+        store = self.installation.store
+        await write_each(store, await store.read_across(purchases.unplanned), purchases.plan)
+        free = MAX_PURCHASES - len(self.running)
+        leased = await store.write_across(lambda tx: purchases.lease(tx, free)) if free > 0 else []
+        if leased:
+            installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
+            http = HttpCaller(self.client, parse_networks(installed.webhook_networks if installed else ""))
+            for one in leased:
+                task = asyncio.create_task(self._work_on(http, one))
+                self.running.add(task)
+                task.add_done_callback(self.running.discard)
+        return len(leased)
+
+    async def stop(self) -> None:
+        """Cuts off the calls in progress."""
+        for task in self.running:
+            task.cancel()
+        await asyncio.gather(*self.running, return_exceptions=True)
+
+    async def _work_on(self, http: HttpCaller, leased: Lease) -> None:
+        with errors_logged():
+            began = time.monotonic()
+            store, cipher = self.installation.store, self.installation.cipher
+            job = await store.write(leased.tenant_id, purchases.begin, cipher, leased)
+            if job is None:
+                return
+            answer = await self._answer(http, leased, job, began)
+            if answer is None:
+                return
+            outcome = await store.write(leased.tenant_id, booking.book, cipher, leased, job.call, answer)
+            self._tell(leased, job, answer, outcome)
+
+    async def _answer(self, http: HttpCaller, leased: Lease, job: Job, began: float) -> Answer | None:
+        """Makes the call of a job; None if nothing was sent and nothing is to be booked."""
+        adapter, wanted = ADAPTERS[job.adapter], job.purchase.request
+        if job.call == PLACE:
+            return await self._bought(http, leased, job, adapter, began)
+        if job.call == CANCEL:
+            return await adapter.cancel(http, job.target, wanted)
+        return await adapter.poll(http, job.target, wanted)
+
+    async def _bought(self, http: HttpCaller, leased: Lease, job: Job, adapter: Adapter, began: float) -> Answer | None:
+        """Asks for the price and buys. The purchase is marked as sent before the call, in a transaction of its own."""
+        wanted = job.purchase.request
+        price = await adapter.quote(http, job.target, wanted)
+        self.metrics.count("supplier_calls", QUOTE, _result(price))
+        if not isinstance(price, Price):
+            return price
+        dear = booking.is_too_dear(price, job.purchase.unit_cost, wanted.currency)
+        if dear:
+            return Declined(dear)
+        await self._wait_for_slot((leased.tenant_id, leased.supplier_id), adapter.place_interval_s)
+        if time.monotonic() - began > _MAX_QUOTE_AGE_S:
+            return None
+        if not await self.installation.store.write(leased.tenant_id, purchases.sending, leased):
+            return None
+        return await adapter.place(http, job.target, wanted)
+
+    async def _wait_for_slot(self, supplier: tuple[str, str], interval_s: float) -> None:
+        """Spaces the calls of this worker that buy from a supplier."""
+        now = time.monotonic()
+        slot = max(now, self._slots[supplier])
+        self._slots[supplier] = slot + interval_s
+        await asyncio.sleep(slot - now)
+
+    def _tell(self, leased: Lease, job: Job, answer: Answer, outcome: str) -> None:
+        self.metrics.count("supplier_calls", job.call, _result(answer))
+        tell = log.info if outcome in ("waiting", "fulfilled", "cancelled") else log.warning
+        tell(
+            "purchase",
+            tenant=leased.tenant_id,
+            supplier=leased.supplier_id,
+            line=leased.line_id,
+            purchase=leased.purchase_id,
+            call=job.call,
+            result=_result(answer),
+            outcome=outcome,
+            reason=getattr(answer, "reason", "") or None,
+            host=host_of(job.target.url),
+        )
+
+
+def _result(answer: Answer | Price) -> str:
+    """Returns the kind of an answer, for the metric and the log."""
+    if isinstance(answer, Status | Price):
+        return "answered"
+    if isinstance(answer, CancelAnswer):
+        return "cancelled" if answer.cancelled else "not_cancelled"
+    if isinstance(answer, Postponed) and answer.unauthorised:
+        return "unauthorised"
+    kinds = {Absent: "absent", Declined: "declined", Postponed: "postponed"}
+    return kinds.get(type(answer), "unknown")
+
+
+async def buy_for_ever(installation: Installation, metrics: Metrics) -> None:
+    """Works on due purchases until it is cancelled."""
+    async with http_client() as client:
+        purchaser = Purchaser(installation, client, metrics)
+        try:
+            while True:
+                started, pause = 0, IDLE_INTERVAL_S
+                with errors_logged():
+                    started, pause = await purchaser.start_due(), POLL_INTERVAL_S
+                await asyncio.sleep(0 if started else pause)
+        finally:
+            with contextlib.suppress(asyncio.CancelledError):
+                await purchaser.stop()
