@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bedesten.catalogue.moves import UNIT
 from bedesten.complaints.moves import COMPLAINT
+from bedesten.connectors.moves import PURCHASE
 from bedesten.core.moves import Move, MoveTable
 from bedesten.mail.moves import MAIL
 from bedesten.orders.moves import LINE, ORDER
@@ -18,7 +19,7 @@ from bedesten.webhooks.moves import DELIVERY, ENDPOINT
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "life-of-an-order.md"
 TABLES = {
     table.thing: table
-    for table in (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY, MAIL)
+    for table in (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, PURCHASE, ENDPOINT, DELIVERY, MAIL)
 }
 
 

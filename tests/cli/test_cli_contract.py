@@ -49,7 +49,11 @@ LINES = {("serve",), ("demo",), ("audit", "tail")}
 SQLITE = {("backup",)}
 """For one engine only; see `test_cli_backup`."""
 
+CALLS = {("suppliers", "connection", "test")}
+"""It calls a supplier; see `test_cli_connections`."""
+
 PARTNER = ("--tenant", "shop", "--email", "p@partner.example")
+BAMBOO = ("--adapter", "bamboo", "--url", "https://supplier.example/", "--account", "5", "--credential-stdin")
 BY_HAND = ("--tenant", "shop", "--partner", "p@partner.example", "--reason", "a reason")
 COMMANDS = (
     ("init",),
@@ -144,6 +148,12 @@ COMMANDS = (
     ("suppliers", "add-product", "Acme", "--tenant", "shop", "--product", "c-1", "--cost", "3.50"),
     ("suppliers", "remove-product", "Acme", "--tenant", "shop", "--product", "c-1"),
     ("suppliers", "sourcing", "c-1", "--tenant", "shop", "--accept-within", "10m", "--without-supplier", "hold"),
+    ("suppliers", "connect", "Acme", "--tenant", "shop", *BAMBOO),
+    ("suppliers", "map-product", "Acme", "--tenant", "shop", "--product", "c-1", "--id", "7", "--face-value", "5"),
+    ("suppliers", "connection", "show", "Acme", "--tenant", "shop"),
+    ("suppliers", "unmap-product", "Acme", "--tenant", "shop", "--product", "c-1"),
+    ("suppliers", "purchases", "--tenant", "shop", "--state", "lost"),
+    ("suppliers", "disconnect", "Acme", "--tenant", "shop"),
     ("suppliers", "disable", "Acme", "--tenant", "shop"),
     ("suppliers", "enable", "Acme", "--tenant", "shop"),
     ("integrations", "disable", "Pay", "--tenant", "shop"),
@@ -178,6 +188,7 @@ INPUTS: dict[tuple[str, ...], bytes] = {
     ("keys", "import"): b"ab" * 32 + b"\n",
     ("products", "stock", "add"): b"AAA-1\n",
     ("payments", "reconcile"): b"reference,amount\r\nch_1,5.00\r\n",
+    ("suppliers", "connect"): b"client:secret\n",
     ("keys", "leaked"): b"nothing to be found here\n",
 }
 
@@ -201,7 +212,13 @@ def input_of(arguments: tuple[str, ...]) -> bytes:
     return INPUTS.get(path_of(arguments), FILE)
 
 
-NESTED = {("products", "proposals"), ("products", "stock"), ("orders", "limits"), ("orders", "rules")}
+NESTED = {
+    ("products", "proposals"),
+    ("products", "stock"),
+    ("orders", "limits"),
+    ("orders", "rules"),
+    ("suppliers", "connection"),
+}
 """Nouns with nouns below them."""
 
 
@@ -326,7 +343,7 @@ def _money_order(tx: Transaction) -> str:
 
 
 def test_this_file_runs_every_command(every: dict[tuple[str, ...], Any]) -> None:
-    assert {path_of(one) for one in COMMANDS} == set(every) - LINES - SQLITE
+    assert {path_of(one) for one in COMMANDS} == set(every) - LINES - SQLITE - CALLS
     assert {path[0] for path in every} == set(NOUNS)
 
 

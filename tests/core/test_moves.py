@@ -11,6 +11,7 @@ from sqlalchemy.sql.dml import Insert, Update
 import bedesten
 from bedesten.catalogue.moves import UNIT
 from bedesten.complaints.moves import COMPLAINT
+from bedesten.connectors.moves import PURCHASE
 from bedesten.core.moves import BUYER, OPERATOR, Move, MoveTable, State
 from bedesten.mail.moves import MAIL
 from bedesten.orders.moves import LINE, ORDER
@@ -19,7 +20,7 @@ from bedesten.store import sql
 from bedesten.surfaces.schemas import Status
 from bedesten.webhooks.moves import DELIVERY, ENDPOINT
 
-TABLES = (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY, MAIL)
+TABLES = (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, PURCHASE, ENDPOINT, DELIVERY, MAIL)
 STATE_COLUMNS = {
     "orders": "state",
     "order_lines": "status",
@@ -32,6 +33,7 @@ STATE_COLUMNS = {
     "webhook_endpoints": "state",
     "deliveries": "state",
     "mails": "state",
+    "purchases": "state",
 }
 OPEN, CLOSED = State(0, "open", "It can be closed."), State(1, "closed", "It is over.")
 OPENING, CLOSING = Move("open", (), 0, (BUYER,)), Move("close", (0,), 1, (BUYER, OPERATOR), money="released")

@@ -6,12 +6,15 @@ from decimal import Decimal
 
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import suppliers
-from bedesten.connectors import connections, purchases
+from bedesten.connectors import bamboo, connections, purchases
+from bedesten.connectors.adapter import CancelAnswer, PurchaseRequest, Target
+from bedesten.connectors.bamboo import Bamboo
 from bedesten.connectors.connections import NewConnection
-from bedesten.connectors.http_call import http_client
+from bedesten.connectors.http_call import HttpAnswer, HttpCaller, http_client
 from bedesten.connectors.purchases import Purchase
 from bedesten.core.clock import MINUTE
 from bedesten.core.secret import Secret
+from bedesten.integrity.check import violations
 from bedesten.orders.model import Line
 from bedesten.server.purchaser import Purchaser
 from bedesten.telemetry.metrics import Metrics
@@ -54,6 +57,17 @@ class Shop:
             await asyncio.gather(*(task for one in made for task in one.running))
             return sum(started)
 
+    def crashed_round(self) -> None:
+        """One round of a worker whose calls are cut off."""
+
+        async def run() -> None:
+            async with http_client() as client:
+                made = Purchaser(self.tenant.installation, client, Metrics())
+                await made.start_due()
+                await asyncio.gather(*made.running, return_exceptions=True)
+
+        asyncio.run(run())
+
     def later(self, milliseconds: int = MINUTE) -> int:
         """Lets time pass, then runs a round."""
         self.mail.clock.now += milliseconds
@@ -70,6 +84,21 @@ class Shop:
     def purchases(self, line: Line) -> list[Purchase]:
         """The purchases of a line, the oldest first."""
         return self.tenant.read(lambda tx: tx.all(purchases.OF_LINE, line=line.id))
+
+    def audited(self, action: str) -> list[str]:
+        """The subjects of the audit rows of an action."""
+        with raw(self.tenant.installation.settings) as other:
+            rows = other.rows("SELECT subject FROM audit WHERE action = :action ORDER BY id", action=action)
+        return [str(row[0]) for row in rows]
+
+    def change(self, line: Line, table: str, what: str) -> None:
+        """Changes a row of a line past all of our code."""
+        self.change_rows(table, what, "id" if table == "order_lines" else "line_id", line.id)
+
+    def change_rows(self, table: str, what: str, column: str, value: str) -> None:
+        """Changes rows past all of our code."""
+        with raw(self.tenant.installation.settings) as other:
+            other.run(f"UPDATE {table} SET {what} WHERE {column} = :value", value=value)
 
     def purchase(self, line: Line) -> Purchase:
         """The only purchase of a line."""
@@ -88,6 +117,23 @@ def connected(mail: Mail, double: SupplierDouble) -> Shop:
     product = tenant.topup()
     tenant.write(connections.set_product_id, tenant.supplier, product, PRODUCT, Decimal(5), OPERATOR)
     return Shop(mail, double, product)
+
+
+class CancellingBamboo(Bamboo):
+    """The adapter for a supplier that takes purchases back: `DELETE` of the order."""
+
+    async def cancel(self, http: HttpCaller, to: Target, wanted: PurchaseRequest) -> CancelAnswer:
+        answer = await bamboo.call(http, to, "DELETE", f"{bamboo.ORDERS}/{wanted.reference}")
+        done = isinstance(answer, HttpAnswer) and answer.status == 200
+        return CancelAnswer(done, "" if done else "it was not taken back")
+
+
+def sound(shop: Shop) -> None:
+    """No invariant is broken, and nothing was bought twice for one reference or without a purchase of ours."""
+    assert violations(shop.tenant.installation) == []
+    with raw(shop.tenant.installation.settings) as other:
+        ours = {str(row[0]) for row in other.rows("SELECT reference FROM purchases")}
+    assert set(shop.double.orders) <= ours
 
 
 def is_paused(shop: Shop) -> bool:

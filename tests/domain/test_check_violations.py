@@ -15,6 +15,7 @@ from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
 from bedesten.integrity.invariants.payments import PAYMENTS
+from bedesten.integrity.invariants.purchases import PURCHASES
 from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.structure import references
 from bedesten.integrity.invariants.suppliers import SUPPLIERS
@@ -71,7 +72,7 @@ def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare
 def test_every_invariant_of_money_and_goods_has_a_violation_case_above(bare: Bare) -> None:
     """An invariant that no broken row can violate checks nothing."""
     found = "\n".join(line for _, breaks, _ in ALL_BREAKS.values() for line in walked(bare, *breaks))
-    for one in (*BALANCES, *GOODS, *MONEY, *PAYMENTS, *REFUNDS, *COMPLAINTS, *SUPPLIERS, *EVENTS):
+    for one in (*BALANCES, *GOODS, *MONEY, *PAYMENTS, *REFUNDS, *COMPLAINTS, *SUPPLIERS, *PURCHASES, *EVENTS):
         assert re.search(re.escape(one.message).replace(r"\{\}", ".*"), found), one.message
 
 

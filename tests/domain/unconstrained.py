@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, LargeBinary, Table
@@ -13,11 +14,15 @@ from bedesten.catalogue.code import StockCode
 from bedesten.complaints import actions as complaints
 from bedesten.complaints import decisions
 from bedesten.complaints.model import NewComplaint, Proposal
+from bedesten.connectors import booking, connections, purchases
+from bedesten.connectors.adapter import COMPLETE, Card, Status
+from bedesten.connectors.connections import NewConnection
+from bedesten.core.secret import Secret
 from bedesten.ledger import money_orders, statements
 from bedesten.ledger.money_orders import NewMoneyOrder
 from bedesten.ledger.statements import Period
 from bedesten.orders import actions as orders
-from bedesten.orders import cancel, checkout, refunds
+from bedesten.orders import assignments, cancel, checkout, refunds
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
@@ -59,6 +64,7 @@ class Unconstrained:
     failed_refund: str
     lost: str
     refused: str
+    purchase: str
 
     @property
     def cipher(self) -> TenantCipher:
@@ -93,6 +99,7 @@ def one_of_everything(installation: Installation) -> Unconstrained:
         tenant, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
         expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id, awaiting.id,
         consigned, earning, *_cancel(tenant, topup), *_complain(tenant), *payments_with_a_past(tenant),
+        _buy(tenant),
     )  # fmt: skip
 
 
@@ -125,6 +132,22 @@ def _complain(tenant: Tenant) -> tuple[str, str]:
         tenant.write(decisions.decide, cipher, one, Proposal(kind, None, ""), OPERATOR, charge=True)
         made.append(one.id)
     return made[0], made[1]
+
+
+def _buy(tenant: Tenant) -> str:
+    """A purchase from a supplier that is called: one card was delivered, one is unusable, one went to stock."""
+    cipher, product = tenant.installation.cipher, tenant.topup()
+    new = NewConnection("bamboo", "https://supplier.example.com", "5", Secret("client:secret"))
+    tenant.write(connections.connect, cipher, tenant.supplier, new, OPERATOR)
+    tenant.write(connections.set_product_id, tenant.supplier, product, "7", Decimal(5), OPERATOR)
+    line = tenant.order((product, 1)).lines[0].id
+    (mine,) = tenant.read(assignments.assignments_of, line)
+    tenant.write(purchases.plan, mine.id)
+    (leased,) = tenant.store.write_now(lambda tx: purchases.lease(tx, 10))
+    tenant.write(purchases.sending, leased)
+    cards = (*(Card(str(at), StockCode(fresh("BOUGHT"))) for at in range(2)), Card("2", None))
+    tenant.write(booking.book, cipher, leased, purchases.POLL, Status(COMPLETE, cards))
+    return leased.purchase_id
 
 
 def _give_back(tx: Any, tenant: Tenant, line: str) -> None:

@@ -33,6 +33,7 @@ class DoubleOrder:
     ready: int
     final: str = "Succeeded"
     cancelled: bool = False
+    total: float = 0.0
 
     @property
     def quantity(self) -> int:
@@ -107,7 +108,7 @@ class SupplierDouble:
             "requestId": reference,
             "items": [{"productId": product, "quantity": order.quantity, "cards": cards}],
             "status": order.final if over else "Processing",
-            "total": 2.9 * order.quantity,
+            "total": order.total or 2.9 * order.quantity,
             "errorMessage": None,
             "currency": self.currency,
         }

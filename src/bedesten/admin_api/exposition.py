@@ -19,6 +19,7 @@ from sqlalchemy import func, literal, select
 from bedesten import __version__
 from bedesten.audit import chain, search
 from bedesten.catalogue import stock_alarms
+from bedesten.connectors import purchases
 from bedesten.core.clock import MINUTE
 from bedesten.ledger import balance_alarms
 from bedesten.mail import outbox as mail
@@ -59,6 +60,7 @@ COUNTERS = {
     "store_connections": MetricHelp("Connections opened to PostgreSQL."),
     "deliveries": MetricHelp("Webhook delivery attempts.", ("result",)),
     "mails": MetricHelp("Mails by what became of an attempt to send them.", ("result",)),
+    "supplier_calls": MetricHelp("Calls to suppliers that are called.", ("call", "result")),
     "secret_reads": MetricHelp("Reads of the master secrets from a secret manager.", ("result",)),
 }
 HISTOGRAMS = {
@@ -86,6 +88,7 @@ GAUGES = {
     "outbox_lag_seconds": MetricHelp("Delay of the oldest due webhook delivery."),
     "stock_low": MetricHelp("Products with fewer free stock codes than their threshold."),
     "balances_low": MetricHelp("Partners that can spend less than their threshold."),
+    "purchases_open": MetricHelp("Purchases from suppliers that are called without a final answer."),
     "audit_sealed": MetricHelp("Sealed rows of the audit trail."),
     "audit_unsealed": MetricHelp("Rows of the audit trail that wait to be sealed."),
     "mails_waiting": MetricHelp("Mails that wait to be sent."),
@@ -227,6 +230,7 @@ def _stored(tx: SystemTransaction) -> dict[str, float]:
         "mails_waiting_seconds": mail_age / 1000,
         "stock_low": stock_alarms.count_low(tx),
         "balances_low": balance_alarms.count_low(tx),
+        "purchases_open": purchases.open_count(tx),
         "audit_sealed": chain.head_of(tx).seq,
         "audit_unsealed": unsealed,
         "audit_unsealed_seconds": 0 if oldest is None else max(0, tx.now - oldest) / 1000,

@@ -6,6 +6,7 @@ import typer
 
 from bedesten.admin import owners, suppliers
 from bedesten.admin.suppliers import UNCHANGED, Setting, SettingsChange
+from bedesten.cli import connections
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption, amount, duration
 from bedesten.cli.output import Document, printable, table
@@ -17,6 +18,7 @@ from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
 commands(app, Surface.SUPPLIER, "supplier")
+connections.add_to(app)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The supplier's name or id.")]
 Product = Annotated[str, typer.Option("--product", metavar="SKU", help="A product's sku or id.")]
 AcceptWithin = Annotated[

@@ -89,7 +89,7 @@ class Bamboo:
     async def quote(self, http: HttpCaller, to: Target, wanted: PurchaseRequest) -> Quoted:
         """Reads the product's price in the currency of the agreed cost from the catalogue."""
         query = {"ProductId": wanted.external_id, "TargetCurrency": wanted.currency, "PageSize": 100, "PageIndex": 0}
-        answer = await _call(http, to, "GET", f"{CATALOGUE}?{urlencode(query)}")
+        answer = await call(http, to, "GET", f"{CATALOGUE}?{urlencode(query)}")
         if not isinstance(answer, HttpAnswer):
             return answer
         try:
@@ -105,7 +105,7 @@ class Bamboo:
             "Value": wanted.face_value,
         }
         body = {"RequestId": wanted.reference, "AccountId": int(to.account or 0), "Products": [product]}
-        answer = await _call(http, to, "POST", f"{ORDERS}/checkout", _encode(body))
+        answer = await call(http, to, "POST", f"{ORDERS}/checkout", _encode(body))
         if not isinstance(answer, HttpAnswer):
             return answer
         reason = _reason_of(answer)
@@ -121,7 +121,7 @@ class Bamboo:
 
     async def poll(self, http: HttpCaller, to: Target, wanted: PurchaseRequest) -> Polled:
         """Gets the order by our reference."""
-        answer = await _call(http, to, "GET", f"{ORDERS}/{wanted.reference}")
+        answer = await call(http, to, "GET", f"{ORDERS}/{wanted.reference}")
         if not isinstance(answer, HttpAnswer):
             return answer
         if answer.status == 404 or _reason_of(answer) == _NOT_FOUND:
@@ -138,7 +138,7 @@ class Bamboo:
 
     async def probe(self, http: HttpCaller, to: Target) -> str:
         """Looks for the account that pays."""
-        answer = await _call(http, to, "GET", ACCOUNTS)
+        answer = await call(http, to, "GET", ACCOUNTS)
         if not isinstance(answer, HttpAnswer):
             return answer.reason
         try:
@@ -150,7 +150,7 @@ class Bamboo:
         return "there is no such account there"
 
 
-async def _call(
+async def call(
     http: HttpCaller, to: Target, method: str, path: str, body: bytes | None = None
 ) -> HttpAnswer | Postponed | Unknown:
     """Makes a call; translates what has the same meaning for every operation."""

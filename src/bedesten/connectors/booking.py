@@ -6,7 +6,7 @@
 | cards | fulfilled once all have come | delivered, in parts as they come; to stock if the line was taken away |
 | some cards, and no more will come | fulfilled | the rest goes to the next supplier |
 | it failed, or was declined, or is too dear | refused | goes to the next supplier |
-| not now: 429, credential refused, no connection | planned; refused after `PATIENCE` | waits, then goes to the next |
+| not now: 429, credential refused, no connection | planned; refused after `MAX_POSTPONEMENT` | waits, then goes to the next |
 | nobody knows | placing: polled by its reference | waits |
 | the reference is not known, `SETTLE` after it was sent | planned: sent again with the same reference | waits |
 | nothing final for `MAX_AGE` | lost | goes to the next supplier |
@@ -46,7 +46,7 @@ RETRY_DELAYS = (5 * SECOND, 15 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MI
 """Delays before a purchase that was postponed is tried again; the last one is repeated."""
 SETTLE = MINUTE
 """So long after a purchase was sent a supplier may not know it yet: before that its absence says nothing."""
-PATIENCE = 30 * MINUTE
+MAX_POSTPONEMENT = 30 * MINUTE
 """A purchase that cannot be sent for so long is given up."""
 MAX_AGE = 7 * DAY
 """A purchase without a final answer for so long is lost."""
@@ -99,7 +99,7 @@ def book(tx: Transaction, cipher: TenantCipher, leased: Lease, call: str, answer
         case Absent():
             return _absent(tx, leased, purchase)
         case Declined(reason):
-            return _declined(tx, leased, purchase, line, reason)
+            return _declined(tx, leased, purchase, reason)
         case Postponed():
             return _postponed(tx, leased, purchase, line, answer, call)
         case CancelAnswer():
@@ -146,8 +146,8 @@ def _status(
     if status.progress == adapter.PENDING:
         return _wait_or_lose(tx, leased, purchase, "")
     if status.progress == adapter.FAILED and not status.cards and not tx.all(_CARDS, purchase=purchase.id):
-        return _declined(tx, leased, purchase, line, status.reason)
-    if _still_has(tx, purchase) and _is_held(tx, line):
+        return _declined(tx, leased, purchase, status.reason)
+    if _waits_held(tx, purchase):
         return _wait(tx, leased, purchase, "the line is held")
     tx.run(_FULFIL, id=purchase.id, number=leased.number, now=tx.now)
     give_back(tx, leased, status.reason)
@@ -180,8 +180,8 @@ def _absent(tx: Transaction, leased: Lease, purchase: Purchase) -> str:
     return "absent"
 
 
-def _declined(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, reason: str) -> str:
-    if _still_has(tx, purchase) and _is_held(tx, line):
+def _declined(tx: Transaction, leased: Lease, purchase: Purchase, reason: str) -> str:
+    if _waits_held(tx, purchase):
         return _wait(tx, leased, purchase, reason)
     refuse(tx, leased, reason)
     return "refused"
@@ -198,7 +198,7 @@ def _postponed(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, a
     why = {"id": purchase.id, "number": leased.number, "why": answer.reason, "now": tx.now}
     if purchase.state == PLACING:
         tx.run(_POSTPONE, **why, delay=_delay(RETRY_DELAYS, purchase.attempts), at=tx.at)
-    if tx.now - purchase.created < PATIENCE or line.status != PROCESSING:
+    if tx.now - purchase.created < MAX_POSTPONEMENT or line.status != PROCESSING:
         tx.run(_WAIT, **why, delay=_delay(RETRY_DELAYS, purchase.attempts), at=tx.at)
         return "postponed"
     refuse(tx, leased, answer.reason)
@@ -223,7 +223,7 @@ def _cancel(tx: Transaction, leased: Lease, answer: CancelAnswer) -> str:
 
 
 def _wait_or_lose(tx: Transaction, leased: Lease, purchase: Purchase, why: str) -> str:
-    if purchase.placed is None or tx.now - purchase.placed < MAX_AGE:
+    if purchase.placed is None or tx.now - purchase.placed < MAX_AGE or _waits_held(tx, purchase):
         return _wait(tx, leased, purchase, why)
     why = why or "the supplier gave no final answer"
     tx.run(_LOSE, id=purchase.id, number=leased.number, why=why, now=tx.now)
@@ -256,13 +256,11 @@ def _pause(tx: Transaction, supplier: str, reason: str) -> None:
         record(tx, WORKER, "supplier.pause", supplier, reason=reason)
 
 
-def _still_has(tx: Transaction, purchase: Purchase) -> bool:
-    return assignments.assignment_of(tx, purchase.assignment_id).ended is None
-
-
-def _is_held(tx: Transaction, line: Line) -> bool:
-    found = routing.locked(tx, line.id)
-    return found is not None and found[1].status != PROCESSING
+def _waits_held(tx: Transaction, purchase: Purchase) -> bool:
+    """Reports whether the supplier still has the line, and the line is held: it can neither be delivered nor given back."""
+    if assignments.assignment_of(tx, purchase.assignment_id).ended is not None:
+        return False
+    return _line(tx, purchase.line_id).status != PROCESSING
 
 
 # --- cards ------------------------------------------------------------------------------------------------------------

@@ -168,10 +168,10 @@ _LATER = statement(
     .where(_P.tenant_id == TENANT, _ROW, _MINE)
     .values(next_at=DATABASE_NOW + p("delay"), updated=p("now"))
 )
-_COUNTS = cross_tenant(
-    select(_P.state, func.count())
+_OPEN_COUNT = cross_tenant(
+    select(func.count())
+    .select_from(purchases)
     .where(or_(_P.state == PLANNED, _P.state == PLACING, _P.state == ORDERED))
-    .group_by(_P.state)
 )
 
 
@@ -180,9 +180,10 @@ def unplanned(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in tx.all(_UNPLANNED, most=most)]
 
 
-def open_counts(tx: SystemTransaction) -> dict[int, int]:
-    """Returns how many purchases are in each open state, over all tenants."""
-    return {int(row[0]): int(row[1]) for row in tx.all(_COUNTS)}
+def open_count(tx: SystemTransaction) -> int:
+    """Returns how many purchases have no final answer yet, over all tenants."""
+    row = tx.one(_OPEN_COUNT)
+    return int(row[0]) if row else 0
 
 
 def plan(tx: Transaction, assignment_id: str) -> bool:
@@ -261,11 +262,11 @@ def begin(tx: Transaction, cipher: TenantCipher, leased: Lease) -> Job | None:
         if taken_away:
             _withdraw(tx, leased)
             return None
-        if connection.ended is not None:
-            refuse(tx, leased, "the supplier is not connected any more")
-            return None
         if line.status != PROCESSING or _is_disabled(tx, purchase.supplier_id):
             _later(tx, leased)
+            return None
+        if connection.ended is not None:
+            refuse(tx, leased, "the supplier is not connected any more")
             return None
         call = PLACE
     else:

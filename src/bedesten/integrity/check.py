@@ -20,9 +20,11 @@ from bedesten.apikeys.tables import api_keys
 from bedesten.audit.tables import audit
 from bedesten.catalogue import code as code_rule
 from bedesten.catalogue.stock import PURPOSE
-from bedesten.catalogue.tables import stock_codes
+from bedesten.catalogue.tables import stock_codes, supplier_connections
 from bedesten.complaints.decisions import TEXT as COMPLAINT_TEXT
 from bedesten.complaints.tables import complaints
+from bedesten.connectors.connections import CREDENTIAL
+from bedesten.connectors.tables import purchases
 from bedesten.core.clock import MINUTE
 from bedesten.integrity.invariants import texts
 from bedesten.integrity.invariants.balances import BALANCES
@@ -31,6 +33,7 @@ from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
 from bedesten.integrity.invariants.payments import PAYMENTS
+from bedesten.integrity.invariants.purchases import PURCHASES
 from bedesten.integrity.invariants.query import InvariantQuery
 from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.revisions import REVISIONS
@@ -65,6 +68,7 @@ INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (
     *REFUNDS,
     *COMPLAINTS,
     *SUPPLIERS,
+    *PURCHASES,
     *EVENTS,
     *STRUCTURE,
     *REVISIONS,
@@ -122,6 +126,12 @@ _COMPLAINTS = cross_tenant(
     .order_by(complaints.c.id)
     .limit(p("most"))
 )
+_CONNECTIONS = cross_tenant(
+    select(supplier_connections.c.supplier_id, supplier_connections.c.credential)
+    .where(supplier_connections.c.tenant_id == p("owner"), supplier_connections.c.credential.is_not(None))
+    .order_by(supplier_connections.c.supplier_id)
+    .limit(p("most"))
+)
 _ENDPOINTS = cross_tenant(
     select(
         webhook_endpoints.c.id,
@@ -169,6 +179,11 @@ def _encryption_violations(tx: SystemTransaction, cipher: TenantCipher) -> Itera
                     cipher.decrypt(bound, purpose, row, bytes(ciphertext))
                 except DecryptionError:
                     yield _violation(8, tenant, f"the {purpose} of endpoint {row} cannot be decrypted")
+        for supplier, credential in tx.all(_CONNECTIONS, owner=tenant, most=MAX_SAMPLED_ROWS):
+            try:
+                cipher.decrypt(bound, CREDENTIAL, supplier, bytes(credential))
+            except DecryptionError:
+                yield _violation(8, tenant, f"the credential of the connection of {supplier} cannot be decrypted")
         yield from _plaintext_code_violations(tx, tenant, opened)
 
 
@@ -179,6 +194,8 @@ _TEXTS: tuple[tuple[Table, Column[str]], ...] = (
     (audit, audit.c.detail),
     (idempotency, idempotency.c.answer),
     (deliveries, deliveries.c.last_error),
+    (purchases, purchases.c.last_error),
+    (supplier_connections, supplier_connections.c.last_error),
     (changes, changes.c.ref),
     (api_keys, api_keys.c.hint),
 )
