@@ -325,7 +325,7 @@ def test_sealed_values_that_do_not_open_in_their_own_row_are_named(bare: Bare) -
     )
     other_key = "UPDATE tenants SET wrapped_key = (SELECT wrapped_key FROM tenants WHERE id = '{theirs}')"
     found = walked(bare, other_key + " WHERE id = '{tenant}'")
-    assert len([line for line in found if "cannot be decrypted" in line]) == codes + 4
+    assert len([line for line in found if "cannot be decrypted" in line]) == codes + 5
     assert [line for line in found if re.search(r"the webhook-secret of endpoint whk_\w+ cannot be decrypted", line)]
 
 

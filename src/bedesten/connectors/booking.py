@@ -6,7 +6,7 @@
 | cards | fulfilled once all have come | delivered, in parts as they come; to stock if the line was taken away |
 | some cards, and no more will come | fulfilled | the rest goes to the next supplier |
 | it failed, or was declined, or is too dear | refused | goes to the next supplier |
-| not now: 429, credential refused, no connection | planned; refused after `MAX_POSTPONEMENT` | waits, then goes to the next |
+| not now: 429, credential refused, no connection | planned; refused after `MAX_POSTPONEMENT` | waits, then goes on |
 | nobody knows | placing: polled by its reference | waits |
 | the reference is not known, `SETTLE` after it was sent | planned: sent again with the same reference | waits |
 | nothing final for `MAX_AGE` | lost | goes to the next supplier |
