@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from bedesten.admin import order_timeline
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import suppliers
 from bedesten.connectors import connections
@@ -62,6 +63,15 @@ def test_a_line_is_bought_and_delivered(shop: Shop) -> None:
     assert shop.tenant.balance().posted == -2 * TOPUP
     assert shop.later() == 0
     assert (shop.double.count(PLACE), shop.double.count(POLL)) == (1, 1)
+
+
+def test_the_time_line_of_an_order_shows_its_purchases(shop: Shop) -> None:
+    line = shop.order()
+    shop.settle(2)
+    shown = shop.tenant.read(order_timeline.timeline, order_of(shop, line), [shop.line(line)])
+    (entry,) = [one for one in shown if str(one["what"]).startswith("purchase.")]
+    assert (entry["what"], entry["line"]) == ("purchase.fulfilled", line.deliver_id)
+    assert entry["reference"] == shop.purchase(line).reference
 
 
 def test_cards_are_delivered_as_they_come(shop: Shop) -> None:
@@ -318,6 +328,15 @@ def test_an_own_code_of_the_shop_is_not_delivered_again(shop: Shop) -> None:
     assert shop.audited("purchase.unusable_cards") == [shop.purchase(line).id]
     outcomes = [one.outcome for one in assignments_of(shop, line)]
     assert outcomes == ["rejected", None]
+
+
+def test_a_code_without_the_form_that_the_product_states_is_not_delivered(shop: Shop) -> None:
+    shop.change_rows("products", "code_pattern = 'OK-##'", "id", shop.product)
+    shop.double.next_codes = ["OK-17", "NO-17"]
+    line = shop.order(2)
+    shop.settle(2)
+    assert shop.tenant.codes(line.id) == ["OK-17"]
+    assert (shop.line(line).delivered, shop.line(line).cancelled) == (1, 1)
 
 
 def assignments_of(shop: Shop, line: model.Line) -> list[assignments.Assignment]:

@@ -1,10 +1,12 @@
-"""The time line of an order: its events, transfers, webhook deliveries, payments and every entry of the audit trail."""
+"""The time line of an order: events, transfers, deliveries of webhooks, payments, purchases, entries of the audit trail."""
 
 import json
 
 from sqlalchemy import and_, or_, select
 
 from bedesten.audit.tables import audit
+from bedesten.connectors import purchases
+from bedesten.connectors.moves import PURCHASE
 from bedesten.core.clock import wire_time
 from bedesten.core.ids import first_id
 from bedesten.core.money import to_decimal
@@ -77,6 +79,7 @@ def timeline(tx: Transaction, order: Order, lines: list[Line]) -> list[dict[str,
     found: list[Entry] = [(order.created, {"what": "order.created", "reference": order.reference})]
     found += _events(tx, order, names)
     found += _money(tx, order)
+    found += _purchases(tx, names)
     found += _trail(tx, order, names)
     found.sort(key=lambda one: one[0])
     return [{"at": wire_time(at), **entry} for at, entry in found]
@@ -105,6 +108,24 @@ def _money(tx: Transaction, order: Order) -> list[Entry]:
         shown = {"payment": payment, "reference": reference, "amount": to_decimal(amount, currency)}
         found.append((at, {"what": f"payment.{PAYMENT.states[state].name}", **shown}))
     return found
+
+
+def _purchases(tx: Transaction, names: dict[str, str]) -> list[Entry]:
+    """What was bought from suppliers that are called, with the state of now."""
+    return [
+        (
+            one.updated,
+            {
+                "what": f"purchase.{PURCHASE.states[one.state].name}",
+                "line": name,
+                "purchase": one.id,
+                "reference": one.reference,
+                "reason": one.last_error,
+            },
+        )
+        for line, name in names.items()
+        for one in tx.all(purchases.OF_LINE, line=line)
+    ]
 
 
 def _trail(tx: Transaction, order: Order, names: dict[str, str]) -> list[Entry]:

@@ -291,6 +291,11 @@ def folds(tx: Transaction, product: str) -> bool:
     return _code_rules(tx, product)[0]
 
 
+def fits(tx: Transaction, product: str, code: StockCode) -> bool:
+    """Reports whether a code has the form that the product states, and keeps that form fixed until COMMIT."""
+    return not _code_rules(tx, product)[1].misfits([code])
+
+
 def _code_rules(tx: Transaction, product: str) -> tuple[bool, CodePatterns]:
     """Returns whether the product compares folded codes, and their form, and keeps both fixed until COMMIT."""
     row = tx.one(_CODE_RULES, product=product)

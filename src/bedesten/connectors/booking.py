@@ -301,19 +301,26 @@ def _book_cards(
 def _sorted(
     tx: Transaction, cipher: TenantCipher, line: Line, cards: Sequence[Card]
 ) -> tuple[list[tuple[str, StockCode]], dict[str, str]]:
-    """Returns the cards that can be sold, and the others with their outcome: no code, or one that the shop had before."""
+    """Returns the cards that can be sold, and the others with their outcome.
+
+    A card is unusable without a valid code, and with one that the shop had before or that lacks the product's form.
+    """
     folds = stock.folds(tx, line.product_id)
     usable: list[tuple[str, StockCode]] = []
     outcomes: dict[str, str] = {}
     in_answer: set[str] = set()
     for card in cards:
         same = "" if card.code is None else card.code.folded if folds else card.code.exact
-        if card.code is None or same in in_answer or batches.is_known(tx, cipher, card.code):
+        if card.code is None or same in in_answer or not _is_usable(tx, cipher, line.product_id, card.code):
             outcomes[card.key] = UNUSABLE
         else:
             usable.append((card.key, card.code))
             in_answer.add(same)
     return usable, outcomes
+
+
+def _is_usable(tx: Transaction, cipher: TenantCipher, product: str, code: StockCode) -> bool:
+    return stock.fits(tx, product, code) and not batches.is_known(tx, cipher, code)
 
 
 def _line(tx: Transaction, line_id: str) -> Line:

@@ -127,6 +127,11 @@ _DUE = cross_tenant_rows_as(
     .limit(p("most"))
     .with_for_update(skip_locked=True, of=purchases),
 )
+_NEXT_DUE = cross_tenant(
+    select(_P.id)
+    .where(or_(_P.state == PLANNED, _P.state == PLACING, _P.state == ORDERED), _P.next_at <= DATABASE_NOW)
+    .limit(1)
+)
 _LEASE = statement(
     update(purchases)
     .where(_P.tenant_id == TENANT, _P.id == p("id"))
@@ -237,6 +242,11 @@ def _problem(line: Line, mine: Assignment, *, known: bool) -> str:
     if line.require_data != "[]":
         return "details of the buyer are needed, which this supplier does not take"
     return ""
+
+
+def is_any_due(tx: SystemTransaction) -> bool:
+    """Reports whether `lease` may find something; a read, so that an idle worker does not write."""
+    return tx.one(_NEXT_DUE, at=tx.at) is not None
 
 
 def lease(tx: SystemTransaction, most: int) -> list[Lease]:

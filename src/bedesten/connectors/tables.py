@@ -63,4 +63,4 @@ purchase_cards = Table(
     sqlite_with_rowid=False,
 )
 """Cards that were booked, by the supplier's name of each: delivered to the buyer, put into stock because the line no longer
-needed them, or unusable (no valid code, or one that the shop had before)."""
+needed them, or unusable (no valid code, one that the shop had before, or one without the form that the product states)."""

@@ -21,7 +21,7 @@ from bedesten.connectors.http_call import DEADLINE_S, HttpCaller, http_client
 from bedesten.connectors.purchases import CANCEL, LEASE, PLACE, Job, Lease
 from bedesten.core.clock import SECOND
 from bedesten.server.installation import Installation
-from bedesten.server.rounds import IDLE_INTERVAL_S, POLL_INTERVAL_S, errors_logged, write_each
+from bedesten.server.rounds import IDLE_INTERVAL_S, errors_logged, write_each
 from bedesten.store.tables import INSTALLATION
 from bedesten.telemetry.metrics import Metrics
 from bedesten.webhooks.targets import host_of, parse_networks
@@ -49,7 +49,9 @@ class Purchaser:
         store = self.installation.store
         await write_each(store, await store.read_across(purchases.unplanned), purchases.plan)
         free = MAX_PURCHASES - len(self.running)
-        leased = await store.write_across(lambda tx: purchases.lease(tx, free)) if free > 0 else []
+        if free <= 0 or not await store.read_across(purchases.is_any_due):
+            return 0
+        leased = await store.write_across(lambda tx: purchases.lease(tx, free))
         if leased:
             installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
             http = HttpCaller(self.client, parse_networks(installed.webhook_networks if installed else ""))
@@ -146,10 +148,10 @@ async def buy_for_ever(installation: Installation, metrics: Metrics) -> None:
         purchaser = Purchaser(installation, client, metrics)
         try:
             while True:
-                started, pause = 0, IDLE_INTERVAL_S
+                started = 0
                 with errors_logged():
-                    started, pause = await purchaser.start_due(), POLL_INTERVAL_S
-                await asyncio.sleep(0 if started else pause)
+                    started = await purchaser.start_due()
+                await asyncio.sleep(0 if started else IDLE_INTERVAL_S)
         finally:
             with contextlib.suppress(asyncio.CancelledError):
                 await purchaser.stop()
