@@ -114,7 +114,7 @@ def _purchase(one: Purchase) -> dict[str, object]:
 def _connection(tx: Transaction, supplier: str) -> Connection:
     found = connections.connection_of(tx, supplier)
     if found is None:
-        raise Refusal(NOT_FOUND, "the supplier is not connected", missing="connection")
+        raise Refusal(NOT_FOUND, "the supplier is not connected")
     return found
 
 
