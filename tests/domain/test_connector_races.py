@@ -33,6 +33,7 @@ from bedesten.server import purchaser
 from tests.domain.connected import Shop, connected, sound
 from tests.domain.mail import Mail
 from tests.domain.tenant import fresh
+from tests.store.raw import raw
 from tests.support.nth_failure import assert_all_or_nothing
 from tests.support.supplier_double import ACCOUNT, CREDENTIAL, PRODUCT, SupplierDouble, supplier_double
 
@@ -169,6 +170,17 @@ def test_a_crash_between_the_call_and_its_booking_buys_once(
     shop.settle(6)
     assert shop.tenant.codes(line.id) == shop.double.only.codes
     assert len(shop.purchases(line)) == 1
+
+
+def test_a_store_that_has_lost_a_purchase_buys_under_the_same_reference(shop: Shop) -> None:
+    """As after a restore from a backup: the supplier refuses the reference, and what it has is collected."""
+    line = shop.order()
+    shop.round()
+    with raw(shop.tenant.installation.settings) as other:
+        assert other.run("DELETE FROM purchases") == 1
+    shop.settle(3)
+    assert shop.tenant.codes(line.id) == shop.double.only.codes
+    assert shop.double.count("place") == 2
 
 
 def test_several_workers_share_the_lines_and_none_is_bought_twice(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
