@@ -198,3 +198,34 @@ def test_low_products_are_listed_from_their_thresholds(goods: Program) -> None:
     for wrong in (b"0", b"-1", b"1.5", b"many", b"1000001"):
         refused = goods.run("products", "import", "-", *IN_SHOP, "--json", stdin=b"sku,lowStock\nc-1," + wrong)
         assert list(refused.document["error"]["fields"]) == ["line 2, lowStock"]
+
+
+def test_a_report_names_every_line_that_was_not_added_and_no_code(goods: Program, tmp_path: Path) -> None:
+    first = put(goods, b"RPT-1\nRPT-2\n", "d-1")
+    goods.run_json("products", "stock", "remove", *IN_SHOP, "--code", "RPT-2", "--reason", "test", "--yes")
+    file = tmp_path / "report.csv"
+    done = put(goods, b"code\nRPT-1\nRPT-3\nRPT-2\nRPT-3\n", "c-1", "--report", str(file))
+    assert (done["added"], done["duplicates"], done["alreadySold"]) == (1, 3, 0)
+    assert file.read_text() == (
+        "line,outcome,product,batch\n"
+        f"2,in stock,d-1,{first['batch']}\n"
+        f"4,taken out of stock,d-1,{first['batch']}\n"
+        f"5,twice in this file,c-1,{done['batch']}\n"
+    )
+    refused = goods.run("products", "stock", "c-1", "-", *IN_SHOP, "--report", str(file), "--json", stdin=b"RPT-9\n")
+    assert (refused.code, refused.document["error"]["code"]) == (1, -8)
+    assert file.read_text().count("\n") == 4
+
+
+def test_the_report_of_a_refused_file_has_every_malformed_line(goods: Program, tmp_path: Path) -> None:
+    rows = b"".join(b"SEC\xe2\x80\x8bRET-%d\n" % at for at in range(30))
+    refused = goods.run(
+        "products", "stock", "c-1", "-", *IN_SHOP, "--report", str(tmp_path / "r.csv"), "--json", stdin=b"OK-1\n" + rows
+    )
+    assert refused.code == 1
+    lines = (tmp_path / "r.csv").read_text().splitlines()
+    assert len(lines) == 31
+    assert lines[1] == "2,malformed: the code must not hold invisible characters,,"
+    goods.run_json("products", "set", "c-1", *IN_SHOP, "--code-pattern", "#")
+    goods.run("products", "stock", "c-1", "-", *IN_SHOP, "--report", str(tmp_path / "f.csv"), stdin=b"1\nSECRET\n")
+    assert (tmp_path / "f.csv").read_text().splitlines()[1:] == ["2,malformed: the code does not have the form #,,"]

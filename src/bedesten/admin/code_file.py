@@ -9,7 +9,6 @@ Text is UTF-8 (with or without a byte order mark) or UTF-16. Other encodings can
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,6 +46,17 @@ class FileOptions:
     encoding: str | None = None
     column: str | None = None
     header: bool | None = None
+
+
+class MalformedFile(Refusal):
+    """Refuses a file (-2) that has lines without a code; `lines` has each with its problem, and no code."""
+
+    def __init__(self, source: str, lines: list[tuple[int, str]]) -> None:
+        count = "1 line is wrong" if len(lines) == 1 else f"{len(lines)} lines are wrong"
+        first = f" (the first {MAX_PROBLEMS} follow)" if len(lines) > MAX_PROBLEMS else ""
+        fields = {f"line {line}": problem for line, problem in lines[:MAX_PROBLEMS]}
+        super().__init__(errors.BAD_REQUEST, f"{source}: {count}{first}; nothing was put in", fields=fields)
+        self.lines = tuple(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,30 +143,17 @@ def _first_line_looks_like_title(rows: list[Row]) -> bool:
 
 def _read(source: str, columns: dict[str, int], rows: list[Row], ignored_columns: list[str]) -> CodeFile:
     codes: list[StockCode] = []
-    problems: list[str] = []
+    problems: list[tuple[int, str]] = []
     for row in rows:
         cells = {part: row.cells[at] for part, at in columns.items()}
         try:
             pin, serial, url = (cells.get(part) for part in ("pin", "serial", "url"))
             codes.append(read_code(cells["code"], pin, serial, _date(cells.get("expires")), url))
         except BadCode as problem:
-            problems.append(f"line {row.line}: the {_PARTS.get(problem.part, problem.part)} {problem}")
+            problems.append((row.line, f"the {_PARTS.get(problem.part, problem.part)} {problem}"))
     if problems:
-        raise _refusal(source, problems)
+        raise MalformedFile(source, problems)
     return CodeFile(tuple(codes), tuple(row.line for row in rows), tuple(columns), tuple(ignored_columns))
-
-
-def _refusal(source: str, problems: list[str]) -> Refusal:
-    fields = dict(_split(problems[:MAX_PROBLEMS]))
-    count = "1 line is wrong" if len(problems) == 1 else f"{len(problems)} lines are wrong"
-    first = f" (the first {MAX_PROBLEMS} follow)" if len(problems) > MAX_PROBLEMS else ""
-    return Refusal(errors.BAD_REQUEST, f"{source}: {count}{first}; nothing was put in", fields=fields)
-
-
-def _split(problems: list[str]) -> Iterator[tuple[str, str]]:
-    for problem in problems:
-        line, _, reason = problem.partition(": ")
-        yield line, reason
 
 
 def _date(cell: str | None) -> str | None:

@@ -120,13 +120,16 @@ def duplicate_groups(
     found = []
     for key, codes in counted.most_common():
         batch_id, product_id, state = key
-        product = catalogue.product(tx, product_id)
         twice = (batch_id is not None and batch_id == batch) or (batch_id is None and state == LOADING)
         what = "twice in this file" if twice else CODE_STATES[state]
-        found.append(
-            DuplicateGroup(what, (product.sku if product else None) or product_id, batch_id, codes, first[key])
-        )
+        found.append(DuplicateGroup(what, sku_of(tx, product_id), batch_id, codes, first[key]))
     return found
+
+
+def sku_of(tx: Transaction, product_id: str) -> str:
+    """The sku of a product, or its id if it has none."""
+    product = catalogue.product(tx, product_id)
+    return (product.sku if product else None) or product_id
 
 
 def withdraw_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, Withdrawal]:

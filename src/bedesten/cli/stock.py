@@ -1,9 +1,9 @@
 """`bedesten products stock …`. Its first word is a verb, or the product (or the file) whose codes are added."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -12,23 +12,27 @@ import typer
 from typer.core import TyperGroup
 
 from bedesten.admin import code_file, stock
-from bedesten.admin.code_file import CodeFile, FileOptions
+from bedesten.admin.code_file import CodeFile, FileOptions, MalformedFile
 from bedesten.admin.inputs import minor_amount
 from bedesten.admin.stock import DuplicateGroup, Result
 from bedesten.admin.table_file import UnknownEncoding
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import Product
-from bedesten.catalogue.batches import Source, Upload
+from bedesten.catalogue.batches import Duplicate, Source, Upload
 from bedesten.catalogue.code import BadCode, StockCode, masked, read_code
+from bedesten.catalogue.code_pattern import MalformedCodes
 from bedesten.catalogue.inventory import Withdrawal
 from bedesten.catalogue.moves import WITHDRAWN
+from bedesten.cli import stock_report
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, amount
 from bedesten.cli.output import Output, printable, table
 from bedesten.cli.progress import progress
+from bedesten.cli.stock_report import ReportRow
 from bedesten.errors import bad_field
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.store.transaction import Transaction
 
 ADD = "add"
@@ -72,6 +76,9 @@ def add_codes(
     ] = None,
     note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A remark on the batch.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Add withdrawn codes again.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="A new CSV file for the lines that are not added.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> CommandResult:
@@ -86,10 +93,10 @@ def add_codes(
     if note is not None and not 1 <= len(note.strip()) <= MAX_TEXT:
         raise bad_field("--note", f"1 to {MAX_TEXT} characters")
     source_name, raw = read_file(path)
-    read = _understood(ctx, source_name, raw, FileOptions(encoding, column, header))
     cipher = ctx.installation.cipher
     found = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
-    stock.check_form(found, read)
+    stock_report.create(report)
+    read = _checked(ctx, found, (source_name, raw), FileOptions(encoding, column, header), report)
     digest = ctx.read_in(tenant, lambda tx, _: cipher.fingerprint(tx, sha256(raw).hexdigest()))
     source = Source(
         name=source_name[:MAX_TEXT],
@@ -101,7 +108,7 @@ def add_codes(
     )
     asking = _is_terminal(ctx) and not yes
     if dry_run or asking:
-        result = _preview(ctx, tenant, found, read, again=again)
+        result = _preview(ctx, tenant, found, read, report, again=again)
         if dry_run:
             return result
         for line in result.output:
@@ -110,7 +117,34 @@ def add_codes(
             return CommandResult(None, ["Nothing was added."], code=1)
     with progress("adding codes", len(read.codes), as_json=ctx.as_json) as advance:
         done = stock.add_codes(partial(_write, ctx, tenant), cipher, found, read.codes, source, advance)
-    return _answer(ctx, tenant, found, read, done)
+    return _answer(ctx, tenant, found, read, done, report)
+
+
+def _checked(
+    ctx: CommandContext, product: Product, file: tuple[str, bytes], choice: FileOptions, report: Path | None
+) -> CodeFile:
+    """Read the file's codes and check their form. The report of a refused file lists its malformed lines."""
+    read: CodeFile | None = None
+    try:
+        read = _understood(ctx, *file, choice)
+        stock.check_form(product, read)
+        return read
+    except (MalformedFile, MalformedCodes) as problem:
+        stock_report.write(report, stock_report.malformed_rows(problem, read))
+        raise
+
+
+def _report(
+    ctx: CommandContext, tenant: str, read: CodeFile, known: Sequence[Duplicate], batch: str | None, report: Path | None
+) -> int:
+    """Write the report of duplicates, and return how many of them were sold before."""
+
+    def rows(tx: Transaction, _: TenantEntry) -> list[ReportRow]:
+        return stock_report.duplicate_rows(read, known, batch, cache(partial(stock.sku_of, tx)))
+
+    found = ctx.read_in(tenant, rows)
+    stock_report.write(report, found)
+    return sum(one.outcome == stock_report.ALREADY_SOLD for one in found)
 
 
 def _write(ctx: CommandContext, tenant: str, work: Callable[[Transaction], Result]) -> Result:
@@ -133,7 +167,9 @@ def _is_terminal(ctx: CommandContext) -> bool:
     return not ctx.as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, *, again: bool) -> CommandResult:
+def _preview(
+    ctx: CommandContext, tenant: str, product: Product, read: CodeFile, report: Path | None, *, again: bool
+) -> CommandResult:
     """Describe what the file would add. Codes are masked."""
     cipher = ctx.installation.cipher
     duplicates = ctx.read_in(tenant, lambda tx, _: batches.preview(tx, cipher, product.id, read.codes))
@@ -155,6 +191,7 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
         "added": 0,
         "new": new,
         "duplicates": len(duplicates),
+        "alreadySold": _report(ctx, tenant, read, duplicates, None, report),
         "known": [_known_view(one, read) for one in known],
         "first": first,
         "last": last,
@@ -164,12 +201,15 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
     return CommandResult(document, shown, code=0 if new else 1)
 
 
-def _answer(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, done: Upload) -> CommandResult:
+def _answer(
+    ctx: CommandContext, tenant: str, product: Product, read: CodeFile, done: Upload, report: Path | None
+) -> CommandResult:
     known = ctx.read_in(tenant, lambda tx, _: stock.duplicate_groups(tx, done.duplicates, done.batch_id))
     available = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, product.id).available)
     document = {
         "added": done.added,
         "duplicates": len(done.duplicates),
+        "alreadySold": _report(ctx, tenant, read, done.duplicates, done.batch_id, report),
         "available": available,
         "batch": done.batch_id,
         "known": [_known_view(one, read) for one in known],
