@@ -134,6 +134,9 @@ CHECKOUT_EXPIRED = _code(
 DEPOSIT_LIMIT = _code(
     -403, "deposit-limit", 409, "The deposit is larger than this payment service may deposit; nothing was booked.",
     "Check the amount; if it is right, ask the shop's operator for a higher limit.")  # fmt: skip
+PAYMENT_METHOD = _code(
+    -404, "payment-method", 409, "The order cannot be paid with this payment method.",
+    "Ask for the payment methods again and let the customer choose one whose bounds hold the order's total.")  # fmt: skip
 
 NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
     {thing: f"{thing.capitalize()} not found." for thing in (

@@ -47,3 +47,17 @@ def test_a_statement_is_compared_or_refused_whole(bedesten: Program, tenant: Ten
     assert "missingHere" in bedesten.run(*option, stdin=sent).out
     assert bedesten.run_error(*option[:3], "--integration", "Nobody", *option[5:], stdin=sent)["code"] == -3
     assert violations(tenant.installation) == []
+
+
+def test_methods_are_added_listed_and_removed(bedesten: Program, tenant: Tenant) -> None:
+    option = ("--tenant", tenant.id)
+    wanted = ("payments", "methods", "add", "card", "--title", "Credit card", "--integration", "Pay", *option)
+    made = bedesten.run_json(*wanted, "--min", "1.00", "--max", "500", "--url", "https://pay.example/{payment}")
+    assert (made["code"], made["minAmount"], made["offered"]) == ("card", 1.00, True)
+    assert bedesten.run_error(*wanted)["code"] == -8
+    assert bedesten.run_error(*wanted, "--min", "-1")["code"] == -2
+    assert bedesten.run_json("payments", "methods", "list", *option)["methods"] == [made]
+    assert "Credit card" in bedesten.run("payments", "methods", "list", *option).out
+    bedesten.run_json("payments", "methods", "remove", "card", *option)
+    assert bedesten.run_error("payments", "methods", "remove", "card", *option)["code"] == -3
+    assert bedesten.run_json("payments", "methods", "list", *option)["methods"] == []

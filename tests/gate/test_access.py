@@ -10,7 +10,7 @@ from bedesten.gate.scopes import SCOPES, Surface
 
 def test_the_grants_of_the_surfaces_of_keys_are_these() -> None:
     assert {surface: set(grants) for surface, grants in GRANTS.items()} == {
-        Surface.PAYMENT: {"deposits:manage", "payments:manage", "keys:manage"},
+        Surface.PAYMENT: {"deposits:manage", "payments:manage", "keys:manage", "webhooks:manage"},
         Surface.SUPPLIER: {
             "products:read", "products:write", "stock:read", "stock:write", "orders:read", "orders:deliver",
             "complaints:manage", "statement:read", "webhooks:manage", "keys:manage",

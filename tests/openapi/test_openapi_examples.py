@@ -44,6 +44,13 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
     },
     "POST /Account/LowBalance": {"spendable": Decimal("487.75")},
     "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING, "items.0.delivered": 0},
+    "POST /Storefront/Payments/Status": {
+        "state": "created",
+        "captured": Decimal("0.00"),
+        "orderState": "awaitingPayment",
+        "expires": ...,
+        "redirectUrl": f"https://pay.example/{example_values.STARTED_PAYMENT}",
+    },
     "POST /Supplier/Stock/Upload": {"added": 0, "duplicates": 1, "available": 12},
     "POST /Supplier/Stock/Withdraw": {"withdrawn": 0, "unknown": 1},
     "POST /Account/Statement": {"openingBalance": Decimal("0.00"), "items.0.balance": Decimal("-5.00")},
@@ -58,7 +65,7 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
             "items.1.previousSecretEnds": None,
             **{f"items.1.eventTypes.{at}": one for at, one in enumerate(webhooks.TYPES[surface])},
         }
-        for path, surface in (("", Surface.RESELLER), ("/Supplier", Surface.SUPPLIER))
+        for path, surface in (("", Surface.RESELLER), ("/Supplier", Surface.SUPPLIER), ("/Payment", Surface.PAYMENT))
     },
     "POST /Payment/Keys/Revoke": {"revoked": False},
     "POST /Supplier/Keys/Revoke": {"revoked": False},

@@ -275,6 +275,14 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Storefront/Checkout/Create", _checkout(shop))),
     ExpectedRoute("POST", "/Storefront/Checkout/Cancel", _scoped(_STOREFRONT, "orders:create"),
             lambda shop, goods: Sample("/Storefront/Checkout/Cancel", {"orderId": goods.spare_checkout_id})),
+    ExpectedRoute("POST", "/Storefront/Payments/Methods", _scoped(_STOREFRONT, "orders:read"),
+            lambda shop, goods: Sample("/Storefront/Payments/Methods", {"orderId": goods.checkout_id})),
+    ExpectedRoute("POST", "/Storefront/Payments/Start", _scoped(_STOREFRONT, "orders:create"),
+            lambda shop, goods: Sample("/Storefront/Payments/Start", {
+                "orderId": goods.started_order_id, "method": goods.method})),
+    ExpectedRoute("POST", "/Storefront/Payments/Status", _scoped(_STOREFRONT, "orders:read"),
+            lambda shop, goods: Sample("/Storefront/Payments/Status", {
+                "paymentId": goods.payment_id, "orderId": None})),
     ExpectedRoute("POST", "/Storefront/Orders/List", _scoped(_STOREFRONT, "orders:read"),
             lambda shop, goods: Sample("/Storefront/Orders/List", _page(
                 status=[2], createdFrom=_SINCE, createdTo="2090-01-01T00:00:00Z", reference=None, productId=shop.card,
@@ -367,6 +375,7 @@ _CANONICAL = (
     *_key_calls(Surface.SUPPLIER),
     *_webhook_calls(_RESELLER),
     *_webhook_calls(Surface.SUPPLIER),
+    *_webhook_calls(Surface.PAYMENT),
     ExpectedRoute("GET", "/documentation", _PUBLIC, _to("/documentation")),
     ExpectedRoute("GET", "/documentation/", _PUBLIC, _to("/documentation/")),
     ExpectedRoute("GET", "/documentation/index", _PUBLIC, _to("/documentation/index")),

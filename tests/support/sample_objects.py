@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bedesten.admin import payment_methods
 from bedesten.gate.scopes import Surface
+from bedesten.payments import methods
+from bedesten.store.transaction import Transaction
 from tests.support.client import Client
 from tests.support.shop import CARD_PRICE, Shop, fresh, line
 from tests.support.webhook_samples import endpoints
@@ -32,6 +35,8 @@ class SampleObjects:
     refund_id: str
     spare_refund_id: str
     refundable_payment_id: str
+    started_order_id: str
+    method: str
     session_id: str
     code: str
     endpoints: Mapping[Surface, tuple[str, str]]
@@ -82,9 +87,11 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         refund_id=refused[0][1],
         spare_refund_id=refused[1][1],
         refundable_payment_id=refused[2][0],
+        started_order_id=_checkout(shop),
+        method=_method(shop),
         session_id=_session(shop),
         code=fresh("TOPUP"),
-        endpoints={one: endpoints(shop, one) for one in (Surface.RESELLER, Surface.SUPPLIER)},
+        endpoints={one: endpoints(shop, one) for one in (Surface.RESELLER, Surface.SUPPLIER, Surface.PAYMENT)},
         complaint_id=_complaint(shop.reseller, "", order["details"][0]["orderDetailId"]),
         paid_line_id=paid_line,
         paid_order_id=paid_order,
@@ -136,6 +143,26 @@ def _refused_payment(shop: Shop) -> tuple[str, str]:
     assert shop.payments.post("/Payment/Payments/Capture", {"paymentId": payment}).code == -402
     refunds = shop.payments.data("/Payment/Refunds/List", {"pageSize": 200})["items"]
     return payment, next(one["refundId"] for one in refunds if one["paymentId"] == payment)
+
+
+def _checkout(shop: Shop) -> str:
+    """A checkout of one card that waits for its payment."""
+    order: str = shop.storefront.data(
+        "/Storefront/Checkout/Create", {"items": [{"productId": shop.card, "quantity": 1}]}
+    )["orderId"]
+    return order
+
+
+def _method(shop: Shop) -> str:
+    """The code of the shop's payment method."""
+    code = "card"
+
+    def add(tx: Transaction) -> None:
+        if methods.method_of(tx, code) is None:
+            payment_methods.add(tx, "USD", code, "Card", shop.integration, url="https://pay.example/{payment}")
+
+    shop.operator.within(shop.id, add)
+    return code
 
 
 def _session(shop: Shop) -> str:

@@ -9,6 +9,7 @@ from unittest import mock
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import links
 from bedesten.accounts.links import Purpose
+from bedesten.admin import payment_methods
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields, Requirement
@@ -23,7 +24,7 @@ from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, NewLine, NewOrder, RequiredDatum
 from bedesten.payments import actions as payments
-from bedesten.payments import settlements
+from bedesten.payments import settlements, started
 from bedesten.payments.settlements import Statement, StatementLine
 from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
@@ -102,10 +103,21 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
                 example_values.KEY,
             ),
         ),
+        (
+            Surface.PAYMENT,
+            (
+                example_values.PAYMENT_ENDPOINT,
+                example_values.PAYMENT_EVENT,
+                example_values.PAYMENT_DELIVERY,
+                example_values.KEY,
+            ),
+        ),
     ):
         with named(store, *names[:3]):
             _failed_webhook(shop, surface, names[3], names[2])
-    with named(store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, *DEPOSITS):
+    with named(
+        store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, example_values.STARTED_PAYMENT, *DEPOSITS
+    ):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     _complaints(shop)
     operator.within(shop.id, lambda tx: _links(tx, shop))
@@ -122,7 +134,11 @@ def _links(tx: Transaction, shop: Shop) -> None:
 
 def _failed_webhook(shop: Shop, surface: Surface, line: str, delivery: str) -> None:
     """An endpoint, and a delivery to it that has failed."""
-    owner = shop.partner if surface is Surface.RESELLER else shop.supplier
+    owner = {
+        Surface.RESELLER: shop.partner,
+        Surface.SUPPLIER: shop.supplier,
+        Surface.PAYMENT: shop.integration,
+    }[surface]
     cipher, chosen = shop.operator.installation.cipher, frozenset(WEBHOOK_TYPES[surface])
 
     def make(tx: Transaction) -> None:
@@ -215,6 +231,9 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
         orders.reserve(tx, buyer, order, tx.now + 900_000, NO_LIMITS)
     for reference in ("charge-5150", "charge-5151"):
         payments.create_payment(tx, shop.integration, example_values.CHECKOUT, reference, 500)
+    card = ("USD", example_values.METHOD, "Credit card", shop.integration)
+    payment_methods.add(tx, *card, bounds=(Decimal(1), Decimal(500)), url="https://pay.example/{payment}")
+    started.start(tx, shop.customer, example_values.CHECKOUT, example_values.METHOD)
     for reference in ("transfer-8841", "transfer-8842"):
         payments.create_deposit(tx, shop.integration, shop.partner, reference, "USD", 100_00)
 

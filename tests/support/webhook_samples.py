@@ -1,4 +1,4 @@
-"""Webhook endpoints and deliveries of a shop's partner and supplier, for requests that are right."""
+"""Webhook endpoints and deliveries of a shop's partner, supplier and integration, for requests that are right."""
 
 from bedesten.gate.scopes import Surface
 from tests.support.shop import Shop
@@ -8,12 +8,14 @@ URL = "https://hooks.example/bedesten"
 
 def path_of(surface: Surface, operation: str) -> str:
     """The path of an operation on webhooks."""
-    return f"{'' if surface is Surface.RESELLER else '/Supplier'}/Webhooks/{operation}"
+    prefix = "" if surface is Surface.RESELLER else f"/{surface.value.title()}"
+    return f"{prefix}/Webhooks/{operation}"
 
 
 def call(shop: Shop, surface: Surface, operation: str, body: dict[str, object]) -> dict[str, object]:
     """The data of an answer to the account itself."""
-    client = shop.reseller if surface is Surface.RESELLER else shop.supplies
+    clients = {Surface.RESELLER: shop.reseller, Surface.SUPPLIER: shop.supplies, Surface.PAYMENT: shop.payments}
+    client = clients[surface]
     data: dict[str, object] = client.data(path_of(surface, operation), body)
     return data
 

@@ -104,6 +104,7 @@ def _payment(payment: Payment) -> dict[str, object]:
         "refunded": to_decimal(payment.refunded, currency),
         "lost": to_decimal(payment.lost, currency),
         "currency": currency,
+        "method": payment.method,
         "state": PAYMENT.states[payment.state].name,
         "created": wire_time(payment.created),
         "updated": wire_time(payment.updated),

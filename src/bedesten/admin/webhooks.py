@@ -14,17 +14,18 @@ from bedesten.webhooks.endpoints import EndpointDetail
 from bedesten.webhooks.history import ANY_STATE, AttemptRecord, DeliveryRecord
 from bedesten.webhooks.moves import DELIVERY, ENDPOINT
 
-SURFACES = {"partner": Surface.RESELLER, "supplier": Surface.SUPPLIER}
+SURFACES = {"partner": Surface.RESELLER, "supplier": Surface.SUPPLIER, "integration": Surface.PAYMENT}
 _STATES = {one.name: number for number, one in DELIVERY.states.items()}
 
 
 def find_account(tx: Transaction, name: str) -> Account:
-    """The partner or supplier with this id, e-mail or name. Raises `Refusal` (-3)."""
-    partner = accounts.by_id(tx, "partner", name) or accounts.by_handle(tx, "partner", text.email_or_none(name) or name)
-    found = partner or accounts.by_id(tx, "supplier", name) or accounts.by_handle(tx, "supplier", text.key(name))
-    if found is None:
-        raise Refusal(errors.NOT_FOUND, f"there is no partner or supplier {name!r}", missing="account")
-    return found
+    """The partner, supplier or integration with this id, e-mail or name. Raises `Refusal` (-3)."""
+    handles = {"partner": text.email_or_none(name) or name, "supplier": text.key(name), "integration": text.key(name)}
+    for kind, handle in handles.items():
+        found = accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, handle)
+        if found is not None:
+            return found
+    raise Refusal(errors.NOT_FOUND, f"there is no partner, supplier or integration {name!r}", missing="account")
 
 
 def list_endpoints(tx: Transaction, account: str = "") -> list[dict[str, object]]:
@@ -66,8 +67,8 @@ def replay_range(
 def simulate(tx: Transaction, endpoint: str, scenario: str) -> list[str]:
     """Plays a scenario to an endpoint; returns the ids of its events. Raises `Refusal`: -2, -3, -601."""
     known = endpoints.endpoint_of(tx, "", endpoint)
-    partner = accounts.by_id(tx, "partner", known.owner_id)
-    return simulator.simulate(tx, SURFACES["partner" if partner else "supplier"], known, scenario)
+    kind = next(kind for kind in SURFACES if accounts.by_id(tx, kind, known.owner_id))
+    return simulator.simulate(tx, SURFACES[kind], known, scenario)
 
 
 def endpoint_view(one: EndpointDetail) -> dict[str, object]:

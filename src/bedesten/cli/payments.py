@@ -7,6 +7,7 @@ import typer
 
 from bedesten.admin import payments
 from bedesten.admin.statement_file import read_statement
+from bedesten.cli import payment_methods
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, duration, duration_or_time
@@ -14,6 +15,7 @@ from bedesten.cli.output import Output, table
 from bedesten.core.clock import system_clock
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(payment_methods.app, name="methods", help="The ways of paying that the shop offers.")
 _Payment = Annotated[str, typer.Argument(metavar="PAYMENT", help="The payment's id.")]
 _State = Annotated[str, typer.Option("--state", metavar="STATE", help="Only those in this state.")]
 _Integration = Annotated[str, typer.Option("--integration", metavar="I", help="Only those of this integration.")]

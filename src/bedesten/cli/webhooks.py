@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True)
 _Networks = Annotated[list[str], typer.Argument(metavar="CIDR…", help="Networks such as 10.1.0.0/16.")]
 
 _Account = Annotated[
-    str, typer.Option("--account", metavar="A", help="Only those of this partner or supplier (id, e-mail or name).")
+    str, typer.Option("--account", metavar="A", help="Only those of this account (id, e-mail or name).")
 ]
 _Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="An endpoint's id (whk_…).")]
 _OfEndpoint = Annotated[str, typer.Option("--endpoint", metavar="E", help="Only those of this endpoint.")]
@@ -40,7 +40,7 @@ def deny(ctx: CommandContext, network: _Networks) -> CommandResult:
 
 @command(app, "endpoints")
 def list_endpoints(ctx: CommandContext, tenant: TenantOption, account: _Account = "") -> CommandResult:
-    """List the webhook endpoints of a tenant's partners and suppliers."""
+    """List the webhook endpoints of a tenant's partners, suppliers and integrations."""
     listed = ctx.read_in(tenant, lambda tx, _: webhooks.list_endpoints(tx, account))
     columns = {"Endpoint": "endpointId", "Account": "accountId", "State": "state", "URL": "url", "Types": "eventTypes"}
     return CommandResult({"endpoints": listed}, [table(listed, "There is no endpoint.", **columns)])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bedesten.gate.scopes import Surface
 
 GRANTS = {
-    Surface.PAYMENT: frozenset({"deposits:manage", "payments:manage", "keys:manage"}),
+    Surface.PAYMENT: frozenset({"deposits:manage", "payments:manage", "keys:manage", "webhooks:manage"}),
     Surface.SUPPLIER: frozenset(
         {
             "products:read",

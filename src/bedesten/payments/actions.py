@@ -7,7 +7,7 @@ from bedesten.core.money import with_currency
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import statements as orders
-from bedesten.orders.model import PLACED, WITHDRAWN
+from bedesten.orders.model import PLACED, WITHDRAWN, Order
 from bedesten.payments import events, life, refunds
 from bedesten.payments import statements as sql
 from bedesten.payments.deposit_limits import limits_of
@@ -158,15 +158,22 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
         raise Refusal(errors.PAYMENT_STATE, "the order is paid already, or cancelled")
     if minor != order.total:
         raise errors.bad_field("amount", "must be the order's total")
+    return events.apply_waiting(tx, announce(tx, integration, order, tx.new_id("pay"), reference))
+
+
+def announce(
+    tx: Transaction, integration: str, order: Order, payment_id: str, reference: str, method: str | None = None
+) -> Payment:
+    """Inserts a payment of the order's total. The caller has locked the order's row and checked its state."""
     made = tx.run(
         sql.NEW_PAYMENT,
-        id=tx.new_id("pay"),
+        id=payment_id,
         integration_id=integration,
-        order_id=order_id,
+        order_id=order.id,
         reference=reference,
-        digest=digest,
+        digest=request_digest.digest(order.id, order.currency, order.total),
         currency=order.currency,
-        amount=minor,
+        amount=order.total,
         state=CREATED,
         created=tx.now,
         updated=tx.now,
@@ -176,12 +183,13 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
         refunded=0,
         lost=0,
         reason=None,
+        method=method,
     )
     if not made:
         raise RetryTransaction("the same reference was used at the same moment")
     found = tx.one(sql.PAYMENT_BY_REFERENCE, integration=integration, reference=reference)
     assert found is not None, "it was just inserted"
-    return events.apply_waiting(tx, found)
+    return found
 
 
 def authorise_payment(tx: Transaction, integration: str, payment_id: str) -> Payment:

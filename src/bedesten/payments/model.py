@@ -25,7 +25,8 @@ class Payment:
     """Money for one storefront order.
 
     `captured`, `refunded` (requested refunds included) and `lost` say how much of `amount` came and went. `refusal` and
-    its lines (JSON) belong to a refused payment. `reason` is the provider's, of a failure or a dispute.
+    its lines (JSON) belong to a refused payment. `reason` is the provider's, of a failure or a dispute. `method` is the
+    code of the method with which the customer started it.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Payment:
     refunded: int
     lost: int
     reason: str | None
+    method: str | None
 
     @property
     def left(self) -> int:

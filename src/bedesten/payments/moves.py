@@ -1,6 +1,6 @@
 """The life of a deposit, a payment, a refund of a payment and a provider's event, as tables of moves."""
 
-from bedesten.core.moves import OPERATOR, PAYMENT_SERVICE, SYSTEM, Move, MoveTable, State
+from bedesten.core.moves import BUYER, OPERATOR, PAYMENT_SERVICE, SYSTEM, Move, MoveTable, State
 
 CREATED, BOOKED, ENDED, REFUSED, AWAITING = 0, 1, 2, 3, 3
 """States of both: created; confirmed or captured; rejected or cancelled. 3 is refused for a payment and awaiting
@@ -48,6 +48,7 @@ PAYMENT = MoveTable(
     ],
     [
         Move("create", (), CREATED, (PAYMENT_SERVICE,)),
+        Move("start", (), CREATED, (BUYER,), events=("payment.started",)),
         Move("authorise", (CREATED, FAILED), AUTHORISED, (PAYMENT_SERVICE,)),
         Move("capturePart", _OPEN, PART_CAPTURED, (PAYMENT_SERVICE,), money="received in part"),
         Move("capture", _OPEN, BOOKED, (PAYMENT_SERVICE,), money="received"),

@@ -17,7 +17,7 @@ _DEPOSIT_COLUMNS = (
 )  # fmt: skip
 _PAYMENT_COLUMNS = (
     _P.id, _P.integration_id, _P.order_id, _P.reference, _P.digest, _P.currency, _P.amount, _P.state, _P.created,
-    _P.updated, _P.refusal, _P.refused_items, _P.captured, _P.refunded, _P.lost, _P.reason,
+    _P.updated, _P.refusal, _P.refused_items, _P.captured, _P.refunded, _P.lost, _P.reason, _P.method,
 )  # fmt: skip
 _REFUND_COLUMNS = (
     _R.id, _R.integration_id, _R.payment_id, _R.reference, _R.currency, _R.amount, _R.booked, _R.state, _R.reason,

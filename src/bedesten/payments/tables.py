@@ -63,6 +63,7 @@ payments = Table(
     integer("refunded", CheckConstraint("refunded >= 0", name="refunded")),
     integer("lost", CheckConstraint("lost >= 0", name="lost")),
     sql.text("reason", null=True),
+    sql.text("method", null=True),
     PrimaryKeyConstraint("tenant_id", "id"),
     CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name="refused_with_a_number"),
     CheckConstraint("refunded + lost <= captured", name="never_more_than_captured"),
@@ -78,7 +79,8 @@ payments = Table(
 )
 """`refusal` is the number of the refusal that ended a payment; `refused_items` are its lines as JSON. `captured`,
 `refunded` and `lost` (in a dispute) are minor units; the payment has paid its order when `captured` = `amount`.
-`refunded` counts requested refunds too. `reason` is the provider's, of a failure or a dispute."""
+`refunded` counts requested refunds too. `reason` is the provider's, of a failure or a dispute. `method` is the code of the
+payment method with which the customer started the payment; NULL if the payment service announced it."""
 Index(
     "uq_payments_captured",
     payments.c.order_id,
@@ -87,6 +89,25 @@ Index(
     postgresql_where=text("captured = amount"),
 )
 Index(None, payments.c.order_id)
+
+payment_methods = Table(
+    "payment_methods",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("code"),
+    sql.text("title"),
+    sql.text("integration_id"),
+    sql.text("currencies"),
+    integer("min_amount", CheckConstraint(f"min_amount > 0 AND min_amount < {MAX_MINOR}", name="min"), null=True),
+    integer("max_amount", CheckConstraint(f"max_amount > 0 AND max_amount < {MAX_MINOR}", name="max"), null=True),
+    sql.text("url", null=True),
+    timestamp("created"),
+    PrimaryKeyConstraint("tenant_id", "code"),
+    CheckConstraint("min_amount <= max_amount", name="bounds"),
+    ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""The ways of paying that the shop offers. `currencies` are separated by spaces; the amounts are minor units and bound the
+order's total, NULL means no bound. `url` is where the shop sends the customer: `{payment}` and `{order}` stand for ids."""
 
 payment_captures = Table(
     "payment_captures",

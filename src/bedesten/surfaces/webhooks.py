@@ -1,4 +1,4 @@
-"""Operations on the caller's own webhook endpoints and deliveries, the same on both surfaces with webhooks."""
+"""Operations on the caller's own webhook endpoints and deliveries, the same on each surface with webhooks."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -249,7 +249,7 @@ def replay(tx: Transaction, context: RequestContext, body: Replay) -> Replayed:
 
 def _surface(context: RequestContext) -> Surface:
     """The surface of the request, which decides about the types of events."""
-    return Surface.RESELLER if context.who.key is None else Surface.SUPPLIER
+    return context.who.surface
 
 
 def _after(context: RequestContext, kind: str, cursor: str | None) -> str:
@@ -297,6 +297,7 @@ URL = "https://hooks.partner.example/bedesten"
 TYPES = {
     Surface.RESELLER: ["balance.low", "order_line.delivered"],
     Surface.SUPPLIER: ["key.expiring"],
+    Surface.PAYMENT: ["key.expiring"],
 }
 _SECRET, _OUTBOUND = "whsec_" + "A" * 43 + "=", "ok_" + "0" * 32
 
@@ -322,6 +323,12 @@ _IDS = {
         example_values.SUPPLIER_ENDPOINT,
         (example_values.SUPPLIER_EVENT, example_values.OTHER_SUPPLIER_EVENT),
         example_values.SUPPLIER_DELIVERY,
+        example_values.KEY,
+    ),
+    Surface.PAYMENT: _Ids(
+        example_values.PAYMENT_ENDPOINT,
+        (example_values.PAYMENT_EVENT, example_values.OTHER_PAYMENT_EVENT),
+        example_values.PAYMENT_DELIVERY,
         example_values.KEY,
     ),
 }

@@ -14,7 +14,8 @@ class EventType:
     text: str
 
 
-_RESELLER, _SUPPLIER = (Surface.RESELLER,), (Surface.SUPPLIER,)
+_RESELLER, _SUPPLIER, _PAYMENT = (Surface.RESELLER,), (Surface.SUPPLIER,), (Surface.PAYMENT,)
+_ALL = (*_RESELLER, *_SUPPLIER, *_PAYMENT)
 
 EVENT_TYPES = {
     one.name: one
@@ -29,9 +30,10 @@ EVENT_TYPES = {
         EventType("balance.low", _RESELLER, "What the account can spend fell below its threshold."),
         EventType("product.changed", _RESELLER, "The price of a product changed, or it went on or off sale."),
         EventType("product.stock_low", _SUPPLIER, "Fewer codes of a product are free than the shop's threshold."),
-        EventType("key.expiring", _SUPPLIER, "An API key expires soon."),
-        EventType("endpoint.paused", (*_RESELLER, *_SUPPLIER), "Deliveries to an endpoint failed for too long."),
-        EventType("endpoint.test", (*_RESELLER, *_SUPPLIER), "A test that the account asked for."),
+        EventType("payment.started", _PAYMENT, "A customer started a payment; the payment service takes it up."),
+        EventType("key.expiring", (*_SUPPLIER, *_PAYMENT), "An API key expires soon."),
+        EventType("endpoint.paused", _ALL, "Deliveries to an endpoint failed for too long."),
+        EventType("endpoint.test", _ALL, "A test that the account asked for."),
     )
 }
 """Every type by its name. A new type is a row here; `webhooks.actions.notify` accepts no other."""

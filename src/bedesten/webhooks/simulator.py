@@ -55,6 +55,9 @@ def _event(surface: Surface, line: str, order: str, *, last: bool) -> tuple[str,
     """Returns the type and members of a synthetic event."""
     if surface is Surface.SUPPLIER:
         return "order.awaiting", {"orderDetailId": line, "productName": "Test product", "quantity": 1}
+    if surface is Surface.PAYMENT:
+        members: dict[str, object] = {"orderId": order, "orderReference": "test", "paymentId": line, "method": "test"}
+        return "payment.started", members
     return "order_line.delivered" if last else "order_line.processing", {
         "orderId": order,
         "orderReference": "test",

@@ -9,16 +9,7 @@ Internally a call is a generator without I/O (`_flow`, `_call`, `_tokens`, `_cre
 
 from bedesten_client._auth import ApiKeyAuth, BearerAuth
 from bedesten_client._call import Options
-from bedesten_client._clients import (
-    AsyncPaymentClient,
-    AsyncResellerClient,
-    AsyncStorefrontClient,
-    AsyncSupplierClient,
-    PaymentClient,
-    ResellerClient,
-    StorefrontClient,
-    SupplierClient,
-)
+from bedesten_client._clients import AsyncResellerClient, AsyncStorefrontClient, ResellerClient, StorefrontClient
 from bedesten_client._errors import (
     ApiError,
     BadRequest,
@@ -35,6 +26,7 @@ from bedesten_client._errors import (
     Unauthorized,
     UnexpectedResponse,
 )
+from bedesten_client._keyed_clients import AsyncPaymentClient, AsyncSupplierClient, PaymentClient, SupplierClient
 from bedesten_client._secret import Secret
 from bedesten_client.schemas import BasketLine, CheckoutItem, CodeItem, LineStatus, Offer, RequireData
 

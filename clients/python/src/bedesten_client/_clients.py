@@ -1,4 +1,4 @@
-"""The clients: one for each surface, for threads and for asyncio, with every operation as a method."""
+"""The clients of the surfaces with bearer tokens, for threads and for asyncio, with every operation as a method."""
 
 from typing import Unpack
 
@@ -6,8 +6,6 @@ import httpx2
 
 from bedesten_client._base import (
     AsyncBase,
-    KeyedAsync,
-    KeyedSync,
     SecretLike,
     SyncBase,
     address_of,
@@ -22,7 +20,7 @@ from bedesten_client._base import (
 from bedesten_client._call import OptionValues
 from bedesten_client._secret import Secret
 from bedesten_client._session import CustomerSession
-from bedesten_client._surfaces import payment, reseller, storefront, supplier
+from bedesten_client._surfaces import reseller, storefront
 from bedesten_client.schemas import Status, Token
 
 
@@ -174,6 +172,9 @@ class StorefrontClient(CustomerSession, SyncBase):
     product = sync_method(storefront.product)
     create_checkout = sync_method(storefront.create_checkout)
     cancel_checkout = sync_method(storefront.cancel_checkout)
+    list_payment_methods = sync_method(storefront.list_payment_methods)
+    start_payment = sync_method(storefront.start_payment)
+    payment_status = sync_method(storefront.payment_status)
     list_orders = sync_method(storefront.list_orders)
     each_order = sync_iterator(storefront.list_orders)
     cancel_order = sync_method(storefront.cancel_order)
@@ -237,6 +238,9 @@ class AsyncStorefrontClient(CustomerSession, AsyncBase):
     product = async_method(storefront.product)
     create_checkout = async_method(storefront.create_checkout)
     cancel_checkout = async_method(storefront.cancel_checkout)
+    list_payment_methods = async_method(storefront.list_payment_methods)
+    start_payment = async_method(storefront.start_payment)
+    payment_status = async_method(storefront.payment_status)
     list_orders = async_method(storefront.list_orders)
     each_order = async_iterator(storefront.list_orders)
     cancel_order = async_method(storefront.cancel_order)
@@ -248,139 +252,3 @@ class AsyncStorefrontClient(CustomerSession, AsyncBase):
     withdraw_complaint = async_method(storefront.withdraw_complaint)
     list_transfers = async_method(storefront.list_transfers)
     each_transfer = async_iterator(storefront.list_transfers)
-
-
-class PaymentClient(KeyedSync):
-    """A payment service or a back office."""
-
-    create_deposit = sync_method(payment.create_deposit)
-    confirm_deposit = sync_method(payment.confirm_deposit)
-    create_payment = sync_method(payment.create_payment)
-    capture_payment = sync_method(payment.capture_payment)
-    cancel_payment = sync_method(payment.cancel_payment)
-    reject_deposit = sync_method(payment.reject_deposit)
-    get_deposit = sync_method(payment.get_deposit)
-    list_deposits = sync_method(payment.list_deposits)
-    each_deposit = sync_iterator(payment.list_deposits)
-    authorise_payment = sync_method(payment.authorise_payment)
-    refund_payment = sync_method(payment.refund_payment)
-    get_payment = sync_method(payment.get_payment)
-    list_payments = sync_method(payment.list_payments)
-    each_payment = sync_iterator(payment.list_payments)
-    list_refunds = sync_method(payment.list_refunds)
-    each_refund = sync_iterator(payment.list_refunds)
-    confirm_refund = sync_method(payment.confirm_refund)
-    fail_refund = sync_method(payment.fail_refund)
-    notify = sync_method(payment.notify)
-    list_events = sync_method(payment.list_events)
-    each_event = sync_iterator(payment.list_events)
-    list_settlements = sync_method(payment.list_settlements)
-    each_settlement = sync_iterator(payment.list_settlements)
-    get_key = sync_method(payment.get_key)
-    rotate_key = sync_method(payment.rotate_key)
-    revoke_key = sync_method(payment.revoke_key)
-
-
-class AsyncPaymentClient(KeyedAsync):
-    """A payment service or a back office."""
-
-    create_deposit = async_method(payment.create_deposit)
-    confirm_deposit = async_method(payment.confirm_deposit)
-    create_payment = async_method(payment.create_payment)
-    capture_payment = async_method(payment.capture_payment)
-    cancel_payment = async_method(payment.cancel_payment)
-    reject_deposit = async_method(payment.reject_deposit)
-    get_deposit = async_method(payment.get_deposit)
-    list_deposits = async_method(payment.list_deposits)
-    each_deposit = async_iterator(payment.list_deposits)
-    authorise_payment = async_method(payment.authorise_payment)
-    refund_payment = async_method(payment.refund_payment)
-    get_payment = async_method(payment.get_payment)
-    list_payments = async_method(payment.list_payments)
-    each_payment = async_iterator(payment.list_payments)
-    list_refunds = async_method(payment.list_refunds)
-    each_refund = async_iterator(payment.list_refunds)
-    confirm_refund = async_method(payment.confirm_refund)
-    fail_refund = async_method(payment.fail_refund)
-    notify = async_method(payment.notify)
-    list_events = async_method(payment.list_events)
-    each_event = async_iterator(payment.list_events)
-    list_settlements = async_method(payment.list_settlements)
-    each_settlement = async_iterator(payment.list_settlements)
-    get_key = async_method(payment.get_key)
-    rotate_key = async_method(payment.rotate_key)
-    revoke_key = async_method(payment.revoke_key)
-
-
-class SupplierClient(KeyedSync):
-    """A supplier of goods."""
-
-    list_products = sync_method(supplier.list_products)
-    each_product = sync_iterator(supplier.list_products)
-    upsert_products = sync_method(supplier.upsert_products)
-    upload_stock = sync_method(supplier.upload_stock)
-    list_stock = sync_method(supplier.list_stock)
-    each_stock = sync_iterator(supplier.list_stock)
-    withdraw_stock = sync_method(supplier.withdraw_stock)
-    recall_stock = sync_method(supplier.recall_stock)
-    list_awaiting = sync_method(supplier.list_awaiting)
-    each_awaiting = sync_iterator(supplier.list_awaiting)
-    accept = sync_method(supplier.accept)
-    reject = sync_method(supplier.reject)
-    deliver = sync_method(supplier.deliver)
-    list_complaints = sync_method(supplier.list_complaints)
-    each_complaint = sync_iterator(supplier.list_complaints)
-    get_complaint = sync_method(supplier.get_complaint)
-    answer_complaint = sync_method(supplier.answer_complaint)
-    list_transfers = sync_method(supplier.list_transfers)
-    each_transfer = sync_iterator(supplier.list_transfers)
-    create_endpoint = sync_method(supplier.create_endpoint)
-    list_endpoints = sync_method(supplier.list_endpoints)
-    update_endpoint = sync_method(supplier.update_endpoint)
-    rotate_endpoint = sync_method(supplier.rotate_endpoint)
-    test_endpoint = sync_method(supplier.test_endpoint)
-    delete_endpoint = sync_method(supplier.delete_endpoint)
-    list_deliveries = sync_method(supplier.list_deliveries)
-    replay_deliveries = sync_method(supplier.replay_deliveries)
-    simulate_webhooks = sync_method(supplier.simulate_webhooks)
-    each_delivery = sync_iterator(supplier.list_deliveries)
-    get_key = sync_method(supplier.get_key)
-    rotate_key = sync_method(supplier.rotate_key)
-    revoke_key = sync_method(supplier.revoke_key)
-
-
-class AsyncSupplierClient(KeyedAsync):
-    """A supplier of goods."""
-
-    list_products = async_method(supplier.list_products)
-    each_product = async_iterator(supplier.list_products)
-    upsert_products = async_method(supplier.upsert_products)
-    upload_stock = async_method(supplier.upload_stock)
-    list_stock = async_method(supplier.list_stock)
-    each_stock = async_iterator(supplier.list_stock)
-    withdraw_stock = async_method(supplier.withdraw_stock)
-    recall_stock = async_method(supplier.recall_stock)
-    list_awaiting = async_method(supplier.list_awaiting)
-    each_awaiting = async_iterator(supplier.list_awaiting)
-    accept = async_method(supplier.accept)
-    reject = async_method(supplier.reject)
-    deliver = async_method(supplier.deliver)
-    list_complaints = async_method(supplier.list_complaints)
-    each_complaint = async_iterator(supplier.list_complaints)
-    get_complaint = async_method(supplier.get_complaint)
-    answer_complaint = async_method(supplier.answer_complaint)
-    list_transfers = async_method(supplier.list_transfers)
-    each_transfer = async_iterator(supplier.list_transfers)
-    create_endpoint = async_method(supplier.create_endpoint)
-    list_endpoints = async_method(supplier.list_endpoints)
-    update_endpoint = async_method(supplier.update_endpoint)
-    rotate_endpoint = async_method(supplier.rotate_endpoint)
-    test_endpoint = async_method(supplier.test_endpoint)
-    delete_endpoint = async_method(supplier.delete_endpoint)
-    list_deliveries = async_method(supplier.list_deliveries)
-    replay_deliveries = async_method(supplier.replay_deliveries)
-    simulate_webhooks = async_method(supplier.simulate_webhooks)
-    each_delivery = async_iterator(supplier.list_deliveries)
-    get_key = async_method(supplier.get_key)
-    rotate_key = async_method(supplier.rotate_key)
-    revoke_key = async_method(supplier.revoke_key)

@@ -85,12 +85,22 @@ class NotCaptured(ResponseModel, frozen=True):
     items: Annotated[list[RefusedLine], Meta(description="the unavailable lines; none after a cancellation")]
 
 
+class MethodNotUsable(ResponseModel, frozen=True):
+    """The order's total, and the bounds of the method if the shop offers it."""
+
+    total: Annotated[Decimal, Meta(description="total of the order")]
+    min_amount: Annotated[Decimal | None, Meta(description="the smallest total; null: no bound, or not offered")]
+    max_amount: Annotated[Decimal | None, Meta(description="the largest total; null: no bound, or not offered")]
+    currency: Annotated[str, Meta(description="currency of the amounts: ISO 4217, such as USD")]
+
+
 _OPEN = OpenCheckout("ord_01m8692580282ex3szypjhtpbv", "basket-42", "2026-03-01T09:45:00Z")
 DETAILS: dict[ErrorCode, object] = {
     errors.CHECKOUT_LIMIT: TooMuchReserved("checkouts", 5, [_OPEN]),
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
     errors.ORDER_LIMIT: DailyLimit("dailyAmount", Decimal("500.00"), Decimal("12.50"), "2026-03-02T00:00:00Z"),
     errors.NOT_CANCELLABLE: NotCancelled([ClosedLine("odl_01m86925809x1ewas0k0s1pxhz", "1", 1)]),
+    errors.PAYMENT_METHOD: MethodNotUsable(Decimal("0.80"), Decimal("1.00"), None, "USD"),
     errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
 }
 """An example of `data` for each error code that has data."""

@@ -44,6 +44,7 @@ def _payment(
         captured=captured,
         refunded=refunded,
         lost=Decimal("0.00"),
+        method=None,
         reason=None,
         created=example_values.EARLIER,
         updated=updated,

@@ -211,6 +211,7 @@ def _payment_view(payment: Payment) -> schemas.PaymentView:
         captured=to_decimal(payment.captured, payment.currency),
         refunded=to_decimal(payment.refunded, payment.currency),
         lost=to_decimal(payment.lost, payment.currency),
+        method=payment.method,
         reason=payment.reason,
         created=wire_time(payment.created),
         updated=wire_time(payment.updated),

@@ -3,7 +3,7 @@
 from bedesten import errors
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Reads, Writes
-from bedesten.surfaces import api_keys
+from bedesten.surfaces import api_keys, webhooks
 from bedesten.surfaces.payment import examples, handlers
 from bedesten.surfaces.route_table import RouteTable
 
@@ -59,4 +59,5 @@ ROUTES = (
     post("/Payment/Settlements/List", access="payments:manage", handler=Reads(handlers.list_settlements),
          summary="List the statements that were reconciled", example=examples.LIST_SETTLEMENTS),
     *api_keys.routes(Surface.PAYMENT),
+    *webhooks.routes(Surface.PAYMENT),
 )  # fmt: skip

@@ -153,7 +153,10 @@ class DepositView(ResponseModel, frozen=True):
 
 
 class PaymentView(ResponseModel, frozen=True):
-    """A payment. `captured`, `refunded` and `lost` are amounts; a refused payment requests its refund to the payer."""
+    """A payment. `captured`, `refunded` and `lost` are amounts; a refused payment requests its refund to the payer.
+
+    `method` is the payment method with which the customer started it; null if the payment service announced it.
+    """
 
     payment_id: str
     order_id: str
@@ -164,6 +167,7 @@ class PaymentView(ResponseModel, frozen=True):
     captured: Decimal
     refunded: Decimal
     lost: Decimal
+    method: str | None
     reason: str | None
     created: Time
     updated: Time

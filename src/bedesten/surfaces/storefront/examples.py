@@ -8,9 +8,9 @@ from bedesten.http.route import Example
 from bedesten.http.schemas import EmptyBody
 from bedesten.orders.model import DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
-from bedesten.surfaces.schemas import DeliveredCode, Page
+from bedesten.surfaces.schemas import DeliveredCode, Items, Page
 from bedesten.surfaces.statements import GetStatement, Wallet
-from bedesten.surfaces.storefront import schemas
+from bedesten.surfaces.storefront import payments, schemas
 
 _REFERENCE = "basket-42"
 
@@ -148,4 +148,34 @@ WALLET = Example(
         next_cursor=None,
     ),
     GetStatement(page_size=20),
+)
+
+
+def _started(state: str, captured: str, order_state: schemas.OrderState) -> payments.CustomerPayment:
+    is_open = state == "created"
+    return payments.CustomerPayment(
+        payment_id=example_values.STARTED_PAYMENT,
+        order_id=example_values.CHECKOUT,
+        order_state=order_state,
+        method=example_values.METHOD,
+        amount=Decimal("5.00"),
+        currency="USD",
+        state=state,
+        captured=Decimal(captured),
+        refunded=Decimal("0.00"),
+        redirect_url=f"https://pay.example/{example_values.STARTED_PAYMENT}" if is_open else None,
+        expires=example_values.LATER if is_open else None,
+        created=example_values.EARLIER,
+        updated=example_values.NOW,
+    )
+
+
+METHOD = payments.PaymentMethodView(example_values.METHOD, "Credit card", "USD", Decimal("1.00"), Decimal("500.00"))
+LIST_METHODS = Example(Items([METHOD]), payments.ListMethods(order_id=example_values.CHECKOUT))
+START_PAYMENT = Example(
+    _started("created", "0.00", "awaitingPayment"),
+    payments.StartPayment(order_id=example_values.CHECKOUT, method=example_values.METHOD),
+)
+PAYMENT_STATUS = Example(
+    _started("captured", "5.00", "placed"), payments.PaymentStatus(payment_id=example_values.STARTED_PAYMENT)
 )

@@ -6,7 +6,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
 from bedesten.surfaces import complaints, example_values
 from bedesten.surfaces.route_table import RouteTable
-from bedesten.surfaces.storefront import account_handlers, examples, handlers, order_handlers
+from bedesten.surfaces.storefront import account_handlers, examples, handlers, order_handlers, payments
 
 post = RouteTable(Surface.STOREFRONT).post
 
@@ -53,6 +53,13 @@ ROUTES = (
     post("/Storefront/Checkout/Cancel", access="orders:create", handler=Writes(handlers.cancel_checkout),
          summary="Cancel an unpaid checkout", errors=(errors.NOT_FOUND, errors.CONFLICT),
          example=examples.CANCEL_CHECKOUT),
+    post("/Storefront/Payments/Methods", access="orders:read", handler=Reads(payments.list_methods),
+         summary="List the payment methods", errors=(errors.NOT_FOUND,), example=examples.LIST_METHODS),
+    post("/Storefront/Payments/Start", access="orders:create", handler=Writes(payments.start),
+         summary="Start the payment of a checkout", errors=(errors.NOT_FOUND, errors.CONFLICT, errors.PAYMENT_METHOD),
+         example=examples.START_PAYMENT),
+    post("/Storefront/Payments/Status", access="orders:read", handler=Reads(payments.status),
+         summary="Read the state of a payment", errors=(errors.NOT_FOUND,), example=examples.PAYMENT_STATUS),
     post("/Storefront/Orders/List", access="orders:read", handler=Reads(order_handlers.list_orders),
          summary="List orders", example=examples.LIST_ORDERS),
     post("/Storefront/Orders/Cancel", access="orders:cancel", handler=Writes(order_handlers.cancel),

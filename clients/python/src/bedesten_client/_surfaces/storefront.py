@@ -15,7 +15,9 @@ from bedesten_client.schemas import (
     ComplaintSummary,
     CustomerOrder,
     CustomerOrderSummary,
+    CustomerPayment,
     Page,
+    PaymentMethod,
     Product,
     Profile,
     Session,
@@ -72,6 +74,20 @@ class _GetOrder(Body, frozen=True):
     order_id: str
 
 
+class _ListMethods(Body, frozen=True):
+    order_id: str | None = None
+
+
+class _StartPayment(Body, frozen=True):
+    order_id: str
+    method: str
+
+
+class _PaymentStatus(Body, frozen=True):
+    payment_id: str | None = None
+    order_id: str | None = None
+
+
 class _ListOrders(OrderPaging, frozen=True):
     state: tuple[str, ...] | None = None
     reference: str | None = None
@@ -112,6 +128,9 @@ CREATE_CHECKOUT = Operation(
 CANCEL_CHECKOUT = Operation(
     method="POST", path="/Storefront/Checkout/Cancel", result=CustomerOrder, retry_policy=_KEYED
 )
+LIST_METHODS = Operation(method="POST", path="/Storefront/Payments/Methods", result=Page[PaymentMethod])
+START_PAYMENT = Operation(method="POST", path="/Storefront/Payments/Start", result=CustomerPayment, retry_policy=_KEYED)
+PAYMENT_STATUS = Operation(method="POST", path="/Storefront/Payments/Status", result=CustomerPayment)
 LIST_ORDERS = Operation(method="POST", path="/Storefront/Orders/List", result=Page[CustomerOrderSummary])
 CANCEL_ORDER = Operation(
     method="POST", path="/Storefront/Orders/Cancel", result=CustomerOrderSummary, retry_policy=_KEYED
@@ -238,6 +257,21 @@ def create_checkout(items: Sequence[CheckoutItem], *, reference: str | None = No
 def cancel_checkout(order_id: str) -> Call[CustomerOrder]:
     """Cancel an unpaid checkout and release its goods."""
     return Call(CANCEL_CHECKOUT, _GetOrder(order_id=order_id))
+
+
+def list_payment_methods(*, order_id: str | None = None) -> Call[Page[PaymentMethod]]:
+    """Return the payment methods that the shop offers, or those with which an order can be paid."""
+    return Call(LIST_METHODS, _ListMethods(order_id=order_id))
+
+
+def start_payment(order_id: str, method: str) -> Call[CustomerPayment]:
+    """Start the payment of a checkout with a method. While it is open, the same payment is returned again."""
+    return Call(START_PAYMENT, _StartPayment(order_id=order_id, method=method))
+
+
+def payment_status(payment_id: str | None = None, *, order_id: str | None = None) -> Call[CustomerPayment]:
+    """Return the state of a payment, or of the latest one of an order."""
+    return Call(PAYMENT_STATUS, _PaymentStatus(payment_id=payment_id, order_id=order_id))
 
 
 def list_orders(

@@ -32,6 +32,7 @@ class Payment(Schema, frozen=True):
     captured: Decimal
     refunded: Decimal
     lost: Decimal
+    method: str | None
     reason: str | None
     created: datetime
     updated: datetime

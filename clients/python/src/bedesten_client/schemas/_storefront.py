@@ -105,3 +105,31 @@ class CustomerOrderSummary(Schema, frozen=True):
     created: datetime
     expires: datetime | None
     items: tuple[CustomerLineSummary, ...]
+
+
+class PaymentMethod(Schema, frozen=True):
+    """A way of paying that the shop offers: its code, and the bounds of an order's total."""
+
+    code: str
+    title: str
+    currency: str
+    min_amount: Decimal | None
+    max_amount: Decimal | None
+
+
+class CustomerPayment(Schema, frozen=True):
+    """A payment as its customer sees it. `redirect_url` is where to send the customer while the payment is open."""
+
+    payment_id: str
+    order_id: str
+    order_state: str
+    method: str | None
+    amount: Decimal
+    currency: str
+    state: str
+    captured: Decimal
+    refunded: Decimal
+    redirect_url: str | None
+    expires: datetime | None
+    created: datetime
+    updated: datetime

@@ -705,6 +705,28 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 0"),
     )
     op.create_table(
+        "payment_methods",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("integration_id", sa.Text(), nullable=False),
+        sa.Column("currencies", sa.Text(), nullable=False),
+        sa.Column("min_amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("max_amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_payment_methods_created")),
+        sa.CheckConstraint("max_amount > 0 AND max_amount < 1000000000000000", name=op.f("ck_payment_methods_max")),
+        sa.CheckConstraint("min_amount <= max_amount", name=op.f("ck_payment_methods_bounds")),
+        sa.CheckConstraint("min_amount > 0 AND min_amount < 1000000000000000", name=op.f("ck_payment_methods_min")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_payment_methods_tenant_id_integration_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "code", name=op.f("pk_payment_methods")),
+    )
+    op.create_table(
         "products",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -1182,6 +1204,7 @@ def upgrade() -> None:
         sa.Column("refunded", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lost", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("method", sa.Text(), nullable=True),
         sa.CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name=op.f("ck_payments_refused_with_a_number")),
         sa.CheckConstraint("(state = 8) = (lost > 0)", name=op.f("ck_payments_lost_with_an_amount")),
         sa.CheckConstraint(

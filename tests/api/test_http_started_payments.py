@@ -1,0 +1,90 @@
+"""A customer chooses a method and starts a payment over HTTP; its payment service takes it up."""
+
+from decimal import Decimal
+
+from bedesten.admin import payment_methods
+from bedesten.store.transaction import Transaction
+from tests.support.shop import CARD_PRICE, Shop, fresh
+
+
+def offer(shop: Shop, code: str = "") -> str:
+    """A fresh method of the shop's integration."""
+    named = code or fresh("method")
+
+    def add(tx: Transaction) -> None:
+        url = "https://pay.example/{order}/{payment}"
+        payment_methods.add(tx, "USD", named, "Card", shop.integration, bounds=(Decimal(1), Decimal(50)), url=url)
+
+    shop.operator.within(shop.id, add)
+    return named
+
+
+def checkout(shop: Shop, units: int = 1) -> str:
+    """The id of a checkout of so many cards."""
+    items = [{"productId": shop.card, "quantity": units}]
+    order: str = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})["orderId"]
+    return order
+
+
+def test_a_customer_pays_with_a_method_and_reads_the_code(each_shop: Shop) -> None:
+    method, order, customer = offer(each_shop), checkout(each_shop), each_shop.storefront
+    shown = [one for one in customer.data("/Storefront/Payments/Methods", {})["items"] if one["code"] == method]
+    assert shown == [
+        {
+            "code": method,
+            "title": "Card",
+            "currency": "USD",
+            "minAmount": Decimal("1.00"),
+            "maxAmount": Decimal("50.00"),
+        }
+    ]
+    listed = customer.data("/Storefront/Payments/Methods", {"orderId": order})["items"]
+    assert method in [one["code"] for one in listed]
+    assert customer.post("/Storefront/Payments/Methods", {"orderId": "ord_x"}).told == (404, -3)
+    wanted = {"orderId": order, "method": method}
+    made = customer.data("/Storefront/Payments/Start", wanted)
+    assert made["redirectUrl"] == f"https://pay.example/{order}/{made['paymentId']}"
+    assert (made["state"], made["orderState"], made["amount"]) == ("created", "awaitingPayment", Decimal(CARD_PRICE))
+    assert customer.data("/Storefront/Payments/Start", wanted) == made
+    assert customer.data("/Storefront/Payments/Status", {"orderId": order}) == made
+    seen = each_shop.payments.data("/Payment/Payments/Get", {"paymentId": made["paymentId"]})
+    assert (seen["method"], seen["reference"], seen["orderId"]) == (method, made["paymentId"], order)
+    each_shop.payments.data("/Payment/Payments/Capture", {"paymentId": made["paymentId"]})
+    done = customer.data("/Storefront/Payments/Status", {"paymentId": made["paymentId"]})
+    assert (done["state"], done["orderState"], done["redirectUrl"]) == ("captured", "placed", None)
+    assert customer.data("/Storefront/Orders/Get", {"orderId": order})["items"][0]["deliveryData"]
+
+
+def test_what_cannot_be_started_is_refused_with_its_number(each_shop: Shop) -> None:
+    method, customer = offer(each_shop), each_shop.storefront
+    dear = checkout(each_shop, 11)
+    answer = customer.post("/Storefront/Payments/Start", {"orderId": dear, "method": method})
+    assert (answer.told, answer.json["data"]["total"]) == ((409, -404), Decimal("55.00"))
+    customer.data("/Storefront/Checkout/Cancel", {"orderId": dear})
+    order = checkout(each_shop)
+    start = {"orderId": order, "method": method}
+    assert customer.post("/Storefront/Payments/Start", {**start, "method": "none"}).told == (409, -404)
+    assert customer.post("/Storefront/Payments/Start", {**start, "orderId": "ord_x"}).told == (404, -3)
+    assert customer.post("/Storefront/Payments/Start", {**start, "amount": 1}).told == (400, -2)
+    assert customer.post("/Storefront/Payments/Start", {"orderId": order}).told == (400, -2)
+    for wrong in ({}, {"orderId": order, "paymentId": "pay_x"}):
+        assert customer.post("/Storefront/Payments/Status", wrong).told == (400, -2)
+    for unknown in ({"orderId": order}, {"paymentId": "pay_x"}, {"orderId": "ord_x"}):
+        assert customer.post("/Storefront/Payments/Status", unknown).told == (404, -3)
+    customer.data("/Storefront/Checkout/Cancel", {"orderId": order})
+    assert customer.post("/Storefront/Payments/Start", start).told == (409, -8)
+
+
+def test_a_payment_service_has_endpoints_and_hears_of_a_started_payment(each_shop: Shop) -> None:
+    made = each_shop.payments.data(
+        "/Payment/Webhooks/Endpoints/Create", {"url": "https://hooks.example/pay", "eventTypes": ["payment.started"]}
+    )["endpoint"]
+    wrong = {"url": "https://hooks.example/pay", "eventTypes": ["order.awaiting"]}
+    assert each_shop.payments.post("/Payment/Webhooks/Endpoints/Create", wrong).told == (400, -2)
+    start = {"orderId": checkout(each_shop), "method": offer(each_shop)}
+    payment = each_shop.storefront.data("/Storefront/Payments/Start", start)["paymentId"]
+    each_shop.storefront.data("/Storefront/Payments/Start", start)
+    only = {"endpointId": made["endpointId"]}
+    listed = each_shop.payments.data("/Payment/Webhooks/Deliveries/List", only)["items"]
+    assert [(one["type"], one["objectId"]) for one in listed] == [("payment.started", payment)]
+    each_shop.payments.data("/Payment/Webhooks/Endpoints/Delete", only)
