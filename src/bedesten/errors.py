@@ -107,6 +107,9 @@ NOT_CANCELLABLE = _code(
 ORDER_LIMIT = _code(
     -203, "order-limit", 409, "The account's limit for one day does not allow this order; nothing was ordered.",
     "`data` names the limit and what is left of it; order less, or wait until `data.resets`.")  # fmt: skip
+BASKET_LIMIT = _code(
+    -204, "basket-limit", 409, "The basket cannot hold that much; nothing was changed.",
+    "`data` names the limit and its maximum; remove lines or units, or check out first.")  # fmt: skip
 NOT_DELIVERABLE = _code(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
     "Read the awaiting lines again; send at most as many codes as `remaining` says.")  # fmt: skip
@@ -140,8 +143,8 @@ PAYMENT_METHOD = _code(
 
 NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
     {thing: f"{thing.capitalize()} not found." for thing in (
-        "account", "batch", "complaint", "deposit", "operation", "order", "order line", "partner", "payment", "product",
-        "refund", "session", "webhook delivery", "webhook endpoint",
+        "account", "basket line", "batch", "complaint", "deposit", "operation", "order", "order line", "partner", "payment",
+        "product", "refund", "session", "webhook delivery", "webhook endpoint",
     )}
 )  # fmt: skip
 """The public texts of -3 where the kind of the missing thing is known."""

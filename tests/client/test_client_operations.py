@@ -45,7 +45,8 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "simulate_webhooks": ("whk_1", "late"), "answer_complaint": ("cmp_1", "reject"), "authorise_payment": ("pay_1",),
     "refund_payment": ("pay_1", "r"), "confirm_refund": ("rfd_1",), "fail_refund": ("rfd_1",),
     "verify_email": ("t",), "forgot_password": ("e",), "reset_password": ("t", "p"),
-    "start_payment": ("ord_1", "card"), "payment_status": ("pay_1",),
+    "set_basket": ([CheckoutItem("prd_1", 1)],), "add_to_basket": ("prd_1", 1), "update_basket_line": ("bsl_1",),
+    "remove_from_basket": (["bsl_1"],), "start_payment": ("ord_1", "card"), "payment_status": ("pay_1",),
     "reject_deposit": ("dep_1",), "notify": ("e", "payment.captured", datetime(2026, 1, 1, tzinfo=UTC)),
 }  # fmt: skip
 """Sample arguments of operations. Only the Storefront's `get_order` and `cancel_order` require an id."""
@@ -163,6 +164,7 @@ def test_results_are_as_the_server_has_them() -> None:
     from bedesten.surfaces import schemas as common
     from bedesten.surfaces.payment import schemas as payment_shapes
     from bedesten.surfaces.reseller import schemas as reseller_shapes
+    from bedesten.surfaces.storefront import basket
     from bedesten.surfaces.storefront import payments as started
     from bedesten.surfaces.storefront import schemas as storefront_shapes
     from bedesten.surfaces.supplier import schemas as supplier_shapes
@@ -183,6 +185,8 @@ def test_results_are_as_the_server_has_them() -> None:
         (schemas.Payment, payment_shapes.PaymentView), (schemas.PaymentRefund, payment_shapes.RefundView),
         (schemas.ProviderEvent, payment_shapes.EventView), (schemas.Settlement, payment_shapes.SettlementView),
         (schemas.SettlementLine, payment_shapes.SettlementLine),
+        (schemas.Basket, basket.BasketView), (schemas.BasketItem, basket.BasketLineView),
+        (schemas.BasketDatum, basket.BasketDatum),
         (schemas.PaymentMethod, started.PaymentMethodView), (schemas.CustomerPayment, started.CustomerPayment),
         (schemas.OrderRefund, storefront_shapes.OrderRefund), (schemas.SupplierProduct, supplier_shapes.OfferView),
         (schemas.UploadResult, supplier_shapes.UploadResult), (schemas.SkippedCode, supplier_shapes.SkippedCode),

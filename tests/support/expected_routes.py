@@ -14,7 +14,7 @@ from bedesten.gate.scopes import Surface
 from tests.support import webhook_samples
 from tests.support.client import ABSENT, Lines, api_key, bearer
 from tests.support.operator_actions import PASSWORD
-from tests.support.sample_objects import SampleObjects
+from tests.support.sample_objects import SampleObjects, basket_line
 from tests.support.shop import CARD_PRICE, Shop, fresh, line
 
 Kind = Literal["scoped", "signed", "anonymous", "login", "keyed", "public"]
@@ -140,7 +140,30 @@ def order_body(shop: Shop) -> dict[str, object]:
 
 def _checkout(shop: Shop) -> dict[str, object]:
     item = {"productId": shop.topup, "quantity": 1, "requireData": line(shop.topup, topup=shop.topup)["requireData"]}
-    return {"items": [item], "reference": fresh("checkout")}
+    return {
+        "items": [item], "reference": fresh("checkout"), "fromBasket": False, "basketVersion": None, "expectedTotal": 7.25,
+    }  # fmt: skip
+
+
+def _basket_calls() -> "tuple[ExpectedRoute, ...]":
+    """What a customer does with its basket."""
+    demand = _scoped(_STOREFRONT, "orders:create")
+
+    def expected(name: str, body: Callable[[Shop, SampleObjects], dict[str, object]]) -> ExpectedRoute:
+        path = f"/Storefront/Basket/{name}"
+        return ExpectedRoute("POST", path, demand, lambda shop, goods: Sample(path, body(shop, goods)))
+
+    return (
+        ExpectedRoute("POST", "/Storefront/Basket/Get", demand, _to("/Storefront/Basket/Get")),
+        expected("Set", lambda shop, goods: {"items": [{"productId": shop.card, "quantity": 1}], "version": None}),
+        expected("Add", lambda shop, goods: {
+            "productId": shop.topup, "quantity": 1, "version": None,
+            "requireData": line(shop.topup, topup=shop.topup)["requireData"]}),
+        expected("Update", lambda shop, goods: {
+            "lineId": basket_line(shop), "quantity": 2, "requireData": [], "version": None}),
+        expected("Remove", lambda shop, goods: {"lineIds": ["bsl_gone"], "version": None}),
+        expected("Clear", lambda shop, goods: {"version": None}),
+    )  # fmt: skip
 
 
 def _register() -> dict[str, object]:
@@ -271,6 +294,7 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Storefront/Products/List", _products(goods))),
     ExpectedRoute("POST", "/Storefront/Products/Detail/{productId}", _ANONYMOUS,
             lambda shop, goods: Sample(f"/Storefront/Products/Detail/{shop.card}")),
+    *_basket_calls(),
     ExpectedRoute("POST", "/Storefront/Checkout/Create", _scoped(_STOREFRONT, "orders:create"),
             lambda shop, goods: Sample("/Storefront/Checkout/Create", _checkout(shop))),
     ExpectedRoute("POST", "/Storefront/Checkout/Cancel", _scoped(_STOREFRONT, "orders:create"),

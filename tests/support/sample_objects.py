@@ -170,3 +170,10 @@ def _session(shop: Shop) -> str:
     claims = shop.operator.claims(shop.id, Surface.STOREFRONT, shop.customer)
     shop.operator.signed_in(claims)
     return claims.session_id
+
+
+def basket_line(shop: Shop) -> str:
+    """A line of the customer's basket."""
+    shown = shop.storefront.data("/Storefront/Basket/Set", {"items": [{"productId": shop.card, "quantity": 1}]})
+    made: str = shown["items"][0]["lineId"]
+    return made

@@ -22,6 +22,7 @@ from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
+from bedesten.orders import basket
 from bedesten.orders.model import Buyer, NewLine, NewOrder, RequiredDatum
 from bedesten.payments import actions as payments
 from bedesten.payments import settlements, started
@@ -88,6 +89,7 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
         example_values.OTHER_CHECKOUT,
         example_values.CHECKOUT_LINE,
         example_values.OTHER_LINE,
+        example_values.BASKET_LINE,
     )
     for surface, names in (
         (
@@ -229,10 +231,12 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
     for reference in ("basket-42", "basket-43"):
         order = NewOrder(reference, (NewLine("0", example_values.CARD, 1),))
         orders.reserve(tx, buyer, order, tx.now + 900_000, NO_LIMITS)
+    card = NewLine("", example_values.CARD, 1)
+    basket.add(tx, buyer, card, None)
     for reference in ("charge-5150", "charge-5151"):
         payments.create_payment(tx, shop.integration, example_values.CHECKOUT, reference, 500)
-    card = ("USD", example_values.METHOD, "Credit card", shop.integration)
-    payment_methods.add(tx, *card, bounds=(Decimal(1), Decimal(500)), url="https://pay.example/{payment}")
+    method = ("USD", example_values.METHOD, "Credit card", shop.integration)
+    payment_methods.add(tx, *method, bounds=(Decimal(1), Decimal(500)), url="https://pay.example/{payment}")
     started.start(tx, shop.customer, example_values.CHECKOUT, example_values.METHOD)
     for reference in ("transfer-8841", "transfer-8842"):
         payments.create_deposit(tx, shop.integration, shop.partner, reference, "USD", 100_00)

@@ -104,7 +104,8 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limi
     known = _replayed(tx, buyer, request)
     if known and known.order.state != EXPIRED:
         return known
-    checkout_limits.admit(tx, buyer, sum(line.quantity for line in request.lines), limits)
+    units = known.order.units if known else sum(line.quantity for line in request.lines)
+    checkout_limits.admit(tx, buyer, units, limits)
     try:
         if known:
             daily_limits.check(tx, daily, buyer, known.order.total, known.order.units)

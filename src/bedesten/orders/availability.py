@@ -43,7 +43,7 @@ def match_products(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[li
     problems: Problems = {}
     for position, line in enumerate(request.lines):
         product = catalogue.product(tx, line.product_id)
-        reason = _problem(product, buyer, line)
+        reason = problem_of(product, buyer, line)
         if reason or product is None:
             problems[position] = {"deliverId": line.deliver_id, "reason": reason or Reason.UNKNOWN_PRODUCT}
         else:
@@ -69,7 +69,8 @@ def check_sums(buyer: Buyer, asked: list[RequestedLine]) -> None:
         raise Refusal(errors.BAD_REQUEST, f"sums beyond bounds: {', '.join(faults)}", fields=faults)
 
 
-def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:
+def problem_of(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:
+    """Returns why the buyer may not order the line as requested, whatever is in stock; None if it may."""
     if product is None or product.published is None:
         return Reason.UNKNOWN_PRODUCT
     if product.region not in (None, buyer.region) or product.currency != buyer.currency:

@@ -45,11 +45,15 @@ class NewLine(msgspec.Struct, frozen=True):
 
 
 class NewOrder(msgspec.Struct, frozen=True):
-    """A request for an order. `reference` is the buyer's own and names this order permanently."""
+    """A request for an order. `reference` is the buyer's own and names this order permanently.
+
+    `origin` stands for the content of a request that did not name its lines, such as a checkout from the basket.
+    """
 
     reference: str
     lines: tuple[NewLine, ...]
     notify_url: str | None = None
+    origin: str = ""
 
     def digest(self) -> bytes:
         """Returns a digest of everything that must be equal when the reference is used again.
@@ -57,7 +61,10 @@ class NewOrder(msgspec.Struct, frozen=True):
         Texts and integers have one spelling each, so the encoded struct serves: `core.request_digest`, which also
         normalises decimals, takes ten times as long inside the transaction.
         """
-        return hashlib.sha256(msgspec.json.encode(self)).digest()
+        content = (
+            self.origin.encode() if self.origin else msgspec.json.encode((self.reference, self.lines, self.notify_url))
+        )
+        return hashlib.sha256(content).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,19 @@ Index("ix_orders_unpaid_buyer", orders.c.buyer_id, sqlite_where=_OPEN, postgresq
 Index("ix_orders_unpaid_address", orders.c.address, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_orders_buyer", orders.c.buyer_id, orders.c.id)
 
+baskets = Table(
+    "baskets",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("customer_id"),
+    integer("version", CheckConstraint("version >= 0", name="version")),
+    sql.text("lines"),
+    timestamp("updated"),
+    PrimaryKeyConstraint("tenant_id", "customer_id"),
+    ForeignKeyConstraint(["tenant_id", "customer_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""The basket of each customer. `lines` is a JSON list of `basket.BasketLine`; `version` counts the changes."""
+
 checkout_holders = Table(
     "checkout_holders",
     metadata,

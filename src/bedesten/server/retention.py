@@ -16,7 +16,7 @@ from bedesten.accounts.tables import (
 from bedesten.core.clock import DAY
 from bedesten.gate.bearer import CLOCK_SKEW_MS
 from bedesten.orders.model import UNPAID
-from bedesten.orders.tables import checkout_holders, orders
+from bedesten.orders.tables import baskets, checkout_holders, orders
 from bedesten.store.revision_log import COUNTER, DELETE_CHANGES, MAX_CHANGES
 from bedesten.store.sql import cross_tenant, p
 from bedesten.store.tables import idempotency
@@ -25,6 +25,8 @@ from bedesten.webhooks.moves import DUE
 from bedesten.webhooks.tables import deliveries
 
 ANSWER_RETENTION = 30 * DAY
+BASKET_RETENTION = 180 * DAY
+"""How long a basket is kept after its last change."""
 
 _TOKENS = cross_tenant(revoked_tokens.delete().where(revoked_tokens.c.expires <= p("now")))
 _ENDED = cross_tenant(revoked_sessions.delete().where(revoked_sessions.c.expires <= p("now")))
@@ -34,6 +36,7 @@ _FAILURES = cross_tenant(login_failures.delete().where(login_failures.c.updated 
 _REGISTRATIONS = cross_tenant(registrations.delete().where(registrations.c.hour < p("before")))
 _HOLDERS = cross_tenant(checkout_holders.delete().where(checkout_holders.c.used < p("before")))
 _ANSWERS = cross_tenant(idempotency.delete().where(idempotency.c.created < p("before")))
+_BASKETS = cross_tenant(baskets.delete().where(baskets.c.updated < p("before")))
 _D, _O = deliveries.c, orders.c
 _DELIVERIES = cross_tenant(
     update(deliveries)
@@ -66,6 +69,7 @@ def delete_expired(tx: SystemTransaction) -> None:
     tx.run(_REGISTRATIONS, before=tx.now - DAY)
     tx.run(_HOLDERS, before=tx.now - DAY)
     tx.run(_ANSWERS, before=tx.now - ANSWER_RETENTION)
+    tx.run(_BASKETS, before=tx.now - BASKET_RETENTION)
     counter = tx.one(COUNTER)
     if counter:
         tx.run(DELETE_CHANGES, until=counter.number - MAX_CHANGES)

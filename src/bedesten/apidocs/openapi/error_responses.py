@@ -85,6 +85,13 @@ class NotCaptured(ResponseModel, frozen=True):
     items: Annotated[list[RefusedLine], Meta(description="the unavailable lines; none after a cancellation")]
 
 
+class BasketFull(ResponseModel, frozen=True):
+    """The bound of a basket that was reached."""
+
+    limit: Annotated[str, Meta(description="its name", extra_json_schema={"enum": ["lines", "quantity"]})]
+    maximum: Annotated[int, Meta(description="how many lines a basket, or units a line can have")]
+
+
 class MethodNotUsable(ResponseModel, frozen=True):
     """The order's total, and the bounds of the method if the shop offers it."""
 
@@ -100,6 +107,7 @@ DETAILS: dict[ErrorCode, object] = {
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
     errors.ORDER_LIMIT: DailyLimit("dailyAmount", Decimal("500.00"), Decimal("12.50"), "2026-03-02T00:00:00Z"),
     errors.NOT_CANCELLABLE: NotCancelled([ClosedLine("odl_01m86925809x1ewas0k0s1pxhz", "1", 1)]),
+    errors.BASKET_LIMIT: BasketFull("lines", 50),
     errors.PAYMENT_METHOD: MethodNotUsable(Decimal("0.80"), Decimal("1.00"), None, "USD"),
     errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
 }

@@ -6,11 +6,11 @@ import msgspec
 
 from bedesten.http.route import Example
 from bedesten.http.schemas import EmptyBody
-from bedesten.orders.model import DELIVERED, PROCESSING
+from bedesten.orders.model import DELIVERED, MAX_LINES, MAX_UNITS, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.schemas import DeliveredCode, Items, Page
 from bedesten.surfaces.statements import GetStatement, Wallet
-from bedesten.surfaces.storefront import payments, schemas
+from bedesten.surfaces.storefront import basket, payments, schemas
 
 _REFERENCE = "basket-42"
 
@@ -179,3 +179,41 @@ START_PAYMENT = Example(
 PAYMENT_STATUS = Example(
     _started("captured", "5.00", "placed"), payments.PaymentStatus(payment_id=example_values.STARTED_PAYMENT)
 )
+
+
+def _basket(version: int, quantity: int) -> basket.BasketView:
+    price = Decimal("5.00")
+    line = basket.BasketLineView(
+        line_id=example_values.BASKET_LINE,
+        product_id=example_values.CARD,
+        product_name=example_values.CARD_VIEW.name,
+        quantity=quantity,
+        require_data=[],
+        unit_price=price,
+        price=price * quantity,
+        unit_price_before=price,
+        on_sale=True,
+        reason=None,
+        changes=[],
+    )
+    return basket.BasketView(
+        version=version,
+        items=[line] if quantity else [],
+        units=quantity,
+        total=price * quantity,
+        currency="USD",
+        orderable=quantity > 0,
+        max_lines=MAX_LINES,
+        max_quantity=MAX_UNITS,
+        updated=example_values.NOW,
+    )
+
+
+GET_BASKET = Example(_basket(1, 1))
+SET_BASKET = Example(
+    _basket(2, 2), basket.SetBasket(items=[schemas.CheckoutItem(product_id=example_values.CARD, quantity=2)], version=1)
+)
+ADD_TO_BASKET = Example(_basket(3, 3), basket.AddToBasket(product_id=example_values.CARD, quantity=1))
+UPDATE_BASKET = Example(_basket(4, 2), basket.UpdateBasketLine(line_id=example_values.BASKET_LINE, quantity=2))
+REMOVE_FROM_BASKET = Example(_basket(5, 0), basket.RemoveFromBasket(line_ids=[example_values.BASKET_LINE]))
+CLEAR_BASKET = Example(_basket(5, 0), basket.ClearBasket())

@@ -16,9 +16,10 @@ from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import address_digest, authenticate_password, begin_session, exchange, log_in
-from bedesten.http.schemas import EmptyBody
+from bedesten.http.schemas import EmptyBody, amount
 from bedesten.mail import actions as mail
 from bedesten.orders import actions as orders
+from bedesten.orders import basket as baskets
 from bedesten.orders import checkout
 from bedesten.orders.model import Buyer, Line, NewLine, NewOrder, Order
 from bedesten.payments import actions as payments
@@ -28,7 +29,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.surfaces import statements, views
 from bedesten.surfaces.schemas import Login, Page, ProductView, Token
 from bedesten.surfaces.statements import GetStatement, Wallet
-from bedesten.surfaces.storefront import schemas
+from bedesten.surfaces.storefront import basket, schemas
 from bedesten.surfaces.storefront.account_handlers import check_password, customer_of, require_verified
 from bedesten.surfaces.storefront.order_handlers import STATES
 from bedesten.tenants.checkout_limits import CheckoutLimits
@@ -142,23 +143,44 @@ def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductVi
 def create_checkout(tx: Transaction, context: RequestContext, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
     """Reserves the goods until the checkout expires; answers the same checkout again to the same request."""
     require_verified(tx, context)
-    currency, address = context.tenant.currency, address_digest(context)
-    buyer = Buyer(context.who.owner, "customer", "storefront", currency, context.region, address)
-    request = NewOrder(
-        body.reference or tx.new_id("chk"),
-        tuple(
-            NewLine(
-                deliver_id=str(at),
-                product_id=item.product_id,
-                quantity=item.quantity,
-                data=views.requirement_data(item.require_data, f"items[{at}].requireData"),
-            )
-            for at, item in enumerate(body.items)
-        ),
-    )
+    buyer = basket.buyer_of(context, address_digest(context))
+    if bool(body.items) == body.from_basket:
+        raise bad_field("items", "or fromBasket must say what to order, and not both")
+    if body.basket_version is not None and not body.from_basket:
+        raise bad_field("basketVersion", "needs fromBasket")
+    total = None if body.expected_total is None else amount(body.expected_total, buyer.currency, "expectedTotal")
+    request = _basket_request(tx, buyer, body, total) if body.from_basket else _items_request(tx, body)
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
     placed = orders.reserve(tx, buyer, request, tx.now + context.checkout_ms, limits)
+    if not placed.replayed:
+        if total not in (None, placed.order.total):
+            problem = f"the total is {to_decimal(placed.order.total, buyer.currency)} now"
+            raise Refusal(errors.CONFLICT, "another total than expected", fields={"expectedTotal": problem})
+        if body.from_basket:
+            baskets.remove(tx, buyer.id, None, None)
     return _order_view(tx, context, placed.order, placed.lines, reveal=False)
+
+
+def _items_request(tx: Transaction, body: schemas.CreateCheckout) -> NewOrder:
+    lines = (
+        NewLine(str(at), item.product_id, item.quantity, data=views.requirement_data(item.require_data, field))
+        for at, item, field in ((at, item, f"items[{at}].requireData") for at, item in enumerate(body.items))
+    )
+    return NewOrder(body.reference or tx.new_id("chk"), tuple(lines))
+
+
+def _basket_request(tx: Transaction, buyer: Buyer, body: schemas.CreateCheckout, total: int | None) -> NewOrder:
+    """The basket's lines, with the basket locked; without them if the reference names an order already."""
+    known = baskets.lock(tx, buyer.id)
+    origin = f"basket:{body.basket_version}:{total}"
+    if body.reference is not None and baskets.is_ordered(tx, buyer.id, body.reference):
+        return NewOrder(body.reference, (), origin=origin)
+    if body.basket_version not in (None, known.version):
+        problem = f"the basket has changed: its version is {known.version}"
+        raise Refusal(errors.CONFLICT, "another version of the basket", fields={"basketVersion": problem})
+    if not known.lines:
+        raise Refusal(errors.CONFLICT, "the basket is empty", fields={"fromBasket": "the basket is empty"})
+    return NewOrder(body.reference or tx.new_id("chk"), baskets.as_request(known), origin=origin)
 
 
 def cancel_checkout(tx: Transaction, context: RequestContext, body: schemas.CancelCheckout) -> schemas.CustomerOrder:

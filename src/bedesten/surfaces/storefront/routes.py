@@ -6,7 +6,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
 from bedesten.surfaces import complaints, example_values
 from bedesten.surfaces.route_table import RouteTable
-from bedesten.surfaces.storefront import account_handlers, examples, handlers, order_handlers, payments
+from bedesten.surfaces.storefront import account_handlers, basket, examples, handlers, order_handlers, payments
 
 post = RouteTable(Surface.STOREFRONT).post
 
@@ -45,6 +45,20 @@ ROUTES = (
          regional=True, example=examples.LIST_PRODUCTS),
     post("/Storefront/Products/Detail/{productId}", access=Anonymous, handler=Reads(handlers.product),
          summary="Read one product", errors=(errors.NOT_FOUND,), regional=True, example=examples.PRODUCT),
+    post("/Storefront/Basket/Get", access="orders:create", handler=Reads(basket.get), summary="Read the basket",
+         regional=True, example=examples.GET_BASKET),
+    post("/Storefront/Basket/Set", access="orders:create", handler=Writes(basket.replace), regional=True,
+         summary="Replace the basket", errors=(errors.NOT_FOUND, errors.CONFLICT), example=examples.SET_BASKET),
+    post("/Storefront/Basket/Add", access="orders:create", handler=Writes(basket.add), regional=True,
+         summary="Put a product into the basket", errors=(errors.NOT_FOUND, errors.CONFLICT, errors.BASKET_LIMIT),
+         example=examples.ADD_TO_BASKET),
+    post("/Storefront/Basket/Update", access="orders:create", handler=Writes(basket.update), regional=True,
+         summary="Change a line of the basket", errors=(errors.NOT_FOUND, errors.CONFLICT),
+         example=examples.UPDATE_BASKET),
+    post("/Storefront/Basket/Remove", access="orders:create", handler=Writes(basket.remove), regional=True,
+         summary="Remove lines of the basket", errors=(errors.CONFLICT,), example=examples.REMOVE_FROM_BASKET),
+    post("/Storefront/Basket/Clear", access="orders:create", handler=Writes(basket.clear), regional=True,
+         summary="Empty the basket", errors=(errors.CONFLICT,), example=examples.CLEAR_BASKET),
     post("/Storefront/Checkout/Create", access="orders:create", handler=Writes(handlers.create_checkout),
          summary="Check out", regional=True,
          errors=(errors.EMAIL_UNVERIFIED, errors.NOT_FOUND, errors.CONFLICT, errors.NOT_ORDERABLE, errors.CHECKOUT_LIMIT,

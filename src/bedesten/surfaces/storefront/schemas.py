@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from bedesten.http.schemas import RequestModel, ResponseModel
+from bedesten.http.schemas import Amount, RequestModel, ResponseModel
 from bedesten.orders.model import MAX_LINES
 from bedesten.surfaces.schemas import (
     DeliveredCode,
@@ -28,6 +28,8 @@ PASSWORD = {"minLength": 8}
 """The documented minimum of a new password. The shop may require more, and refuses passwords that are easy to guess."""
 LinkToken = Annotated[str, Meta(min_length=1, max_length=100)]
 """The token of a mailed link: what follows `#token=`."""
+BasketVersion = Annotated[int, Meta(ge=0, le=10**15)]
+"""The version of a basket that the customer has seen."""
 OrderState = Literal["awaitingPayment", "placed", "expired", "cancelled"]
 
 
@@ -146,10 +148,16 @@ class CheckoutItem(RequestModel, frozen=True):
 
 
 class CreateCheckout(RequestModel, frozen=True):
-    """A checkout: the goods are reserved until it expires. With a `reference` it can be safely repeated."""
+    """A checkout: the goods are reserved until it expires. With a `reference` it can be safely repeated.
 
-    items: Annotated[list[CheckoutItem], Meta(min_length=1, max_length=MAX_LINES)]
+    Its lines are `items`, or with `fromBasket` those of the basket, which is then empty.
+    """
+
+    items: Annotated[list[CheckoutItem], Meta(max_length=MAX_LINES)] = []
     reference: Reference | None = None
+    from_basket: bool = False
+    basket_version: BasketVersion | None = None
+    expected_total: Amount | None = None
 
 
 class CancelCheckout(RequestModel, frozen=True):

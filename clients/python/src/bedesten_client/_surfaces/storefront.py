@@ -7,9 +7,11 @@ from bedesten_client._call import Call, Operation, lines
 from bedesten_client._paging import Body, OrderPaging, Paging, Period, ProductPaging, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
-from bedesten_client._surfaces import complaints
+from bedesten_client._surfaces import complaints, shop_bodies
 from bedesten_client._surfaces.reseller import login_body
 from bedesten_client.schemas import (
+    Amount,
+    Basket,
     CheckoutItem,
     Complaint,
     ComplaintSummary,
@@ -20,6 +22,7 @@ from bedesten_client.schemas import (
     PaymentMethod,
     Product,
     Profile,
+    RequireData,
     Session,
     Status,
     Token,
@@ -66,26 +69,15 @@ class _UpdateProfile(Body, frozen=True):
 
 
 class _Checkout(Body, frozen=True):
-    items: tuple[CheckoutItem, ...]
+    items: tuple[CheckoutItem, ...] | None = None
     reference: str | None = None
+    from_basket: bool | None = None
+    basket_version: int | None = None
+    expected_total: Amount | None = None
 
 
 class _GetOrder(Body, frozen=True):
     order_id: str
-
-
-class _ListMethods(Body, frozen=True):
-    order_id: str | None = None
-
-
-class _StartPayment(Body, frozen=True):
-    order_id: str
-    method: str
-
-
-class _PaymentStatus(Body, frozen=True):
-    payment_id: str | None = None
-    order_id: str | None = None
 
 
 class _ListOrders(OrderPaging, frozen=True):
@@ -122,6 +114,12 @@ RESET_PASSWORD = Operation(
 CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, retry_policy=_NEVER)
 LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
 PRODUCT = Operation(method="POST", path="/Storefront/Products/Detail/{productId}", result=Product, anonymous=True)
+GET_BASKET = Operation(method="POST", path="/Storefront/Basket/Get", result=Basket)
+SET_BASKET = Operation(method="POST", path="/Storefront/Basket/Set", result=Basket, retry_policy=_KEYED)
+ADD_TO_BASKET = Operation(method="POST", path="/Storefront/Basket/Add", result=Basket, retry_policy=_KEYED)
+UPDATE_BASKET_LINE = Operation(method="POST", path="/Storefront/Basket/Update", result=Basket, retry_policy=_KEYED)
+REMOVE_FROM_BASKET = Operation(method="POST", path="/Storefront/Basket/Remove", result=Basket, retry_policy=_KEYED)
+CLEAR_BASKET = Operation(method="POST", path="/Storefront/Basket/Clear", result=Basket, retry_policy=_KEYED)
 CREATE_CHECKOUT = Operation(
     method="POST", path="/Storefront/Checkout/Create", result=CustomerOrder, retry_policy=_KEYED
 )
@@ -249,9 +247,69 @@ def product(product_id: str) -> Call[Product]:
     return Call(PRODUCT, None, product_id)
 
 
-def create_checkout(items: Sequence[CheckoutItem], *, reference: str | None = None) -> Call[CustomerOrder]:
-    """Reserve goods until the checkout expires. With a reference it can be repeated even after a restart."""
-    return Call(CREATE_CHECKOUT, _Checkout(items=lines(items), reference=reference))
+def get_basket() -> Call[Basket]:
+    """Return the customer's basket, with today's prices."""
+    return Call(GET_BASKET)
+
+
+def set_basket(items: Sequence[CheckoutItem], *, version: int | None = None) -> Call[Basket]:
+    """Replace the basket's lines. With a `version`, only if the basket still has it."""
+    return Call(SET_BASKET, shop_bodies.SetBasket(items=lines(items), version=version))
+
+
+def add_to_basket(
+    product_id: str, quantity: int, *, require_data: Sequence[RequireData] = (), version: int | None = None
+) -> Call[Basket]:
+    """Put units of a product into the basket."""
+    data = lines(require_data) or None
+    return Call(
+        ADD_TO_BASKET,
+        shop_bodies.AddToBasket(product_id=product_id, quantity=quantity, require_data=data, version=version),
+    )
+
+
+def update_basket_line(
+    line_id: str,
+    *,
+    quantity: int | None = None,
+    require_data: Sequence[RequireData] | None = None,
+    version: int | None = None,
+) -> Call[Basket]:
+    """Change the quantity or the details of a line. None keeps them."""
+    data = None if require_data is None else lines(require_data)
+    return Call(
+        UPDATE_BASKET_LINE,
+        shop_bodies.UpdateBasketLine(line_id=line_id, quantity=quantity, require_data=data, version=version),
+    )
+
+
+def remove_from_basket(line_ids: Sequence[str], *, version: int | None = None) -> Call[Basket]:
+    """Remove lines from the basket."""
+    return Call(REMOVE_FROM_BASKET, shop_bodies.RemoveFromBasket(line_ids=lines(line_ids), version=version))
+
+
+def clear_basket(*, version: int | None = None) -> Call[Basket]:
+    """Empty the basket."""
+    return Call(CLEAR_BASKET, shop_bodies.ClearBasket(version=version))
+
+
+def create_checkout(
+    items: Sequence[CheckoutItem] = (),
+    *,
+    reference: str | None = None,
+    from_basket: bool = False,
+    basket_version: int | None = None,
+    expected_total: Amount | None = None,
+) -> Call[CustomerOrder]:
+    """Reserve goods, or those of the basket, until the checkout expires. With a reference it can be repeated."""
+    body = _Checkout(
+        items=lines(items) or None,
+        reference=reference,
+        from_basket=from_basket or None,
+        basket_version=basket_version,
+        expected_total=expected_total,
+    )
+    return Call(CREATE_CHECKOUT, body)
 
 
 def cancel_checkout(order_id: str) -> Call[CustomerOrder]:
@@ -261,17 +319,17 @@ def cancel_checkout(order_id: str) -> Call[CustomerOrder]:
 
 def list_payment_methods(*, order_id: str | None = None) -> Call[Page[PaymentMethod]]:
     """Return the payment methods that the shop offers, or those with which an order can be paid."""
-    return Call(LIST_METHODS, _ListMethods(order_id=order_id))
+    return Call(LIST_METHODS, shop_bodies.ListMethods(order_id=order_id))
 
 
 def start_payment(order_id: str, method: str) -> Call[CustomerPayment]:
     """Start the payment of a checkout with a method. While it is open, the same payment is returned again."""
-    return Call(START_PAYMENT, _StartPayment(order_id=order_id, method=method))
+    return Call(START_PAYMENT, shop_bodies.StartPayment(order_id=order_id, method=method))
 
 
 def payment_status(payment_id: str | None = None, *, order_id: str | None = None) -> Call[CustomerPayment]:
     """Return the state of a payment, or of the latest one of an order."""
-    return Call(PAYMENT_STATUS, _PaymentStatus(payment_id=payment_id, order_id=order_id))
+    return Call(PAYMENT_STATUS, shop_bodies.PaymentStatus(payment_id=payment_id, order_id=order_id))
 
 
 def list_orders(

@@ -32,6 +32,9 @@ from bedesten_client.schemas._reseller import (
 )
 from bedesten_client.schemas._statements import Statement, SupplierStatement, SupplierTransfer, Transfer, Wallet
 from bedesten_client.schemas._storefront import (
+    Basket,
+    BasketDatum,
+    BasketItem,
     CheckoutItem,
     CustomerLine,
     CustomerLineSummary,
@@ -73,6 +76,9 @@ __all__ = [
     "ApiKey",
     "AssignedLine",
     "AwaitingLine",
+    "Basket",
+    "BasketDatum",
+    "BasketItem",
     "BasketLine",
     "Category",
     "CheckoutItem",

@@ -133,3 +133,41 @@ class CustomerPayment(Schema, frozen=True):
     expires: datetime | None
     created: datetime
     updated: datetime
+
+
+class BasketDatum(Schema, frozen=True):
+    """The customer's answer to a requirement of a product."""
+
+    product_require_id: str
+    identifier: str | None
+    value: str
+
+
+class BasketItem(Schema, frozen=True):
+    """A line of the basket. `reason` says why it cannot be ordered now; `changes` is what differs since it was put in."""
+
+    line_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    require_data: tuple[BasketDatum, ...]
+    unit_price: Decimal | None
+    price: Decimal | None
+    unit_price_before: Decimal
+    on_sale: bool
+    reason: str | None
+    changes: tuple[str, ...]
+
+
+class Basket(Schema, frozen=True):
+    """A customer's basket as it could be ordered now. `total` is that of the lines that can be ordered."""
+
+    version: int
+    items: tuple[BasketItem, ...]
+    units: int
+    total: Decimal | None
+    currency: str
+    orderable: bool
+    max_lines: int
+    max_quantity: int
+    updated: datetime | None

@@ -517,6 +517,22 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "baskets",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lines", sa.Text(), nullable=False),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_baskets_updated")),
+        sa.CheckConstraint("version >= 0", name=op.f("ck_baskets_version")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "customer_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_baskets_tenant_id_customer_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "customer_id", name=op.f("pk_baskets")),
+    )
+    op.create_table(
         "deposits",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
