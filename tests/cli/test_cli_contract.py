@@ -112,6 +112,7 @@ COMMANDS = (
     ("payments", "refunds", "--tenant", "shop"),
     ("payments", "events", "--tenant", "shop"),
     ("payments", "reconcile", "-", "--integration", "Pay", "--tenant", "shop"),
+    ("tenants", "site", "shop", "--set", "support-email=help@shop.example"),
     ("payments", "methods", "add", "card", "--title", "Card", "--integration", "Pay", "--tenant", "shop"),
     ("payments", "methods", "list", "--tenant", "shop"),
     ("payments", "methods", "remove", "card", "--tenant", "shop"),

@@ -164,7 +164,7 @@ def test_results_are_as_the_server_has_them() -> None:
     from bedesten.surfaces import schemas as common
     from bedesten.surfaces.payment import schemas as payment_shapes
     from bedesten.surfaces.reseller import schemas as reseller_shapes
-    from bedesten.surfaces.storefront import basket
+    from bedesten.surfaces.storefront import basket, site
     from bedesten.surfaces.storefront import payments as started
     from bedesten.surfaces.storefront import schemas as storefront_shapes
     from bedesten.surfaces.supplier import schemas as supplier_shapes
@@ -185,7 +185,9 @@ def test_results_are_as_the_server_has_them() -> None:
         (schemas.Payment, payment_shapes.PaymentView), (schemas.PaymentRefund, payment_shapes.RefundView),
         (schemas.ProviderEvent, payment_shapes.EventView), (schemas.Settlement, payment_shapes.SettlementView),
         (schemas.SettlementLine, payment_shapes.SettlementLine),
-        (schemas.Basket, basket.BasketView), (schemas.BasketItem, basket.BasketLineView),
+        (schemas.SiteConfiguration, site.SiteConfiguration), (schemas.SiteText, site.SiteText),
+        (schemas.SiteLimits, site.SiteLimits), (schemas.Basket, basket.BasketView),
+        (schemas.BasketItem, basket.BasketLineView),
         (schemas.BasketDatum, basket.BasketDatum),
         (schemas.PaymentMethod, started.PaymentMethodView), (schemas.CustomerPayment, started.CustomerPayment),
         (schemas.OrderRefund, storefront_shapes.OrderRefund), (schemas.SupplierProduct, supplier_shapes.OfferView),

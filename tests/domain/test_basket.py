@@ -1,4 +1,4 @@
-"""A customer's basket is kept, priced anew at each reading, and sold once."""
+"""A customer's basket is kept, has the prices of each reading, and is sold once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

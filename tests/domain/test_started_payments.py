@@ -42,7 +42,7 @@ def refused(tenant: Tenant, action: Any, *args: Any) -> Refusal:
 
 
 def events(other: RawConnection, tenant: Tenant) -> list[tuple[Any, ...]]:
-    """Who was told of which started payment."""
+    """The receiver and the object of each event of a started payment."""
     return other.rows(
         "SELECT owner_id, object_id FROM events WHERE tenant_id = :tenant AND type = 'payment.started'",
         tenant=tenant.id,

@@ -290,6 +290,7 @@ _CANONICAL = (
                 "email": f"{fresh('forgetful')}@example.com"})),
     ExpectedRoute("POST", "/Storefront/Customers/Password/Reset", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Customers/Password/Reset", _reset(shop))),
+    ExpectedRoute("GET", "/Storefront/Site/Configuration", _ANONYMOUS, _to("/Storefront/Site/Configuration")),
     ExpectedRoute("POST", "/Storefront/Products/List", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Products/List", _products(goods))),
     ExpectedRoute("POST", "/Storefront/Products/Detail/{productId}", _ANONYMOUS,

@@ -33,6 +33,7 @@ from bedesten.surfaces import example_values
 from bedesten.surfaces.complaints import SAID
 from bedesten.surfaces.webhooks import TYPES as WEBHOOK_TYPES
 from bedesten.surfaces.webhooks import URL as WEBHOOK_URL
+from bedesten.tenants import brand, site
 from bedesten.tenants.checkout_limits import NO_LIMITS
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import endpoints
@@ -42,6 +43,12 @@ from tests.support.shop import Shop
 from tests.support.sites import Site
 
 BOB = "bob@customer.example"
+SITE = {
+    "languages": "en,tr",
+    "support-email": "help@shop.example",
+    "terms-url": "https://shop.example/terms",
+    "text.en.welcome": "Welcome to our shop.",
+}
 DEPOSITS = (example_values.DEPOSIT, example_values.OTHER_DEPOSIT)
 HOST = "api.samples.example"
 UNUSED = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
@@ -235,6 +242,8 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
     basket.add(tx, buyer, card, None)
     for reference in ("charge-5150", "charge-5151"):
         payments.create_payment(tx, shop.integration, example_values.CHECKOUT, reference, 500)
+    site.change(tx, SITE)
+    brand.set_brand(tx, "#85480a", None)
     method = ("USD", example_values.METHOD, "Credit card", shop.integration)
     payment_methods.add(tx, *method, bounds=(Decimal(1), Decimal(500)), url="https://pay.example/{payment}")
     started.start(tx, shop.customer, example_values.CHECKOUT, example_values.METHOD)

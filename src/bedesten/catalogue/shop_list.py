@@ -15,10 +15,11 @@ from bedesten.catalogue.actions import SHOP_PRODUCTS, SUPPLIER_READY, Page, visi
 from bedesten.catalogue.model import STOCK, SUPPLIER, Product
 from bedesten.catalogue.tables import products, stock_levels
 from bedesten.core.text import key
-from bedesten.store.sql import TENANT, Statement, p, rows_as
+from bedesten.store.sql import TENANT, Statement, p, rows_as, statement
 from bedesten.store.transaction import Transaction
 
 MAX_REGIONS = 10
+MAX_LISTED_REGIONS = 300
 _P, _S = products.c, stock_levels.c
 _IN_STOCK = or_(and_(_P.fulfilment != SUPPLIER, _S.available > 0), and_(_P.fulfilment != STOCK, SUPPLIER_READY == 1))
 
@@ -95,3 +96,17 @@ def _pattern(search: str) -> str:
     if not search:
         return ""
     return "%" + "".join(f"!{each}" if each in "%_!" else each for each in search.lower()) + "%"
+
+
+_REGIONS = statement(
+    select(_P.region)
+    .where(_P.tenant_id == TENANT, _P.region.is_not(None), _P.published.is_not(None), _P.active == 1)
+    .distinct()
+    .order_by(_P.region)
+    .limit(MAX_LISTED_REGIONS)
+)
+
+
+def regions_sold(tx: Transaction) -> list[str]:
+    """Returns the regions that have products of their own, at most `MAX_LISTED_REGIONS`."""
+    return [row[0] for row in tx.all(_REGIONS)]

@@ -11,6 +11,7 @@ from bedesten.cli import access
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantName, amount, duration, pairs
 from bedesten.cli.output import Document, Output, printable, table
+from bedesten.cli.tenant_site import change_site
 from bedesten.core.money import EXPONENTS
 from bedesten.errors import bad_field
 from bedesten.gate.auth_cache import TenantEntry
@@ -220,6 +221,9 @@ def _picture(path: Path) -> bytes:
     if not content:
         raise typer.BadParameter(f"{path} is empty", param_hint="--logo")
     return content
+
+
+command(app, "site")(change_site)
 
 
 @command(app, "access")

@@ -109,7 +109,8 @@ class Pipeline:
             context.body = await request.body.read(route.limit)
             if context.body and not headers.content_type and isinstance(route.access, Open | Anonymous):
                 raise Refusal(errors.NOT_JSON, "no Content-Type on a route without a credential")
-        return responses.success(await self._run(context, route, headers), state.request_id)
+        response = responses.success(await self._run(context, route, headers), state.request_id)
+        return responses.not_modified_or(responses.cacheable(response), request) if route.cacheable else response
 
     def _context(self, allowed: Allowed[Route]) -> RequestContext:
         state = allowed.state

@@ -1,5 +1,7 @@
 """Responses: the envelope of success, and a refusal as an envelope or as a problem document."""
 
+import hashlib
+
 from bedesten.errors import Refusal
 from bedesten.http.message import Headers, Request, Response
 from bedesten.http.schemas import encode
@@ -15,6 +17,13 @@ def success(data: bytes, request_id: str) -> Response:
     """200 with the encoded data in the envelope."""
     headers = [_JSON, _NO_STORE, _NO_SNIFF, (b"x-request-id", request_id.encode())]
     return Response(200, headers, _OPEN + data + _CLOSE)
+
+
+def cacheable(response: Response) -> Response:
+    """The response with an `ETag`: a cache may keep it, and asks each time whether it is still current."""
+    tag = b'"%s"' % hashlib.sha256(response.body).hexdigest()[:32].encode()
+    headers = [line for line in response.headers if line != _NO_STORE]
+    return Response(response.status, [*headers, (b"cache-control", b"no-cache"), (b"etag", tag)], response.body)
 
 
 def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response:

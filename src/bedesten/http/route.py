@@ -122,8 +122,8 @@ class Route(Resource):
     """One operation. `path` may end in `{name}`: one segment, which the handler gets as `context.argument`.
 
     `response` is the type of the answer's data. `errors` are the refusals of the handler itself; `http.refusals` adds
-    those of the steps before it. `regional`: the answer depends on the caller's region. `name` replaces the operation
-    name that is otherwise made from the path.
+    those of the steps before it. `regional`: the answer depends on the caller's region. `cacheable`: a cache may keep it
+    and asks whether it is still current. `name` replaces the operation name that is otherwise made from the path.
     """
 
     handler: Handler
@@ -131,6 +131,7 @@ class Route(Resource):
     response: Any = None
     errors: tuple[ErrorCode, ...] = ()
     regional: bool = False
+    cacheable: bool = False
     limit: int = SMALL_BODY_BYTES
     aliases: tuple[str, ...] = ()
     summary: str = ""

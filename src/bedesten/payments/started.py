@@ -29,7 +29,7 @@ def methods_for(tx: Transaction, currency: str) -> list[PaymentMethod]:
 def start(tx: Transaction, buyer: str, order_id: str, code: str) -> Payment:
     """Starts a payment of the customer's checkout and tells the integration of the method (`payment.started`).
 
-    While a payment of the order with this method is open, it is returned and nobody is told again. Raises `Refusal`:
+    While a payment of the order with this method is open, it is returned and no event is written. Raises `Refusal`:
     -3; -8 if the order waits for no payment; -404 if the method is not offered for it.
     """
     named = orders.order_of(tx, buyer, order_id)

@@ -312,25 +312,13 @@ class _Ids:
     object: str
 
 
+_E = example_values
 _IDS = {
-    Surface.RESELLER: _Ids(
-        example_values.ENDPOINT,
-        (example_values.EVENT, example_values.OTHER_EVENT),
-        example_values.DELIVERY,
-        example_values.PARTNER,
-    ),
+    Surface.RESELLER: _Ids(_E.ENDPOINT, (_E.EVENT, _E.OTHER_EVENT), _E.DELIVERY, _E.PARTNER),
     Surface.SUPPLIER: _Ids(
-        example_values.SUPPLIER_ENDPOINT,
-        (example_values.SUPPLIER_EVENT, example_values.OTHER_SUPPLIER_EVENT),
-        example_values.SUPPLIER_DELIVERY,
-        example_values.KEY,
+        _E.SUPPLIER_ENDPOINT, (_E.SUPPLIER_EVENT, _E.OTHER_SUPPLIER_EVENT), _E.SUPPLIER_DELIVERY, _E.KEY
     ),
-    Surface.PAYMENT: _Ids(
-        example_values.PAYMENT_ENDPOINT,
-        (example_values.PAYMENT_EVENT, example_values.OTHER_PAYMENT_EVENT),
-        example_values.PAYMENT_DELIVERY,
-        example_values.KEY,
-    ),
+    Surface.PAYMENT: _Ids(_E.PAYMENT_ENDPOINT, (_E.PAYMENT_EVENT, _E.OTHER_PAYMENT_EVENT), _E.PAYMENT_DELIVERY, _E.KEY),
 }
 
 

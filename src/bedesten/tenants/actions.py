@@ -204,6 +204,7 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
         mail_from=None,
         shop_url=None,
         verify_email=0,
+        site="{}",
     )
     if not made:
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})

@@ -40,13 +40,15 @@ tenants = Table(
     CheckConstraint(
         "verify_email = 0 OR (mail_from IS NOT NULL AND shop_url IS NOT NULL)", name="verify_email_needs_mail"
     ),
+    text("site"),
     UniqueConstraint("name_key"),
 )
 """`name_key` is the folded form in which two names count as the same (`core.text.key`). `generation` is part of the
 derivation of the tenant's signing keys; the token versions end tokens issued before. `origins` are the web origins of
 the storefront (CORS), `limits` a JSON object of rate limits, `brand` one of the colour and the logo of its
 documentation, `checkout_limits` one of the operator's changes of `CheckoutLimits`. `lenient`: its calls ignore unknown
-members. `approve_above`: a booking by hand above that many minor units needs a second person.
+members. `site` is a JSON object of what the shop's site shows. `approve_above`: a booking by hand above that many minor
+units needs a second person.
 `mail_from` is the sender of the tenant's mails, `shop_url` the base of the links in them; without both no mail is sent.
 `verify_email`: customers verify their e-mail address before they buy.
 `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times are in ms."""

@@ -10,7 +10,7 @@ from bedesten.orders.model import DELIVERED, MAX_LINES, MAX_UNITS, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.schemas import DeliveredCode, Items, Page
 from bedesten.surfaces.statements import GetStatement, Wallet
-from bedesten.surfaces.storefront import basket, payments, schemas
+from bedesten.surfaces.storefront import basket, payments, schemas, site
 
 _REFERENCE = "basket-42"
 
@@ -217,3 +217,23 @@ ADD_TO_BASKET = Example(_basket(3, 3), basket.AddToBasket(product_id=example_val
 UPDATE_BASKET = Example(_basket(4, 2), basket.UpdateBasketLine(line_id=example_values.BASKET_LINE, quantity=2))
 REMOVE_FROM_BASKET = Example(_basket(5, 0), basket.RemoveFromBasket(line_ids=[example_values.BASKET_LINE]))
 CLEAR_BASKET = Example(_basket(5, 0), basket.ClearBasket())
+SITE = Example(
+    site.SiteConfiguration(
+        name="Samples",
+        sandbox=False,
+        accent="#85480a",
+        currency="USD",
+        currency_digits=2,
+        region="GLOBAL",
+        regions=["GLOBAL"],
+        languages=["en", "tr"],
+        texts=[site.SiteText("en", "welcome", "Welcome to our shop.")],
+        support_email="help@shop.example",
+        support_url=None,
+        terms_url="https://shop.example/terms",
+        privacy_url=None,
+        registration="open",
+        payment_methods=[METHOD],
+        limits=site.SiteLimits(MAX_LINES, MAX_UNITS, 900),
+    )
+)

@@ -33,12 +33,15 @@ from bedesten.surfaces.storefront import basket, schemas
 from bedesten.surfaces.storefront.account_handlers import check_password, customer_of, require_verified
 from bedesten.surfaces.storefront.order_handlers import STATES
 from bedesten.tenants.checkout_limits import CheckoutLimits
+from bedesten.tenants.site import registration_is_open
 
 
 async def register(
     context: RequestContext, services: LoginServices, body: schemas.Register
 ) -> schemas.RegistrationResult:
     """Creates a customer. The answer does not reveal whether the e-mail address was known before."""
+    if not await services.store.read(context.tenant.id, registration_is_open):
+        raise Refusal(errors.REGISTRATION_CLOSED, "the operator has closed the registration")
     await check_password(context, services, body.password, "password", body.email, body.name or "")
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
     await services.store.write(context.tenant.id, registrations.count, address_digest(context), limits.registrations)

@@ -6,13 +6,13 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
 from bedesten.surfaces import complaints, example_values
 from bedesten.surfaces.route_table import RouteTable
-from bedesten.surfaces.storefront import account_handlers, basket, examples, handlers, order_handlers, payments
+from bedesten.surfaces.storefront import account_handlers, basket, examples, handlers, order_handlers, payments, site
 
-post = RouteTable(Surface.STOREFRONT).post
+get, post = RouteTable(Surface.STOREFRONT).get, RouteTable(Surface.STOREFRONT).post
 
 ROUTES = (
     post("/Storefront/Customers/Register", access=Anonymous, handler=Async(handlers.register),
-         summary="Register a customer", example=examples.REGISTER),
+         summary="Register a customer", errors=(errors.REGISTRATION_CLOSED,), example=examples.REGISTER),
     post("/Storefront/Customers/Login", access=Open, handler=Async(handlers.login), summary="Log a customer in",
          errors=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS), example=examples.LOGIN),
     post("/Storefront/Customers/Refresh", access=SignedIn, handler=Async(handlers.refresh),
@@ -41,6 +41,8 @@ ROUTES = (
     post("/Storefront/Customers/Password/Reset", access=Anonymous, handler=Async(account_handlers.reset_password),
          summary="Set a new password with a mailed link", errors=(errors.LINK_REFUSED,),
          example=examples.RESET_PASSWORD),
+    get("/Storefront/Site/Configuration", access=Anonymous, handler=Reads(site.configuration),
+        summary="Read the shop's public settings", cacheable=True, example=examples.SITE),
     post("/Storefront/Products/List", access=Anonymous, handler=Reads(handlers.list_products), summary="List products",
          regional=True, example=examples.LIST_PRODUCTS),
     post("/Storefront/Products/Detail/{productId}", access=Anonymous, handler=Reads(handlers.product),

@@ -24,6 +24,7 @@ from bedesten_client.schemas import (
     Profile,
     RequireData,
     Session,
+    SiteConfiguration,
     Status,
     Token,
     Wallet,
@@ -112,6 +113,7 @@ RESET_PASSWORD = Operation(
     method="POST", path="/Storefront/Customers/Password/Reset", result=Status, anonymous=True, retry_policy=_NEVER
 )
 CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, retry_policy=_NEVER)
+SITE = Operation(method="GET", path="/Storefront/Site/Configuration", result=SiteConfiguration, anonymous=True)
 LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
 PRODUCT = Operation(method="POST", path="/Storefront/Products/Detail/{productId}", result=Product, anonymous=True)
 GET_BASKET = Operation(method="POST", path="/Storefront/Basket/Get", result=Basket)
@@ -210,6 +212,11 @@ def change_password(current_password: str | Secret, new_password: str | Secret) 
     """Change the password, which ends every existing token."""
     body = _ChangePassword(current_password=_secret(current_password), new_password=_secret(new_password))
     return Call(CHANGE_PASSWORD, body)
+
+
+def site_configuration() -> Call[SiteConfiguration]:
+    """Return the shop's public settings."""
+    return Call(SITE)
 
 
 def list_products(

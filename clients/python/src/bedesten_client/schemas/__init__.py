@@ -45,6 +45,9 @@ from bedesten_client.schemas._storefront import (
     PaymentMethod,
     Profile,
     Session,
+    SiteConfiguration,
+    SiteLimits,
+    SiteText,
 )
 from bedesten_client.schemas._supplier import (
     AssignedLine,
@@ -126,6 +129,9 @@ __all__ = [
     "Session",
     "Settlement",
     "SettlementLine",
+    "SiteConfiguration",
+    "SiteLimits",
+    "SiteText",
     "SkippedCode",
     "Statement",
     "Status",

@@ -171,3 +171,40 @@ class Basket(Schema, frozen=True):
     max_lines: int
     max_quantity: int
     updated: datetime | None
+
+
+class SiteText(Schema, frozen=True):
+    """One text of the shop in one language."""
+
+    language: str
+    key: str
+    text: str
+
+
+class SiteLimits(Schema, frozen=True):
+    """What a basket and a checkout can hold, and for how long a checkout reserves its goods."""
+
+    max_lines: int
+    max_quantity: int
+    checkout_seconds: int
+
+
+class SiteConfiguration(Schema, frozen=True):
+    """The public settings of the shop. `registration`: `open` or `closed`."""
+
+    name: str
+    sandbox: bool
+    accent: str | None
+    currency: str
+    currency_digits: int
+    region: str
+    regions: tuple[str, ...]
+    languages: tuple[str, ...]
+    texts: tuple[SiteText, ...]
+    support_email: str | None
+    support_url: str | None
+    terms_url: str | None
+    privacy_url: str | None
+    registration: str
+    payment_methods: tuple[PaymentMethod, ...]
+    limits: SiteLimits

@@ -232,6 +232,7 @@ def upgrade() -> None:
         sa.Column("mail_from", sa.Text(), nullable=True),
         sa.Column("shop_url", sa.Text(), nullable=True),
         sa.Column("verify_email", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("site", sa.Text(), nullable=False),
         sa.CheckConstraint("approve_above >= 0", name=op.f("ck_tenants_approve_above")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_created")),
         sa.CheckConstraint(
