@@ -61,3 +61,15 @@ def test_methods_are_added_listed_and_removed(bedesten: Program, tenant: Tenant)
     bedesten.run_json("payments", "methods", "remove", "card", *option)
     assert bedesten.run_error("payments", "methods", "remove", "card", *option)["code"] == -3
     assert bedesten.run_json("payments", "methods", "list", *option)["methods"] == []
+
+
+def test_an_order_is_refunded_out_to_its_payer(bedesten: Program, tenant: Tenant) -> None:
+    payment = captured(tenant)
+    wanted = ("orders", "refund", payment.order_id, "--reason", "wrong region", "--tenant", tenant.id)
+    assert bedesten.run_error(*wanted)["code"] == -3
+    made = bedesten.run_json(*wanted, "--to", "payer", "--amount", "2.00", "--key", "case 9")
+    assert (made["amount"], made["state"], made["reference"]) == (2.0, "requested", "case 9")
+    assert bedesten.run_json(*wanted, "--to", "payer", "--amount", "2.00", "--key", "case 9") == made
+    assert bedesten.run_error(*wanted, "--to", "payer", "--amount", "4.00")["code"] == -8
+    assert bedesten.run(*wanted, "--to", "nobody").code == 2
+    assert violations(tenant.installation) == []

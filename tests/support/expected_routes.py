@@ -338,7 +338,7 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Payment/Payments/Refund", _PAYMENTS,
             lambda shop, goods: Sample("/Payment/Payments/Refund", {
                 "paymentId": goods.refundable_payment_id, "amount": float(CARD_PRICE),
-                "reference": f"refund-{goods.refundable_payment_id}", "reason": "goodwill"})),
+                "reference": f"refund-{goods.refundable_payment_id}", "reason": "goodwill", "refundOrder": False})),
     ExpectedRoute("POST", "/Payment/Refunds/List", _PAYMENTS,
             _to("/Payment/Refunds/List", _page(state="requested"))),
     ExpectedRoute("POST", "/Payment/Refunds/Confirm", _PAYMENTS,

@@ -7,9 +7,13 @@ from bedesten.complaints import actions as complaints
 from bedesten.complaints.model import OTHER, REPLACE, NewComplaint, Proposal
 from bedesten.core.money import to_decimal
 from bedesten.errors import CONFLICT, NOT_FOUND, Refusal, bad_field
+from bedesten.orders import actions as orders
 from bedesten.orders import refunds
 from bedesten.orders import statements as sql
 from bedesten.orders.model import Line, Order
+from bedesten.payments import refunds as payment_refunds
+from bedesten.payments.moves import REFUND
+from bedesten.payments.order_refunds import to_payer
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -56,6 +60,40 @@ def refund_line(tx: Transaction, line_id: str, amount: int | None, key: str, rea
         "currency": order.currency,
         "reason": made.reason,
     }
+
+
+def refund_to_payer(tx: Transaction, named: str, amount: int | None, key: str, reason: str) -> dict[str, object]:
+    """Refunds a line, or all delivered lines of an order, and requests the refund of the same amount of its payment.
+
+    Both happen once for each key. Without an amount (minor units): all that was paid for them and not refunded yet.
+    Raises `Refusal`: -3, also if no payment has paid the order; -8 for more than that; -401.
+    """
+    order, lines = _order_of(tx, named)
+    found = payment_refunds.paying(tx, order.id)
+    reference = key or tx.new_id("ref")
+    made = to_payer(tx, found, amount, reference, reason.strip(), OPERATOR, lines=lines)
+    left = [refunds.refundable(one) for one in orders.lines_of(tx, order.id)]
+    return {
+        "refundId": made.id,
+        "paymentId": made.payment_id,
+        "orderId": order.id,
+        "orderDetailIds": sorted(lines),
+        "amount": to_decimal(made.amount, made.currency),
+        "refundable": to_decimal(sum(left), made.currency),
+        "currency": made.currency,
+        "state": REFUND.states[made.state].name,
+        "reference": made.reference,
+        "reason": made.reason,
+    }
+
+
+def _order_of(tx: Transaction, named: str) -> tuple[Order, frozenset[str]]:
+    """The order with this id, or that of this line and the line. Raises `Refusal` (-3)."""
+    order = tx.one(sql.ORDER_BY_ID, order_id=named)
+    if order is not None:
+        return order, frozenset()
+    order, line = line_of(tx, named)
+    return order, frozenset({line.id})
 
 
 def line_of(tx: Transaction, line_id: str) -> tuple[Order, Line]:

@@ -8,6 +8,7 @@ from bedesten.accounts.actions import OWNERS, Account
 from bedesten.catalogue import actions as catalogue
 from bedesten.core import text
 from bedesten.errors import Refusal
+from bedesten.fulfilment import routing
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
 
@@ -65,3 +66,8 @@ def set_may_edit_texts(tx: Transaction, name: str, allowed: bool) -> Account:
 def list_owners(tx: Transaction, surface: Surface) -> list[dict[str, object]]:
     """Every supplier or every integration of the tenant."""
     return accounts.list_all(tx, OWNERS[surface])
+
+
+def waiting_lines(tx: Transaction, supplier: Account) -> int:
+    """The number of order lines that wait for the supplier."""
+    return len(routing.waiting_for(tx, supplier=supplier.id))

@@ -1,10 +1,11 @@
 """Suppliers as their operator manages them: times, pauses, further suppliers of a product, figures, rerouting."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import OWNERS, Account
 from bedesten.admin.inputs import minor_amount
@@ -16,9 +17,10 @@ from bedesten.catalogue.suppliers import Sourcing
 from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.core.money import MAX_MINOR, to_decimal, with_currency
-from bedesten.errors import bad_field, normalised_field
+from bedesten.errors import Refusal, bad_field, normalised_field
 from bedesten.fulfilment import quality, routing
 from bedesten.gate.scopes import Surface
+from bedesten.orders.model import Line
 from bedesten.store.transaction import Transaction
 
 
@@ -174,26 +176,41 @@ def reroute(
 ) -> list[dict[str, object]]:
     """Gives lines, or all waiting lines of a product (of one supplier), to another supplier, all or none.
 
-    Raises `Refusal`: -3, or -8 for a line that waits for no supplier or that no other one can be asked for.
+    Of all lines of a supplier, those that no other one can be asked for stay where they are. Raises `Refusal`: -3, or -8
+    for a line that waits for no supplier or that no other one can be asked for.
     """
     target = None if to is None else find(tx, to).id
     wanted = list(lines)
+    if from_ and not product:
+        waiting = routing.waiting_for(tx, supplier=find(tx, from_).id)
+        return [_rerouted(tx, one) for one in _movable(tx, sorted(one.id for one in waiting), target)]
     if product:
         source = find(tx, from_).id if from_ else ""
         wanted += [
             one.id for one in routing.waiting_for(tx, product_of(tx, product).id, source) if one.supplier_id != target
         ]
     moved = [routing.reroute(tx, one, target, OPERATOR) for one in sorted(set(wanted))]
-    return [
-        {
-            "orderDetailId": one.id,
-            "orderId": one.order_id,
-            "supplierId": one.supplier_id,
-            "supplier": find(tx, str(one.supplier_id)).name,
-            "status": one.status,
-        }
-        for one in moved
-    ]
+    return [_rerouted(tx, one) for one in moved]
+
+
+def _movable(tx: Transaction, lines: Sequence[str], target: str | None) -> Iterator[Line]:
+    """Reroutes the lines that another supplier can be asked for, and leaves the others."""
+    for one in lines:
+        try:
+            yield routing.reroute(tx, one, target, OPERATOR)
+        except Refusal as refusal:  # raised before anything is written
+            if refusal.code is not errors.CONFLICT:
+                raise
+
+
+def _rerouted(tx: Transaction, one: Line) -> dict[str, object]:
+    return {
+        "orderDetailId": one.id,
+        "orderId": one.order_id,
+        "supplierId": one.supplier_id,
+        "supplier": find(tx, str(one.supplier_id)).name,
+        "status": one.status,
+    }
 
 
 def _seconds(milliseconds: int | None) -> float | int | None:

@@ -16,15 +16,23 @@ Line = Annotated[str, typer.Argument(metavar="LINE", help="The order line's id."
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit trail.")]
 
 
+BALANCE, PAYER = "balance", "payer"
+
+
 def refund(
     ctx: CommandContext,
-    line: Line,
+    line: Annotated[str, typer.Argument(metavar="LINE", help="The order line's id; with --to payer also the order's.")],
     tenant: TenantOption,
     reason: Why,
     part: Annotated[str, typer.Option("--amount", metavar="A", help="How much; default: all that is left.")] = "",
     key: Annotated[str, typer.Option("--key", metavar="KEY", help="Your own id of the refund: it happens once.")] = "",
+    to: Annotated[
+        str, typer.Option("--to", metavar="balance|payer", help="payer: out through the payment, in one step.")
+    ] = BALANCE,
 ) -> CommandResult:
-    """Refund a delivered line, or a part of what was paid for it, to its buyer's balance."""
+    """Refund a delivered line, or a part of what was paid for it, to its buyer's balance or out to the payer."""
+    if to not in (BALANCE, PAYER):
+        raise typer.BadParameter(f"must be {BALANCE} or {PAYER}", param_hint="--to")
     minor = None
     if part:
         currency = ctx.read_in(tenant, lambda _, entry: entry.currency)
@@ -32,6 +40,10 @@ def refund(
         if not minor:
             raise bad_field("--amount", "must be above 0")
     _check(reason)
+    if to == PAYER:
+        shown = ctx.write_in(tenant, lambda tx, _: order_refunds.refund_to_payer(tx, line, minor, key, reason))
+        columns = {"Refund": "refundId", "Payment": "paymentId", "State": "state", "Amount": "amount"}
+        return CommandResult(shown, [table([shown], "", **columns, Left="refundable", Currency="currency")])
     shown = ctx.write_in(tenant, lambda tx, _: order_refunds.refund_line(tx, line, minor, key, reason))
     columns = {"Refund": "refundId", "Line": "orderDetailId", "Amount": "amount", "Refunded": "refunded"}
     return CommandResult(shown, [table([shown], "", **columns, Left="refundable", Currency="currency")])

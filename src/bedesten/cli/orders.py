@@ -114,16 +114,14 @@ def reroute(
     product: Annotated[
         str, typer.Option("--product", metavar="SKU", help="Every line of this product that waits for a supplier.")
     ] = "",
-    from_: Annotated[str, typer.Option("--from", metavar="NAME", help="Only those that wait for this supplier.")] = "",
+    from_: Annotated[str, typer.Option("--from", metavar="NAME", help="Every line that waits for this supplier.")] = "",
     to: Annotated[
         str | None, typer.Option("--to", metavar="NAME", help="The new supplier (default: the next of the product).")
     ] = None,
 ) -> CommandResult:
     """Give lines that wait for a supplier, or that no supplier was left for, to another supplier, all or none."""
-    if bool(line) is bool(product):
-        raise typer.BadParameter("pass either lines or --product")
-    if from_ and not product:
-        raise typer.BadParameter("--from needs --product")
+    if bool(line) is bool(product or from_):
+        raise typer.BadParameter("pass either lines, or --product or --from or both")
     moved = ctx.write_in(tenant, lambda tx, _: suppliers.reroute(tx, line, to, product, from_))
     shown = table(moved, "No line waits for a supplier.", Line="orderDetailId", Supplier="supplier", Status="status")
     return CommandResult({"lines": moved}, [shown])

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from bedesten.accounts.actions import Account
 from bedesten.admin import owners
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption
-from bedesten.cli.output import printable, table
+from bedesten.cli.output import Document, printable, table
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
+from bedesten.store.transaction import Transaction
 
 
 def commands(app: typer.Typer, surface: Surface, word: str) -> None:
@@ -46,7 +49,18 @@ def commands(app: typer.Typer, surface: Surface, word: str) -> None:
 
 
 def _switched(ctx: CommandContext, tenant: str, surface: Surface, name: str, *, disabled: bool) -> CommandResult:
-    account = ctx.write_in(tenant, lambda tx, _: owners.set_disabled(tx, surface, name, disabled))
+    def act(tx: Transaction, _: TenantEntry) -> tuple[Account, int]:
+        account = owners.set_disabled(tx, surface, name, disabled)
+        return account, owners.waiting_lines(tx, account) if surface is Surface.SUPPLIER else 0
+
+    account, waiting = ctx.write_in(tenant, act)
     done = "disabled: its API keys are refused" if disabled else "enabled"
-    document = {"id": account.id, "name": account.name, "disabled": disabled}
-    return CommandResult(document, [f"{printable(account.name)} ({account.id}) is {done}."])
+    document: Document = {"id": account.id, "name": account.name, "disabled": disabled}
+    output = [f"{printable(account.name)} ({account.id}) is {done}."]
+    if surface is Surface.SUPPLIER:
+        document["waitingLines"] = waiting
+        if waiting and disabled:
+            output.append(
+                f"{waiting} lines wait for it: bedesten orders reroute --from {account.id} --tenant {tenant!r}"
+            )
+    return CommandResult(document, output)

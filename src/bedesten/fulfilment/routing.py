@@ -112,8 +112,8 @@ def _chosen(tx: Transaction, line: Line, to: str | None, current: str | None) ->
     return next((one for one in asked if one.supplier_id == to and to != current), None)
 
 
-def waiting_for(tx: Transaction, product: str, supplier: str = "") -> list[Line]:
-    """Returns the lines of a product that wait for a supplier, or for this one, the longest waiting first."""
+def waiting_for(tx: Transaction, product: str = "", supplier: str = "") -> list[Line]:
+    """Returns the lines of a product (or of all) that wait for a supplier, or for this one, the longest waiting first."""
     return tx.all(sql.WAITING_LINES_OF_PRODUCT, product=product, supplier=supplier)
 
 

@@ -116,7 +116,7 @@ WAITING_LINES_OF_PRODUCT = rows_as(
     select(*LINE_COLUMNS)
     .where(
         _L.tenant_id == TENANT,
-        _L.product_id == p("product"),
+        or_(p("product") == "", _L.product_id == p("product")),
         _L.status == PROCESSING,
         _L.queued.is_not(None),
         or_(p("supplier") == "", _L.supplier_id == p("supplier")),

@@ -19,7 +19,8 @@ balance is. What is owed does not stop an order that a payment pays in full.
 Locks. The integration's row (only to announce a payment, and for an event without a payment), then the order's row, then
 stock levels, then the ledger account.
 
-Modules. `actions` is what others call; `life` and `refunds` hold the steps on a locked payment; `events` decides what
+Modules. `actions` is what others call; `life`, `refunds` and `order_refunds` hold the steps on a locked payment;
+`methods` are the ways of paying that the shop offers, `started` the payments that customers start; `events` decides what
 follows from an event.
 
 Not here: balances and transfers (`ledger`), checkouts and delivery (`orders`), the operator's commands (`admin`).

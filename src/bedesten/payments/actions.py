@@ -8,7 +8,7 @@ from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import statements as orders
 from bedesten.orders.model import PLACED, WITHDRAWN, Order
-from bedesten.payments import events, life, refunds
+from bedesten.payments import events, life, order_refunds, refunds
 from bedesten.payments import statements as sql
 from bedesten.payments.deposit_limits import limits_of
 from bedesten.payments.model import Deposit, ListPage, Payment, PaymentRefund
@@ -230,10 +230,18 @@ def refund_payment(
     reference: str,
     reason: str | None,
     actor: Actor,
+    *,
+    with_order: bool = False,
 ) -> PaymentRefund:
-    """Books a refund that the payment service makes by itself. Raises `Refusal` as `refunds.request`, and -3."""
+    """Books a refund that the payment service makes by itself; `with_order` refunds the order's lines in the same step.
+
+    Raises `Refusal` as `refunds.request` and `order_refunds.to_payer`, and -3.
+    """
     found = life.locked(tx, payment_id, integration)
-    made = refunds.report(tx, found, amount, reference, reason, actor)
+    if with_order:
+        made = order_refunds.to_payer(tx, found, amount, reference, reason, actor, paid_out=True)
+    else:
+        made = refunds.report(tx, found, amount, reference, reason, actor)
     events.apply_waiting(tx, life.read(tx, found))
     return made
 

@@ -102,9 +102,8 @@ def refund_payment(tx: Transaction, context: RequestContext, body: schemas.Refun
     """Books a refund that the payment service makes by itself, or confirms the requested one of this reference."""
     minor = None if body.amount is None else _positive(context, body.amount, None)
     who = context.who.owner
-    return _refund_view(
-        payments.refund_payment(tx, who, body.payment_id, minor, body.reference, body.reason, context.actor)
-    )
+    named = (body.payment_id, minor, body.reference, body.reason)
+    return _refund_view(payments.refund_payment(tx, who, *named, context.actor, with_order=body.refund_order))
 
 
 def list_refunds(tx: Transaction, context: RequestContext, body: schemas.ListRefunds) -> Page[schemas.RefundView]:

@@ -92,12 +92,16 @@ class ListPayments(Paging, frozen=True):
 
 
 class RefundPayment(RequestModel, frozen=True):
-    """A refund that the payment service makes: of all that is left, or of `amount`. `reference` names the refund."""
+    """A refund that the payment service makes: of all that is left, or of `amount`. `reference` names the refund.
+
+    With `refundOrder` the order's delivered lines are refunded in the same step.
+    """
 
     payment_id: Id
     reference: Reference
     amount: Positive | None = None
     reason: ShortNote | None = None
+    refund_order: bool = False
 
 
 class ListRefunds(Paging, frozen=True):

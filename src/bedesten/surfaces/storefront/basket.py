@@ -101,18 +101,25 @@ class BasketView(ResponseModel, frozen=True):
 
 def get(tx: Transaction, context: RequestContext, _: EmptyBody) -> BasketView:
     """The customer's basket."""
-    return _view(tx, context, baskets.read(tx, context.who.owner))
+    return _view(tx, context, context.region, baskets.read(tx, context.who.owner))
 
 
 def replace(tx: Transaction, context: RequestContext, body: SetBasket) -> BasketView:
     """Replaces all lines."""
     wanted = [_wanted(item, f"items[{at}].requireData") for at, item in enumerate(body.items)]
-    return _view(tx, context, baskets.replace(tx, buyer_of(context), wanted, body.version))
+    return _view(
+        tx, context, context.region, baskets.replace(tx, buyer_of(context, context.region), wanted, body.version)
+    )
 
 
 def add(tx: Transaction, context: RequestContext, body: AddToBasket) -> BasketView:
     """Puts units of a product in; the same product with the same details is one line."""
-    return _view(tx, context, baskets.add(tx, buyer_of(context), _wanted(body, "requireData"), body.version))
+    return _view(
+        tx,
+        context,
+        context.region,
+        baskets.add(tx, buyer_of(context, context.region), _wanted(body, "requireData"), body.version),
+    )
 
 
 def update(tx: Transaction, context: RequestContext, body: UpdateBasketLine) -> BasketView:
@@ -120,32 +127,34 @@ def update(tx: Transaction, context: RequestContext, body: UpdateBasketLine) -> 
     if body.quantity is None and body.require_data is None:
         raise bad_field("quantity", "or requireData must say what changes")
     data = None if body.require_data is None else views.requirement_data(body.require_data, "requireData")
-    buyer = buyer_of(context)
-    return _view(tx, context, baskets.update_line(tx, buyer, body.line_id, body.quantity, data, body.version))
+    buyer = buyer_of(context, context.region)
+    return _view(
+        tx, context, context.region, baskets.update_line(tx, buyer, body.line_id, body.quantity, data, body.version)
+    )
 
 
 def remove(tx: Transaction, context: RequestContext, body: RemoveFromBasket) -> BasketView:
     """Removes lines; those that are gone already change nothing."""
-    return _view(tx, context, baskets.remove(tx, context.who.owner, body.line_ids, body.version))
+    return _view(tx, context, context.region, baskets.remove(tx, context.who.owner, body.line_ids, body.version))
 
 
 def clear(tx: Transaction, context: RequestContext, body: ClearBasket) -> BasketView:
     """Removes every line."""
-    return _view(tx, context, baskets.remove(tx, context.who.owner, None, body.version))
+    return _view(tx, context, context.region, baskets.remove(tx, context.who.owner, None, body.version))
 
 
-def buyer_of(context: RequestContext, address: bytes | None = None) -> Buyer:
-    """The customer as the buyer of an order in the caller's region."""
-    return Buyer(context.who.owner, "customer", "storefront", context.tenant.currency, context.region, address)
+def buyer_of(context: RequestContext, region: str, address: bytes | None = None) -> Buyer:
+    """The customer as the buyer of an order in the region."""
+    return Buyer(context.who.owner, "customer", "storefront", context.tenant.currency, region, address)
 
 
 def _wanted(item: CheckoutItem | AddToBasket, field: str) -> NewLine:
     return NewLine("", item.product_id, item.quantity, data=views.requirement_data(item.require_data, field))
 
 
-def _view(tx: Transaction, context: RequestContext, basket: Basket) -> BasketView:
+def _view(tx: Transaction, context: RequestContext, region: str, basket: Basket) -> BasketView:
     currency = context.tenant.currency
-    quoted = baskets.quote(tx, buyer_of(context), basket)
+    quoted = baskets.quote(tx, buyer_of(context, region), basket)
     ready = [one for one in quoted if one.reason is None]
     total = sum(_price(one) or 0 for one in ready)
     return BasketView(

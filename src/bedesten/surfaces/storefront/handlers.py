@@ -11,7 +11,7 @@ from bedesten.catalogue import stock
 from bedesten.catalogue.shop_list import shop_products
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
-from bedesten.errors import Refusal
+from bedesten.errors import Refusal, bad_field
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import LoginServices, RequestContext
@@ -146,7 +146,7 @@ def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductVi
 def create_checkout(tx: Transaction, context: RequestContext, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
     """Reserves the goods until the checkout expires; answers the same checkout again to the same request."""
     require_verified(tx, context)
-    buyer = basket.buyer_of(context, address_digest(context))
+    buyer = basket.buyer_of(context, context.region, address_digest(context))
     if bool(body.items) == body.from_basket:
         raise bad_field("items", "or fromBasket must say what to order, and not both")
     if body.basket_version is not None and not body.from_basket:

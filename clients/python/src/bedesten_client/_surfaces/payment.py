@@ -71,6 +71,7 @@ class _Refund(Body, frozen=True):
     reference: str
     amount: Amount | None = None
     reason: str | None = None
+    refund_order: bool | None = None
 
 
 class _RefundId(Body, frozen=True):
@@ -151,10 +152,25 @@ def cancel_payment(payment_id: str) -> Call[Payment]:
 
 
 def refund_payment(
-    payment_id: str, reference: str, *, amount: Amount | None = None, reason: str | None = None
+    payment_id: str,
+    reference: str,
+    *,
+    amount: Amount | None = None,
+    reason: str | None = None,
+    refund_order: bool = False,
 ) -> Call[PaymentRefund]:
-    """Book a refund that the payment service makes: all that is left, or an amount. The reference identifies it."""
-    return Call(REFUND_PAYMENT, _Refund(payment_id=payment_id, reference=reference, amount=amount, reason=reason))
+    """Book a refund that the payment service makes: all that is left, or an amount. The reference identifies it.
+
+    `refund_order`: refund the delivered lines of the order in the same step.
+    """
+    body = _Refund(
+        payment_id=payment_id,
+        reference=reference,
+        amount=amount,
+        reason=reason,
+        refund_order=refund_order or None,
+    )
+    return Call(REFUND_PAYMENT, body)
 
 
 def get_payment(payment_id: str | None = None, *, reference: str | None = None) -> Call[Payment]:
