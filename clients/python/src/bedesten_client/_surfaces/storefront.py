@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, OrderPaging, Paging, Period, ProductPaging, ids, since
+from bedesten_client._paging import Body, Paging, Period, ProductPaging, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints, shop_bodies
@@ -43,10 +43,6 @@ class _Logout(Body, frozen=True):
     everywhere: bool = False
 
 
-class _EndSession(Body, frozen=True):
-    session_id: str
-
-
 class _ChangePassword(Body, frozen=True):
     current_password: Secret
     new_password: Secret
@@ -67,30 +63,6 @@ class _VerifyEmail(Body, frozen=True):
 
 class _UpdateProfile(Body, frozen=True):
     name: str | None = None
-
-
-class _Checkout(Body, frozen=True):
-    items: tuple[CheckoutItem, ...] | None = None
-    reference: str | None = None
-    from_basket: bool | None = None
-    basket_version: int | None = None
-    expected_total: Amount | None = None
-
-
-class _GetOrder(Body, frozen=True):
-    order_id: str
-
-
-class _ListOrders(OrderPaging, frozen=True):
-    state: tuple[str, ...] | None = None
-    reference: str | None = None
-    product_id: str | None = None
-
-
-class _CancelOrder(Body, frozen=True):
-    order_id: str
-    order_detail_ids: tuple[str, ...] | None = None
-    reason: str | None = None
 
 
 _SAFE, _KEYED, _NEVER = RetryPolicy.SAFE, RetryPolicy.KEYED, RetryPolicy.NEVER
@@ -175,7 +147,7 @@ def list_sessions(
 
 def end_session(session_id: str) -> Call[Status]:
     """End one of the customer's sessions."""
-    return Call(END_SESSION, _EndSession(session_id=session_id))
+    return Call(END_SESSION, shop_bodies.EndSession(session_id=session_id))
 
 
 def profile() -> Call[Profile]:
@@ -309,7 +281,7 @@ def create_checkout(
     expected_total: Amount | None = None,
 ) -> Call[CustomerOrder]:
     """Reserve goods, or those of the basket, until the checkout expires. With a reference it can be repeated."""
-    body = _Checkout(
+    body = shop_bodies.Checkout(
         items=lines(items) or None,
         reference=reference,
         from_basket=from_basket or None,
@@ -321,7 +293,7 @@ def create_checkout(
 
 def cancel_checkout(order_id: str) -> Call[CustomerOrder]:
     """Cancel an unpaid checkout and release its goods."""
-    return Call(CANCEL_CHECKOUT, _GetOrder(order_id=order_id))
+    return Call(CANCEL_CHECKOUT, shop_bodies.GetOrder(order_id=order_id))
 
 
 def list_payment_methods(*, order_id: str | None = None) -> Call[Page[PaymentMethod]]:
@@ -352,7 +324,7 @@ def list_orders(
     cursor: str | None = None,
 ) -> Call[Page[CustomerOrderSummary]]:
     """Return a page of the customer's orders, newest first, without codes. `status` and `product_id` select by line."""
-    body = _ListOrders(
+    body = shop_bodies.ListOrders(
         page_size=page_size,
         cursor=cursor,
         updated_since=since(updated_since),
@@ -368,12 +340,12 @@ def list_orders(
 
 def cancel_order(order_id: str, *, lines: Sequence[str] = (), reason: str | None = None) -> Call[CustomerOrderSummary]:
     """Cancel these lines of a paid order, or all that is not delivered; an unpaid checkout as a whole."""
-    return Call(CANCEL_ORDER, _CancelOrder(order_id=order_id, order_detail_ids=ids(lines), reason=reason))
+    return Call(CANCEL_ORDER, shop_bodies.CancelOrder(order_id=order_id, order_detail_ids=ids(lines), reason=reason))
 
 
 def get_order(order_id: str) -> Call[CustomerOrder]:
     """Return one order, with its codes once it is paid and delivered."""
-    return Call(GET_ORDER, _GetOrder(order_id=order_id))
+    return Call(GET_ORDER, shop_bodies.GetOrder(order_id=order_id))
 
 
 def create_complaint(
