@@ -96,7 +96,7 @@ LINK_REFUSED = _code(
     -30, "link-refused", 400, "The link is not valid any more.",
     "Ask for a new mail: a link works once, for a limited time, and only the newest one.")  # fmt: skip
 REGISTRATION_CLOSED = _code(
-    -31, "registration-closed", 403, "The shop takes no new customers at present.",
+    -31, "registration-closed", 409, "The shop takes no new customers at present.",
     "Hide the registration while the site configuration says `closed`; ask the shop.")  # fmt: skip
 NOT_ORDERABLE = _code(
     -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",

@@ -45,7 +45,7 @@ def test_a_site_reads_what_the_operator_has_set(each_shop: Shop) -> None:
     for secret in (each_shop.integration, "secret.example", each_shop.payment_key.text):
         assert secret.encode() not in shown.body
     new = {"email": f"{fresh('new')}@example.com", "password": "eleven sparrows on a wire"}
-    assert anonymous.post("/Storefront/Customers/Register", new).told == (403, -31)
+    assert anonymous.post("/Storefront/Customers/Register", new).told == (409, -31)
     change(each_shop, registration="", name="", languages="", support_email="", terms_url="", text__en__welcome="")
     assert anonymous.get(PATH).data["registration"] == "open"
     assert anonymous.post("/Storefront/Customers/Register", new).status == 200

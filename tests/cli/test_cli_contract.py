@@ -222,6 +222,7 @@ NESTED = {
     ("orders", "limits"),
     ("orders", "rules"),
     ("suppliers", "connection"),
+    ("payments", "methods"),
 }
 """Nouns with nouns below them."""
 
