@@ -14,7 +14,7 @@ from bedesten.payments.model import Payment
 from bedesten.payments.moves import BOOKED, PAID_OUT, REFUNDED, REQUESTED
 from bedesten.store.transaction import Transaction
 from tests.domain.tenant import CARD, TOPUP, Tenant
-from tests.domain.test_payment_life import captured, money, number_of
+from tests.domain.test_payment_life import announced, captured, money, number_of
 
 SERVICE = Actor("service")
 
@@ -78,6 +78,9 @@ def test_a_payment_service_refunds_the_order_in_the_same_step(tenant: Tenant) ->
         made = tenant.write(refund(200, "r-1"))
         assert (made.state, made.amount) == (PAID_OUT, 200)
     assert number_of(tenant, refund(CARD, "r-2")) == -8
+    unpaid = announced(tenant).id
+    named = (tenant.integration, unpaid, None, "r-3", None, SERVICE)
+    assert number_of(tenant, lambda tx: payments.refund_payment(tx, *named, with_order=True)) == -401
     assert number_of(tenant, refund(100, "r-1")) == -8
     assert tenant.write(refund(None, "r-2")).amount == CARD - 200
     assert (now(tenant, payment).state, money(tenant)) == (REFUNDED, (0, 0))

@@ -13,7 +13,7 @@ from bedesten.orders import actions as orders
 from bedesten.orders import refunds as line_refunds
 from bedesten.orders import statements as orders_sql
 from bedesten.orders.model import Line
-from bedesten.payments import refunds
+from bedesten.payments import life, refunds
 from bedesten.payments import statements as sql
 from bedesten.payments.model import Payment, PaymentRefund
 from bedesten.store.transaction import Transaction
@@ -60,7 +60,9 @@ def _refund_lines(
     lines = [one for one in orders.lines_of(tx, order.id) if not chosen or one.id in chosen]
     most = sum(line_refunds.refundable(one) for one in lines)
     wanted = most if amount is None else amount
-    if found.captured < found.amount or not 0 < wanted <= most:
+    if found.captured < found.amount:
+        raise life.wrong_state(found)
+    if not 0 < wanted <= most:
         problem = "more than what was paid for delivered lines and not refunded yet"
         raise Refusal(errors.CONFLICT, f"{wanted} of {most}", fields={"amount": problem})
     left = wanted
