@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from bedesten_client import (
     AsyncResellerClient,
@@ -28,6 +29,7 @@ from bedesten_client.testing import FakeShop
 from bedesten_client.webhooks import wsgi_receiver
 from tests.client.test_client_webhooks import HOOK, Handled, _wsgi
 from tests.support.operator_actions import PASSWORD
+from tests.support.receiver import receiving
 from tests.support.shop import Shop, fresh, open_shop
 
 PLAYER = (RequireData(product_require_id="player", value="p-77", identifier="Player"),)
@@ -121,7 +123,7 @@ def test_responses_can_be_scripted() -> None:
         assert client.upload_stock("prd_1", ["A", "B"]).added == 2
         assert fake.requests[-1].body["codes"] == ["A", "B"]
         with pytest.raises(ServerError, match="script it"):
-            client.with_options(attempts=1).upload_stock("prd_1", ["A", "B"])
+            client.with_options(attempts=1).get_key()
         fake.refuse("POST /Supplier/Stock/Upload", 429, -7, retry_after=60)
         with pytest.raises(TooManyRequests) as busy:
             client.upload_stock("prd_1", ["A"])
@@ -184,3 +186,23 @@ def test_asyncio_and_the_storefront_work_with_it() -> None:
 def test_requirements_of_a_product_are_ids(wrong: Any) -> None:
     with FakeShop() as fake, pytest.raises(TypeError, match="list of ids"):
         fake.add_product("Top-up", "5.00", require_data=wrong)
+
+
+def test_a_test_event_is_sent_with_the_endpoint_s_own_signature() -> None:
+    with (
+        FakeShop() as fake,
+        receiving() as receiver,
+        ResellerClient(fake.url, email=fake.email, password=fake.password) as client,
+    ):
+        made = client.create_endpoint(receiver.url)
+        second = client.rotate_endpoint(made.endpoint.endpoint_id, overlap_seconds=60).secret
+        queued = client.test_endpoint(made.endpoint.endpoint_id)
+        assert fake.send_due() == [204]
+        (notice,) = receiver.got
+        for secret in (made.secret, second):
+            Webhook(secret.reveal()).verify(notice.body, notice.headers)
+        assert (notice.headers["webhook-id"],) == queued.event_ids
+        (delivery,) = client.list_deliveries().items
+        assert (delivery.state, [one.status for one in delivery.attempts]) == ("delivered", [204])
+        assert client.replay_deliveries(delivery.delivery_id).replayed == 1
+        assert fake.send_due() == [204]

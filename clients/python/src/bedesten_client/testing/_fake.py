@@ -17,8 +17,13 @@ import msgspec
 
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import reseller, storefront
-from bedesten_client.testing._shop import CURRENCY, DELIVERED, EVENT_TYPES, Data, Refusal, ShopModel
-from bedesten_client.testing._webhooks import sign
+from bedesten_client.testing._complaints import ComplaintModel
+from bedesten_client.testing._endpoints import RESELLER_TYPES, SUPPLIER_TYPES, Delivery, EndpointModel
+from bedesten_client.testing._model import CURRENCY, EVENT_TYPES, Data, Refusal, moment
+from bedesten_client.testing._payments import Checkout, PaymentModel
+from bedesten_client.testing._shop import ShopModel
+from bedesten_client.testing._supplier import SupplierModel
+from bedesten_client.testing._webhooks import sign, sign_body
 from bedesten_client.webhooks import Event
 
 _LOGINS = (reseller.LOGIN_PATH, storefront.LOGIN_PATH)
@@ -65,6 +70,12 @@ class FakeShop:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         shop = self._shop
+        self._supplier = SupplierModel(shop)
+        self._complaints = ComplaintModel(shop, self._supplier)
+        self._payments = PaymentModel(shop)
+        self._endpoints = EndpointModel(shop, RESELLER_TYPES)
+        self._supplier_endpoints = EndpointModel(shop, SUPPLIER_TYPES)
+        supplier, complaints = self._supplier, self._complaints
         self._operations: dict[str, Callable[[Data, str], Data]] = {
             "GET /Categories": shop.categories,
             "POST /Products/List": shop.list_products,
@@ -78,6 +89,25 @@ class FakeShop:
             "POST /Orders/Cancel": shop.cancel_order,
             "GET /Orders/Detail/{}": shop.order_detail,
             "GET /Account/Details": shop.account,
+            "POST /Account/Statement": shop.statement,
+            "POST /Complaints/Create": complaints.create,
+            "POST /Complaints/List": complaints.list_own,
+            "POST /Complaints/Get": complaints.get,
+            "POST /Complaints/Withdraw": complaints.withdraw,
+            "POST /Supplier/Orders/Awaiting": supplier.awaiting,
+            "POST /Supplier/Orders/Accept": supplier.accept,
+            "POST /Supplier/Orders/Reject": supplier.reject,
+            "POST /Supplier/Orders/Deliver": supplier.deliver,
+            "POST /Supplier/Stock/Upload": supplier.upload,
+            "POST /Supplier/Stock/List": supplier.list_stock,
+            "POST /Supplier/Stock/Withdraw": supplier.withdraw,
+            "POST /Supplier/Statement": supplier.statement,
+            "POST /Supplier/Complaints/List": complaints.list_for_supplier,
+            "POST /Supplier/Complaints/Get": complaints.get_for_supplier,
+            "POST /Supplier/Complaints/Answer": complaints.propose,
+            **self._endpoints.operations("/Webhooks"),
+            **self._supplier_endpoints.operations("/Supplier/Webhooks"),
+            **self._payments.operations(),
             "POST /Account/LowBalance": shop.set_low_balance,
         }
 
@@ -107,10 +137,11 @@ class FakeShop:
         codes: Iterable[str] | None = None,
         category: str | None = None,
         require_data: Iterable[str] = (),
+        cost: Decimal | str | int | None = None,
     ) -> str:
         """Add a product and return its id. With `codes` it is sold from stock; without, its orders wait for `deliver`.
 
-        `require_data`: ids of the values that the buyer must supply.
+        `require_data`: ids of the values that the buyer must supply. `cost`: what the supplier earns with a unit.
         """
         required = list(require_data)
         if isinstance(require_data, str) or not all(isinstance(one, str) for one in required):
@@ -128,6 +159,8 @@ class FakeShop:
                 "requireData": [{"productRequireId": one, "name": one, "required": True} for one in required],
                 "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
+            if cost is not None:
+                self._shop.costs[product_id] = Decimal(cost).quantize(Decimal("0.01"))
             if codes is None:
                 self._shop.on_demand.add(product_id)
             else:
@@ -137,9 +170,53 @@ class FakeShop:
     def deliver(self, order_detail_id: str, codes: Iterable[str] = (), *, notes: Iterable[str] = ()) -> None:
         """Deliver a waiting line, as its supplier would."""
         with self._shop.lock:
-            line = self._shop.line(order_detail_id)
-            line.codes, line.notes, line.status = list(codes), list(notes), DELIVERED
-            line.changes += 1
+            order, line = self._shop.order_and_line(order_detail_id)
+            units, line.codes, line.notes = line.remaining, [*line.codes, *codes], [*line.notes, *notes]
+            self._shop.sold.update(line.codes)
+            line.deliver(units)
+            self._shop.book_purchase(order, line, units)
+            self._supplier.earn(line, units)
+
+    def decide_complaint(
+        self, complaint_id: str, answer: str, *, amount: Decimal | None = None, text: str | None = None
+    ) -> None:
+        """Decide an open complaint, as the shop's operator would: `replace`, `refund` or `reject`."""
+        with self._shop.lock:
+            self._complaints.decide(complaint_id, answer, amount, text)
+
+    def add_checkout(self, total: Decimal | str | int) -> str:
+        """Add a customer's order that waits for its payment, and return its id."""
+        with self._shop.lock:
+            order = Checkout(self._shop.new_id("ord"), Decimal(total).quantize(Decimal("0.01")))
+            self._payments.checkouts[order.id] = order
+            return order.id
+
+    def cancel_checkout(self, order_id: str) -> None:
+        """Cancel an unpaid checkout, as its customer would: a payment of it is refused from now on."""
+        with self._shop.lock:
+            self._payments.checkouts[order_id].state = "cancelled"
+
+    def refund_checkout(self, amount: Decimal | str | int) -> None:
+        """Give money of a paid checkout back to the customer's wallet, from which a payment can then be refunded."""
+        with self._shop.lock:
+            self._payments.wallet += Decimal(amount).quantize(Decimal("0.01"))
+
+    def send_due(self) -> list[int]:
+        """Send every webhook that is due to its endpoint, signed; return the statuses of the responses."""
+        with self._shop.lock:
+            waiting = [*self._endpoints.deliveries, *self._supplier_endpoints.deliveries]
+            due = [one for one in waiting if one.state == "due"]
+        return [self._send(one) for one in due]
+
+    def _send(self, one: Delivery) -> int:
+        signed = sign_body(one.event_id, one.body, one.endpoint.secrets)
+        status = httpx2.post(one.endpoint.url, content=signed.body, headers=signed.headers, trust_env=False).status_code
+        accepted = 200 <= status < 300
+        error = None if accepted else "not a 2xx answer"
+        with self._shop.lock:
+            one.attempts.append({"at": moment(), "status": status, "error": error, "durationMs": 0})
+            one.state = "delivered" if accepted else "due"
+        return status
 
     def respond(self, operation: str, data: object) -> None:
         """Let the operation's next call succeed: `shop.respond("POST /Supplier/Stock/Upload", {...})`."""

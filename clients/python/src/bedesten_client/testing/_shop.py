@@ -1,63 +1,27 @@
-"""An in-memory model of a shop, limited to what tests of a partner need."""
+"""An in-memory model of a shop: its products, one partner's money, and its orders."""
 
 import itertools
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
-Data = dict[str, Any]
-CURRENCY = "USD"
-CANCELLED, DELIVERED, PROCESSING = 0, 1, 2
-_PARTS = dict.fromkeys(("pin", "serial", "url", "expires"))
-EVENT_TYPES = {
-    CANCELLED: "order_line.cancelled",
-    DELIVERED: "order_line.delivered",
-    PROCESSING: "order_line.processing",
-}
-
-
-class Refusal(Exception):
-    """A refusal, with the values of its response."""
-
-    def __init__(self, status: int, code: int, data: object = None, fields: dict[str, str] | None = None) -> None:
-        super().__init__(f"{status} {code}")
-        self.status = status
-        self.code = code
-        self.data = data
-        self.fields = fields or {}
-
-
-@dataclass
-class Line:
-    """One order line."""
-
-    id: str
-    deliver_id: str
-    product: Data
-    quantity: int
-    status: int
-    changes: int = 1
-    codes: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def price(self) -> Decimal:
-        """The line's total."""
-        total: Decimal = self.product["price"] * self.quantity
-        return total
-
-
-@dataclass
-class Order:
-    """An order, with the body of its request."""
-
-    id: str
-    reference: str
-    request: Data
-    lines: list[Line]
-    placed: Data
+from bedesten_client.testing._model import (
+    CURRENCY,
+    DELIVERED,
+    PROCESSING,
+    Data,
+    Line,
+    Order,
+    Refusal,
+    is_in,
+    is_wanted,
+    line_view,
+    moment,
+    order_view,
+    placed,
+    statement_page,
+    summary,
+)
 
 
 @dataclass
@@ -70,6 +34,10 @@ class ShopModel:
     stock: dict[str, list[str]] = field(default_factory=dict)
     on_demand: set[str] = field(default_factory=set)
     orders: dict[str, Order] = field(default_factory=dict)
+    costs: dict[str, Decimal] = field(default_factory=dict)
+    transfers: list[Data] = field(default_factory=list)
+    earnings: list[Data] = field(default_factory=list)
+    sold: set[str] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -92,7 +60,7 @@ class ShopModel:
         ids = sorted(
             one
             for one, product in self.products.items()
-            if _is_in(product, body.get("categoryId"))
+            if is_in(product, body.get("categoryId"))
             and (body.get("search") or "").lower() in product["name"].lower()
             and (not body.get("inStock") or self._product(one)["inStock"])
         )
@@ -126,8 +94,11 @@ class ShopModel:
             return known.placed
         self.balance -= self._checked_total(basket)
         order = Order(self.new_id("ord"), reference, body, [self._line(one) for one in basket], {})
-        order.placed = _placed(order)
+        order.placed = placed(order)
         self.orders[reference] = order
+        for one in order.lines:
+            if one.delivered:
+                self.book_purchase(order, one, one.delivered)
         return order.placed
 
     def validate_order(self, body: Data, _: str) -> Data:
@@ -174,22 +145,22 @@ class ShopModel:
     def get_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Get."""
         order = self._named(body)
-        return {**_order_view(order), "details": [_line_view(one) for one in order.lines]}
+        return {**order_view(order), "details": [line_view(one) for one in order.lines]}
 
     def order_detail(self, _: Data, line_id: str) -> Data:
         """GET /Orders/Detail/{orderDetailId}."""
-        return _line_view(self.line(line_id))
+        return line_view(self.line(line_id))
 
     def list_orders(self, body: Data, _: str) -> Data:
         """POST /Orders/List: by status and reference, newest first."""
         wanted = [
-            one for one in sorted(self.orders.values(), key=lambda one: one.id, reverse=True) if _is_wanted(one, body)
+            one for one in sorted(self.orders.values(), key=lambda one: one.id, reverse=True) if is_wanted(one, body)
         ]
         before, size = body.get("cursor"), body.get("pageSize") or 50
         waiting = [one for one in wanted if not before or one.id < before]
         more = len(waiting) > size
         return {
-            "items": [_summary(one) for one in waiting[:size]],
+            "items": [summary(one) for one in waiting[:size]],
             "nextCursor": waiting[size - 1].id if more else None,
         }
 
@@ -200,16 +171,14 @@ class ShopModel:
         lines = [one for one in order.lines if one.id in ids or not ids]
         if set(ids) - {one.id for one in order.lines}:
             raise Refusal(404, -3)
-        delivered = [one for one in lines if one.status == DELIVERED]
+        delivered = [one for one in lines if one.status == DELIVERED and not one.cancelled]
         still_open = [one for one in lines if one.status == PROCESSING]
         if len(delivered) == len(lines) or (ids and delivered):
             names = [{"orderDetailId": one.id, "deliverId": one.deliver_id, "status": one.status} for one in delivered]
             raise Refusal(409, -202, {"items": names})
         for one in still_open:
-            one.status = CANCELLED
-            one.changes += 1
-            self.balance += one.price
-        return _summary(order)
+            self.balance += one.cancel_rest()
+        return summary(order)
 
     def _named(self, body: Data) -> Order:
         by_id, reference = body.get("orderId"), body.get("orderReference")
@@ -223,7 +192,7 @@ class ShopModel:
     def account(self, _: Data, __: str) -> Data:
         """GET /Account/Details."""
         lines = [one for order in self.orders.values() for one in order.lines]
-        held = sum((one.price for one in lines if one.status == PROCESSING), Decimal("0.00"))
+        held = sum((one.product["price"] * one.remaining for one in lines), Decimal("0.00"))
         return {
             "accountId": "par_00000001",
             "name": "Partner",
@@ -242,6 +211,30 @@ class ShopModel:
         """POST /Account/LowBalance."""
         self.low_balance = Decimal(str(body["threshold"])).quantize(Decimal("0.01")) or None
         return {"threshold": self.low_balance, "spendable": self.balance, "currency": CURRENCY}
+
+    def statement(self, body: Data, _: str) -> Data:
+        """POST /Account/Statement."""
+        return statement_page(self.transfers, body)
+
+    def book(self, kind: str, amount: Decimal, order: Order | None = None, line: Line | None = None) -> None:
+        """Note a transfer of the partner's account, whose available balance the caller has changed."""
+        before = self.transfers[-1]["balance"] if self.transfers else Decimal("0.00")
+        self.transfers.append(
+            {
+                "transferId": self.new_id("trf"),
+                "booked": moment(),
+                "type": kind,
+                "amount": amount,
+                "balance": before + amount,
+                "orderId": order.id if order else None,
+                "orderReference": order.reference if order else None,
+                "orderDetailId": line.id if line else None,
+            }
+        )
+
+    def book_purchase(self, order: Order, line: Line, units: int) -> None:
+        """Note that so many units of a line were delivered and paid."""
+        self.book("purchase", -line.product["price"] * units, order, line)
 
     def line(self, line_id: str) -> Line:
         """An order line by its id."""
@@ -288,78 +281,6 @@ class ShopModel:
         if product_id not in self.on_demand:
             held = self.stock[product_id]
             line.codes, self.stock[product_id] = held[: line.quantity], held[line.quantity :]
-            line.status = DELIVERED
+            self.sold.update(line.codes)
+            line.status, line.delivered = DELIVERED, line.quantity
         return line
-
-
-def _is_in(product: Data, category: str | None) -> bool:
-    return category is None or product["categoryId"] == category
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _placed(order: Order) -> Data:
-    return {
-        "orderId": order.id,
-        "orderReference": order.reference,
-        "currency": CURRENCY,
-        "total": sum((one.price for one in order.lines), Decimal()),
-        "details": [
-            {
-                "deliverId": one.deliver_id,
-                "orderDetailId": one.id,
-                "quantity": one.quantity,
-                "price": one.price,
-                "status": one.status,
-            }
-            for one in order.lines
-        ],
-    }
-
-
-def _order_view(order: Order) -> Data:
-    return {
-        "orderId": order.id,
-        "orderReference": order.reference,
-        "currency": CURRENCY,
-        "total": sum((one.price for one in order.lines), Decimal()),
-        "created": _now(),
-    }
-
-
-def _is_wanted(order: Order, body: Data) -> bool:
-    statuses = body.get("status")
-    reference = body.get("orderReference")
-    return (not statuses or any(one.status in statuses for one in order.lines)) and (
-        reference is None or order.reference == reference
-    )
-
-
-def _summary(order: Order) -> Data:
-    hidden = ("currency", "deliveryData", "deliveryItems", "deliveryNote")
-    details = [{name: value for name, value in _line_view(one).items() if name not in hidden} for one in order.lines]
-    return {**_order_view(order), "details": details}
-
-
-def _line_view(line: Line) -> Data:
-    return {
-        "deliverId": line.deliver_id,
-        "orderDetailId": line.id,
-        "customerStoreProductId": line.product["customerStoreProductId"],
-        "productName": line.product["name"],
-        "quantity": line.quantity,
-        "delivered": line.quantity if line.status == DELIVERED else 0,
-        "cancelled": line.quantity if line.status == CANCELLED else 0,
-        "unitPrice": line.product["price"],
-        "price": line.price,
-        "refunded": Decimal("0.00"),
-        "currency": CURRENCY,
-        "status": line.status,
-        "deliveryData": line.codes or None,
-        "deliveryItems": [dict.fromkeys(("pin", "serial", "url", "expires")) | {"code": code} for code in line.codes]
-        or None,
-        "deliveryNote": line.notes or None,
-        "updated": _now(),
-    }

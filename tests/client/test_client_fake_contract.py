@@ -1,0 +1,359 @@
+"""The fake shop and the real server answer the same calls alike: the same shape, numbers and states.
+
+Ids and times are compared as present or absent; everything else by value.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import pytest
+
+from bedesten.audit.actions import OPERATOR
+from bedesten.complaints import actions as complaints
+from bedesten.complaints import decisions
+from bedesten.complaints.model import Proposal
+from bedesten.orders import actions as orders
+from bedesten.orders import refunds
+from bedesten.store.transaction import Transaction
+from bedesten_client import ApiError, BasketLine, PaymentClient, RequireData, ResellerClient, Secret, SupplierClient
+from bedesten_client.schemas import Schema
+from bedesten_client.testing import FakeShop
+from tests.support.operator_actions import PASSWORD
+from tests.support.shop import Shop, fresh, open_shop
+
+PLAYER = (RequireData(product_require_id="player", value="p-77", identifier="Player"),)
+HOOK = "https://hooks.partner.example/in"
+SHOWN_IDS = ("order_reference", "reference")
+HIDDEN = ("balance", "opening_balance", "product_name", "duration_ms", "note")
+"""What differs between two shops: the real partner buys on credit, and products have other names."""
+
+
+@dataclass
+class Side:
+    """One of the two shops, with what its operator and its customer do."""
+
+    partner: ResellerClient
+    supplier: SupplierClient
+    service: PaymentClient
+    card: str
+    topup: str
+    partner_id: str
+    decide: Callable[[str, str, Decimal | None], None]
+    check_out: Callable[[], str]
+    cancel_checkout: Callable[[str], None]
+    refund_checkout: Callable[[str, int], None]
+
+    def order(self, reference: str, product: str, quantity: int) -> Any:
+        """The partner's order of one line; gives the line."""
+        data = PLAYER if product == self.topup else ()
+        placed = self.partner.create_order(reference, [BasketLine("1", product, quantity, require_data=data)])
+        return placed.details[0]
+
+
+@pytest.fixture
+def fake() -> Iterator[Side]:
+    """The fake shop."""
+    with (
+        FakeShop() as shop,
+        ResellerClient(shop.url, email=shop.email, password=shop.password) as partner,
+        SupplierClient(shop.url, key=shop.key) as supplier,
+        PaymentClient(shop.url, key=shop.key) as service,
+    ):
+        yield Side(
+            partner,
+            supplier,
+            service,
+            shop.add_product("Card 5", "5.00", codes=[]),
+            shop.add_product("Top-up", "7.25", require_data=["player"], cost="3.00"),
+            "par_00000001",
+            lambda complaint, answer, amount: shop.decide_complaint(complaint, answer, amount=amount),
+            lambda: shop.add_checkout("5.00"),
+            shop.cancel_checkout,
+            lambda _, amount: shop.refund_checkout(amount),
+        )
+
+
+@pytest.fixture
+def real(shop: Shop, http: httpx2.Client) -> Side:
+    """A fresh shop of the real server."""
+    own = open_shop(shop.site, shop.operator, fresh("contract"), stock=0)
+    names = iter(range(100))
+
+    def check_out() -> str:
+        own.supplies.data("/Supplier/Stock/Upload", {"productId": own.card, "codes": [fresh("PAID")]})
+        wanted = {"items": [{"productId": own.card, "quantity": 1}], "reference": f"c-{next(names)}"}
+        return str(own.storefront.data("/Storefront/Checkout/Create", wanted)["orderId"])
+
+    def decide(complaint: str, answer: str, amount: Decimal | None) -> None:
+        minor = None if amount is None else int(amount * 100)
+
+        def act(tx: Transaction) -> None:
+            one, cipher = complaints.complaint_of(tx, complaint), own.operator.installation.cipher
+            assert decisions.decide(tx, cipher, one, Proposal(answer, minor, ""), OPERATOR, charge=True)
+
+        own.operator.within(own.id, act)
+
+    def refund(order_id: str, amount: int) -> None:
+        def act(tx: Transaction) -> None:
+            order, (line,) = orders.order_of(tx, own.customer, order_id), orders.lines_of(tx, order_id)
+            refunds.refund_line(tx, order, line, 100 * amount, fresh("refund"), "x", OPERATOR)
+
+        own.operator.within(own.id, act)
+
+    return Side(
+        ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http),
+        SupplierClient(own.host, key=own.supplier_key.text, http=http),
+        PaymentClient(own.host, key=own.payment_key.text, http=http),
+        own.card,
+        own.topup,
+        own.partner,
+        decide,
+        check_out,
+        lambda order: own.storefront.data("/Storefront/Checkout/Cancel", {"orderId": order}),
+        refund,
+    )
+
+
+def shape(value: object, name: str = "") -> object:
+    """A result without the values that two shops cannot have in common."""
+    if isinstance(value, Schema):
+        return {one: shape(getattr(value, one), one) for one in value.__struct_fields__ if one not in HIDDEN}
+    if isinstance(value, tuple | list):
+        return [shape(one, name) for one in value]
+    if value is None or name in SHOWN_IDS:
+        return value
+    if isinstance(value, datetime | Secret) or name.endswith(("_id", "_ids", "cursor")):
+        return type(value).__name__
+    return value
+
+
+def attempt(call: Callable[..., object], *arguments: object, **options: object) -> object:
+    """The shape of the result, or number and status of a refusal."""
+    try:
+        return shape(call(*arguments, **options))
+    except ApiError as refused:
+        return refused.code, refused.status
+
+
+def stock_and_queue(side: Side) -> list[object]:
+    """A supplier's day."""
+    supplier = side.supplier
+    told = [
+        attempt(supplier.upload_stock, side.card, ["A-0001", "A-0002", "A-0003", "A-0001"]),
+        attempt(supplier.upload_stock, side.card, ["A-0002", "A-0004"]),
+        attempt(supplier.upload_stock, side.topup, ["T-0001"]),
+        attempt(supplier.upload_stock, "prd_nothing", ["N-0001"]),
+    ]
+    side.order("s-1", side.card, 2)
+    batch = supplier.list_stock().items[1].batch_id
+    told += [
+        attempt(supplier.list_stock),
+        attempt(supplier.withdraw_stock, "faulty", codes=["A-0001", "A-0003", "nothing"]),
+        attempt(supplier.withdraw_stock, "faulty", codes=["A-0003"]),
+        attempt(supplier.withdraw_stock, "faulty", batch_id=batch),
+        attempt(supplier.list_stock, product_id=side.card),
+        attempt(supplier.withdraw_stock, "faulty", batch_id="bat_nothing"),
+    ]
+    line = side.order("s-2", side.topup, 3).order_detail_id
+    told += [
+        attempt(supplier.list_awaiting),
+        attempt(supplier.accept, line),
+        attempt(supplier.accept, line),
+        attempt(supplier.accept, line, promised_by=datetime.now(UTC) + timedelta(minutes=5)),
+        attempt(supplier.deliver, line, ["D-0001"]),
+        attempt(supplier.deliver, line, ["D-0001"]),
+        attempt(side.partner.order_detail, line),
+        attempt(supplier.deliver, line, ["D-0002", "D-0003", "D-0004"]),
+        attempt(supplier.deliver, line, notes=["all of it"]),
+        attempt(supplier.deliver, line, ["D-0002", "D-0003"]),
+        attempt(supplier.deliver, line, ["D-0009"]),
+        attempt(supplier.accept, line),
+        attempt(supplier.deliver, "odl_nothing", ["D-0010"]),
+    ]
+    part = side.order("s-3", side.topup, 2).order_detail_id
+    told += [
+        attempt(supplier.deliver, part, ["P-0001"]),
+        attempt(supplier.reject, part, "none left"),
+        attempt(supplier.reject, part, "none left"),
+        attempt(supplier.deliver, part, ["P-0002"]),
+        attempt(supplier.deliver, part, notes=["late"]),
+        attempt(side.partner.order_detail, part),
+        attempt(supplier.list_awaiting),
+        attempt(supplier.list_transfers),
+        attempt(side.partner.list_transfers),
+        attempt(side.partner.list_transfers, page_size=1),
+    ]
+    return told
+
+
+def complaints_of_a_line(side: Side) -> list[object]:
+    """Complaints, their answers and what they move."""
+    partner, supplier = side.partner, side.supplier
+    line = side.order("k-1", side.topup, 3).order_detail_id
+    told = [attempt(partner.create_complaint, line, "INVALID_CODE", code="K-0001")]
+    supplier.deliver(line, ["K-0001", "K-0002", "K-0003"])
+    first = partner.create_complaint(line, "INVALID_CODE", code="K-0001", text="It does not work").complaint_id
+    second = partner.create_complaint(line, "WRONG_VALUE", code="K-0002").complaint_id
+    third = partner.create_complaint(line, "WRONG_VALUE", code="K-0003").complaint_id
+    told += [
+        attempt(partner.create_complaint, line, "INVALID_CODE", code="K-0001", text="It does not work"),
+        attempt(partner.create_complaint, line, "ALREADY_REDEEMED", code="K-0001"),
+        attempt(partner.create_complaint, line, "INVALID_CODE"),
+        attempt(partner.create_complaint, line, "INVALID_CODE", code="nothing"),
+        attempt(partner.create_complaint, line, "BAD", code="K-0003"),
+        attempt(partner.create_complaint, "odl_nothing", "INVALID_CODE"),
+        attempt(partner.list_complaints),
+        attempt(supplier.list_complaints, state="open"),
+        attempt(supplier.get_complaint, first),
+        attempt(supplier.answer_complaint, first, "refund", amount=Decimal("7.26")),
+        attempt(supplier.answer_complaint, first, "refund", amount=Decimal("2.00")),
+        attempt(supplier.answer_complaint, second, "reject"),
+        attempt(supplier.answer_complaint, second, "reject", text="It was never used"),
+        attempt(partner.withdraw_complaint, third),
+        attempt(partner.withdraw_complaint, third),
+    ]
+    side.decide(first, "refund", Decimal("2.00"))
+    side.decide(second, "reject", None)
+    told += [
+        attempt(partner.get_complaint, first),
+        attempt(partner.get_complaint, second),
+        attempt(partner.withdraw_complaint, first),
+        attempt(supplier.answer_complaint, second, "replace"),
+        attempt(partner.create_complaint, line, "OTHER", code="K-0002", text="Look again"),
+        attempt(partner.create_complaint, line, "OTHER", code="K-0001", text="Look again"),
+        attempt(partner.order_detail, line),
+        attempt(partner.list_complaints, state="open"),
+        attempt(partner.get_complaint, "cmp_nothing"),
+        attempt(supplier.list_complaints),
+        attempt(supplier.list_transfers),
+        attempt(partner.list_transfers),
+    ]
+    return told
+
+
+def replaced_unit(side: Side) -> list[object]:
+    """A code from stock is replaced by another one."""
+    side.supplier.upload_stock(side.card, ["R-0001", "R-0002"])
+    line = side.order("r-1", side.card, 1).order_detail_id
+    complaint = side.partner.create_complaint(line, "ALREADY_REDEEMED").complaint_id
+    side.decide(complaint, "replace", None)
+    return [
+        attempt(side.partner.get_complaint, complaint),
+        attempt(side.partner.order_detail, line),
+        attempt(side.partner.create_complaint, line, "INVALID_CODE", code="R-0001"),
+        attempt(side.supplier.list_stock),
+    ]
+
+
+def endpoints(side: Side) -> list[object]:
+    """Webhook endpoints of the partner."""
+    partner = side.partner
+    told = [
+        attempt(partner.list_endpoints),
+        attempt(partner.create_endpoint, "ftp://hooks.example.com"),
+        attempt(partner.create_endpoint, HOOK, event_types=["nothing"]),
+        attempt(partner.create_endpoint, HOOK, event_types=["order_line.delivered", "balance.low"]),
+    ]
+    one = partner.list_endpoints().items[0].endpoint_id
+    told += [
+        attempt(partner.update_endpoint, one, event_types=["*"]),
+        attempt(partner.rotate_endpoint, one, overlap_seconds=3_600),
+        attempt(partner.rotate_endpoint, one, overlap_seconds=0),
+        attempt(partner.update_endpoint, one, paused=True),
+        attempt(partner.test_endpoint, one),
+        attempt(partner.update_endpoint, one, paused=False),
+        attempt(partner.rotate_endpoint, "whk_nothing"),
+        attempt(partner.list_deliveries),
+        attempt(partner.replay_deliveries, "dlv_nothing"),
+        attempt(partner.list_deliveries, state="failed"),
+        attempt(partner.delete_endpoint, one),
+        attempt(partner.delete_endpoint, one),
+        attempt(partner.list_endpoints),
+        attempt(side.supplier.create_endpoint, HOOK),
+        attempt(side.supplier.list_endpoints),
+    ]
+    return told
+
+
+def payments(side: Side) -> list[object]:
+    """A payment's whole life, and another's that comes too late."""
+    service, order = side.service, side.check_out()
+    told = [
+        attempt(service.create_payment, "ord_nothing", Decimal("5.00"), "p-0"),
+        attempt(service.create_payment, order, Decimal("4.00"), "p-1"),
+        attempt(service.create_payment, order, Decimal("5.00"), "p-1"),
+        attempt(service.create_payment, order, Decimal("5.00"), "p-1"),
+    ]
+    one = service.get_payment(reference="p-1").payment_id
+    other = service.create_payment(order, Decimal("5.00"), "p-2").payment_id
+    told += [
+        attempt(service.authorise_payment, one),
+        attempt(service.capture_payment, one, amount=Decimal("2.00")),
+        attempt(service.capture_payment, one, amount=Decimal("2.00"), reference="a"),
+        attempt(service.capture_payment, one, amount=Decimal("2.00"), reference="a"),
+        attempt(service.capture_payment, one, amount=Decimal("1.00"), reference="a"),
+        attempt(service.capture_payment, one, amount=Decimal("4.00"), reference="b"),
+        attempt(service.cancel_payment, one),
+        attempt(service.capture_payment, one),
+        attempt(service.capture_payment, one),
+        attempt(service.capture_payment, other),
+        attempt(service.capture_payment, other),
+        attempt(service.refund_payment, one, reference="r-1", amount=Decimal("1.00")),
+    ]
+    side.refund_checkout(order, 3)
+    told += [
+        attempt(service.refund_payment, one, reference="r-1", amount=Decimal("1.00")),
+        attempt(service.refund_payment, one, reference="r-1", amount=Decimal("1.00")),
+        attempt(service.refund_payment, one, reference="r-1", amount=Decimal("2.00")),
+        attempt(service.refund_payment, one, reference="r-2", amount=Decimal("4.01")),
+        attempt(service.list_refunds),
+        attempt(service.list_payments, state="captured"),
+        attempt(service.get_payment, "pay_nothing"),
+    ]
+    late = side.check_out()
+    third = service.create_payment(late, Decimal("5.00"), "p-3").payment_id
+    fourth = service.create_payment(late, Decimal("5.00"), "p-4").payment_id
+    told += [attempt(service.cancel_payment, fourth), attempt(service.cancel_payment, fourth)]
+    told += [attempt(service.capture_payment, fourth)]
+    side.cancel_checkout(late)
+    return [
+        *told,
+        attempt(service.capture_payment, third),
+        attempt(service.get_payment, third),
+        attempt(service.create_payment, late, Decimal("5.00"), "p-5"),
+    ]
+
+
+def deposits(side: Side) -> list[object]:
+    """Deposits to the partner's balance."""
+    service = side.service
+    one = service.create_deposit(side.partner_id, Decimal("20.00"), "d-1").deposit_id
+    other = service.create_deposit(side.partner_id, Decimal("5.00"), "d-2").deposit_id
+    return [
+        attempt(service.create_deposit, side.partner_id, Decimal("20.00"), "d-1"),
+        attempt(service.create_deposit, side.partner_id, Decimal("21.00"), "d-1"),
+        attempt(service.confirm_deposit, one),
+        attempt(service.confirm_deposit, one),
+        attempt(service.reject_deposit, one),
+        attempt(service.reject_deposit, other),
+        attempt(service.confirm_deposit, other),
+        attempt(service.get_deposit, reference="d-2"),
+        attempt(service.get_deposit, "dep_nothing"),
+        attempt(service.list_deposits),
+        attempt(side.partner.list_transfers),
+    ]
+
+
+@pytest.mark.parametrize(
+    "scenario", [stock_and_queue, complaints_of_a_line, replaced_unit, endpoints, payments, deposits]
+)
+def test_the_fake_shop_and_the_real_server_answer_alike(
+    scenario: Callable[[Side], list[object]], fake: Side, real: Side
+) -> None:
+    pretended, actual = scenario(fake), scenario(real)
+    steps = enumerate(zip(pretended, actual, strict=True))
+    assert [(step, one, other) for step, (one, other) in steps if one != other] == []
