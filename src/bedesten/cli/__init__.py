@@ -44,12 +44,13 @@ NOUNS = {
     "secrets": "The master secrets: rotate them, forget a leaked one.",
     "webhooks": "Webhook endpoints and deliveries: list, replay, pause, simulate; private networks.",
     "audit": "The audit trail: read it, verify its integrity.",
+    "move": "Move the store from SQLite to PostgreSQL, or back.",
     "backup": "Back up the SQLite store into a file, beside a running server.",
     "check": "Check the invariants of the whole store; list each violation and exit with 1.",
 }
 """Every noun, in the order of the help. Nouns without verbs are commands themselves."""
 
-PLAIN = frozenset({"init", "serve", "demo", "backup", "check"})
+PLAIN = frozenset({"init", "serve", "demo", "move", "backup", "check"})
 COMPLETION = "_BEDESTEN_COMPLETE"
 _NEGATIVE = re.compile(r"-[0-9.]\S*")
 """A negative number, which the parser takes for an option."""

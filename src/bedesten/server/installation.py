@@ -142,6 +142,7 @@ def _install(tx: SystemTransaction, keyring: Keyring) -> None:
         leak_policy="notify",
         created=tx.now,
         fingerprints=fingerprints(keyring),
+        moved=None,
     )
     insert_revision(tx)
 
@@ -198,6 +199,8 @@ def _open(settings: Settings, clock: Clock | None, secret_cache: SecretCache) ->
         installed = store.read_now(lambda tx: tx.one(INSTALLATION))
         if installed is None or store.read_now(lambda tx: tx.one(COUNTER)) is None:
             raise InstallationError("the store is not an installation: run `bedesten init`")
+        if installed.moved is not None:
+            raise InstallationError(f"this store was moved to {installed.moved} (`bedesten move`)")
         reason = incompatibility(installed, keyring)
         if reason:
             raise InstallationError(f"{master_secrets.name} cannot be used: {reason}")

@@ -31,9 +31,11 @@ installation = Table(
     text("leak_policy", CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name="leak_policy")),
     timestamp("created"),
     text("fingerprints"),
+    text("moved", null=True),
 )
 """`keyring_version` is the version of the master secrets that every process must have read, `fingerprints` tells
-which secrets that version holds, as JSON (`Keyring.fingerprints`)."""
+which secrets that version holds, as JSON (`Keyring.fingerprints`). `moved` is where `bedesten move` took the store: then
+no process opens this one."""
 
 INSTALL = cross_tenant_insert_of(installation, or_ignore=True)
 
@@ -48,12 +50,15 @@ class InstallationSettings:
     keyring_version: int
     leak_policy: str
     fingerprints: str
+    moved: str | None = None
 
 
 _I = installation.c
 INSTALLATION = cross_tenant_rows_as(
     InstallationSettings,
-    select(_I.issuer, _I.token_version, _I.webhook_networks, _I.keyring_version, _I.leak_policy, _I.fingerprints),
+    select(
+        _I.issuer, _I.token_version, _I.webhook_networks, _I.keyring_version, _I.leak_policy, _I.fingerprints, _I.moved
+    ),
 )
 RAISE_KEYRING_VERSION = cross_tenant(
     update(installation)

@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("leak_policy", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("fingerprints", sa.Text(), nullable=False),
+        sa.Column("moved", sa.Text(), nullable=True),
         sa.CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name=op.f("ck_installation_leak_policy")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_installation_created")),
         sa.CheckConstraint("id = 1", name=op.f("ck_installation_single")),
