@@ -20,7 +20,7 @@ MAX_MAILS = 4
 
 
 def mail_server(settings: Settings) -> MailServer | None:
-    """The mail server of the settings, if there is one. Raises `InvalidSetting` for a malformed reference."""
+    """The mail server of the settings, if there is one."""
     if settings.smtp_host is None:
         return None
     return MailServer(
@@ -33,8 +33,14 @@ def mail_server(settings: Settings) -> MailServer | None:
 
 
 def _password(text: str) -> Callable[[str | None], str]:
-    secret = secret_of("BEDESTEN_SMTP_PASSWORD", text, SecretCache.inherited())
-    return lambda refused: secret.get() if refused is None else secret.refresh(refused)
+    """Reads the password when a mail needs it, so that a wrong reference delays mails and nothing else."""
+    known = SecretCache.inherited()
+
+    def read(refused: str | None) -> str:
+        secret = secret_of("BEDESTEN_SMTP_PASSWORD", text, known)
+        return secret.get() if refused is None else secret.refresh(refused)
+
+    return read
 
 
 async def send_due(installation: Installation, server: MailServer, metrics: Metrics) -> int:
