@@ -41,7 +41,7 @@ NO_TEXTS = '["", ""]'
 _A, _O, _L, _P, _C, _I = accounts_table.c, orders.c, order_lines.c, payments.c, complaints_table.c, idempotency.c
 _REPLACE = statement(
     update(accounts_table)
-    .where(_A.tenant_id == TENANT, _A.id == p("account"), _A.kind == "customer")
+    .where(_A.tenant_id == TENANT, _A.id == p("account"), _A.kind == "customer", _A.handle == p("old_handle"))
     .values(handle=p("new_handle"), name=p("new_name"), password=p("phc"), pepper_id=p("pepper"), verified=None)
 )
 _ORDERS = select(_O.id).where(_O.tenant_id == TENANT, _O.buyer_id == p("account"))
@@ -101,17 +101,17 @@ def erase(
     Raises `Refusal` (-8) and changes nothing while lines are open or money is held; without `force` also while there are
     a balance, open payments or open complaints, which stay with the customer's id.
     """
-    if is_erased(customer):
-        return {"id": customer.id, "erased": True, "changed": False, "releasedCheckouts": 0}
     handle = f"{customer.id.lower()}@{accounts.ERASED_DOMAIN}"
-    tx.run(
+    if is_erased(customer) or not tx.run(
         _REPLACE,
         account=customer.id,
+        old_handle=customer.handle,
         new_handle=handle,
         new_name=NAME,
         phc=unknown.phc,
         pepper=unknown.pepper_id,
-    )
+    ):  # at once with another call, the row says so only after the other's COMMIT
+        return {"id": customer.id, "erased": True, "changed": False, "releasedCheckouts": 0}
     accounts.set_disabled(tx, customer, True)
     released = sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.list_open(tx, customer.id))
     obstacles = _obstacles(tx, currency, customer.id, force=force)
