@@ -119,6 +119,9 @@ NOT_DELIVERABLE = _code(
 NOT_ASSIGNED = _code(
     -501, "not-assigned", 409, "The line does not wait for this supplier any more.",
     "Read the awaiting lines again; `data` names the line's state. Codes can still be sent: they go to stock.")  # fmt: skip
+COMPLAINT_WINDOW = _code(
+    -510, "complaint-window", 409, "The time for a complaint about this line has passed.",
+    "Ask the shop: its operator can still help. `data` says when the time ended.")  # fmt: skip
 ENDPOINT_LIMIT = _code(
     -600, "endpoint-limit", 409, "The account has as many webhook endpoints as it can have.",
     "Delete an endpoint that is not needed, or change its URL.")  # fmt: skip

@@ -1,13 +1,19 @@
 """A complaint from the buyer's call to the new code, over HTTP, on both engines."""
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
+from sqlalchemy import update
 
 from bedesten.audit.actions import OPERATOR
 from bedesten.complaints import actions as complaints
-from bedesten.complaints import decisions
+from bedesten.complaints import decisions, window
 from bedesten.complaints.model import Proposal
+from bedesten.core.clock import DAY
+from bedesten.errors import Refusal
+from bedesten.orders.tables import order_lines
+from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 from tests.support.operator_actions import Operator
 from tests.support.shop import CARD_PRICE, Shop, fresh, line, open_shop
@@ -138,3 +144,40 @@ def test_a_supplier_sees_the_code_and_proposes(shop: Shop) -> None:
         refused = shop.supplies.post("/Supplier/Complaints/Answer", answer | wrong)
         assert refused.told == (400, -2), wrong
         assert [one["field"] for one in refused.json["errors"]] == [field]
+
+
+AGE = statement(
+    update(order_lines)
+    .where(order_lines.c.tenant_id == TENANT, order_lines.c.id == p("line"))
+    .values(updated=order_lines.c.updated - p("by"))
+)
+
+
+def age(shop: Shop, line_id: str, days: int) -> None:
+    """Moves the line's last change into the past."""
+    shop.operator.within(shop.id, lambda tx: tx.run(AGE, line=line_id, by=days * DAY))
+
+
+def test_a_complaint_after_its_time_is_refused_and_a_product_may_have_its_own(shop: Shop) -> None:
+    name, codes = buy(shop)
+    age(shop, name, 179)
+    made = shop.reseller.data("/Complaints/Create", complain(shop, name, codes[0]))
+    age(shop, name, 1)
+    refused = shop.reseller.post("/Complaints/Create", complain(shop, name, codes[1]))
+    assert refused.told == (409, -510)
+    assert refused.json["data"]["ended"].endswith("Z")
+    assert shop.reseller.data("/Complaints/Create", complain(shop, name, codes[0])) == made
+    shop.operator.within(shop.id, lambda tx: window.set_product_days(tx, shop.card, 365, OPERATOR))
+    assert shop.reseller.data("/Complaints/Create", complain(shop, name, codes[1]))["state"] == "open"
+
+
+def test_the_tenant_s_time_counts_for_its_products(shop: Shop) -> None:
+    shop.operator.within(shop.id, lambda tx: window.set_tenant_days(tx, 2, OPERATOR))
+    name, codes = buy(shop)
+    age(shop, name, 2)
+    assert shop.reseller.post("/Complaints/Create", complain(shop, name, codes[0])).told == (409, -510)
+    for wrong in (0, -1, 3651):
+        with pytest.raises(Refusal, match="-2"):
+            shop.operator.within(shop.id, partial(window.set_tenant_days, days=wrong, actor=OPERATOR))
+    shop.operator.within(shop.id, lambda tx: complaints.set_supplier_decides(tx, True, OPERATOR))
+    assert shop.operator.within(shop.id, window.tenant_days) == 2

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from bedesten.admin import suppliers
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import batches, units
 from bedesten.catalogue.batches import Source
@@ -130,7 +131,11 @@ def test_a_line_by_note_is_complained_about_as_a_whole(tenant: Tenant, other_con
     made = complain(tenant, line)
     assert (made.code_id, made.supplier_id, made.earned) == (None, tenant.supplier, 2 * TOPUP_COST)
     assert refused(tenant, made, "replace") == -2
+    assert tenant.read(complaints.counts_of_supplier, tenant.supplier) == (1, 0)
     assert decide(tenant, made, "refund", charge=True)
+    assert tenant.read(complaints.counts_of_supplier, tenant.supplier) == (1, 1)
+    (shown,) = tenant.read(suppliers.figures, tenant.supplier)
+    assert (shown["complained"], shown["atFault"]) == (1, 1)
     assert tenant.balance().posted == 0
     assert supplier_balance(other_connection, tenant) == 0
 

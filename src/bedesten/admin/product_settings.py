@@ -11,6 +11,7 @@ from bedesten.catalogue import stock_alarms
 from bedesten.catalogue.code_pattern import code_pattern, part_pattern
 from bedesten.catalogue.model import Product, fields_of
 from bedesten.catalogue.product_audit import record_change
+from bedesten.complaints import window
 from bedesten.errors import bad_field, normalised_field
 from bedesten.store.transaction import Transaction
 
@@ -43,6 +44,12 @@ def set_low_stock(tx: Transaction, names: Sequence[str], threshold: int | None) 
             record(tx, OPERATOR, "product.low_stock", product.id, sku=product.sku, threshold=threshold)
 
 
+def set_complaint_days(tx: Transaction, names: Sequence[str], days: int | None) -> None:
+    """Changes how long buyers may complain about these products; None: as the tenant says. Raises `Refusal`: -2, -3, -8."""
+    for product in products_named(tx, names):
+        window.set_product_days(tx, product.id, days, OPERATOR)
+
+
 def products_named(tx: Transaction, names: Sequence[str]) -> list[Product]:
     """The products with these skus or ids, each once. Raises `Refusal`: -3, -8."""
     found = (product_of(tx, name) for name in names)
@@ -66,6 +73,7 @@ def view(tx: Transaction, names: Sequence[str]) -> list[dict[str, object]]:
             "pinPattern": one.pin_pattern,
             "serialPattern": one.serial_pattern,
             "lowStock": low.get(one.id, NO_ALARM)[0],
+            "complaintDays": window.product_days(tx, one.id),
         }
         for one in products_named(tx, names)
     ]

@@ -14,6 +14,7 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import suppliers
 from bedesten.catalogue.suppliers import Sourcing
+from bedesten.complaints import actions as complaints
 from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.core.money import MAX_MINOR, to_decimal, with_currency
@@ -103,9 +104,12 @@ def figures(tx: Transaction, name: str = "", since: int = 0) -> list[dict[str, o
 def _figures(tx: Transaction, account: Account, since: int) -> dict[str, object]:
     found = quality.quality_of(tx, account.id, since)
     settings = suppliers.settings_of(tx, account.id)
+    complained, at_fault = complaints.counts_of_supplier(tx, account.id, since)
     return {
         "id": account.id,
         "name": account.name,
+        "complained": complained,
+        "atFault": at_fault,
         **{name: getattr(found, name) for name in found.__slots__},
         "failurePercent": found.failure_percent,
         "paused": None if settings.paused is None else wire_time(settings.paused),

@@ -258,6 +258,7 @@ def insert(tx: Transaction, fields: ProductFields) -> str:
         offered=int(fields.offered),
         code_comparison=fields.code_comparison,
         published=tx.now if _is_published(fields) else None,
+        complaint_days=None,
         updated=tx.now,
         **_references(fields),
         **_columns(fields),

@@ -49,6 +49,7 @@ products = Table(
     sql.text("refused_name", null=True),
     sql.text("require_data"),
     sql.text("code_comparison", CheckConstraint("code_comparison IN ('exact', 'folded')", name="code_comparison")),
+    integer("complaint_days", CheckConstraint("complaint_days BETWEEN 1 AND 3650", name="complaint_days"), null=True),
     sql.text("code_pattern", null=True),
     sql.text("pin_pattern", null=True),
     sql.text("serial_pattern", null=True),

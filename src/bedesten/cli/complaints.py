@@ -10,7 +10,7 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption, amount
 from bedesten.cli.output import Output, cell, printable, table
-from bedesten.complaints import actions
+from bedesten.complaints import actions, window
 from bedesten.complaints.model import MAX_TEXT, REFUND, REJECT, REPLACE, Proposal
 from bedesten.errors import bad_field
 
@@ -89,14 +89,21 @@ def settings(
         bool | None,
         typer.Option("--supplier-decides/--operator-decides", help="Whether a supplier's answer counts at once."),
     ] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", help="For how long after a delivery buyers may complain.")
+    ] = None,
 ) -> CommandResult:
-    """Show or change who decides complaints: the operator (the default), or the supplier of the unit."""
+    """Show or change who decides complaints, the operator (the default) or the unit's supplier, and for how long."""
+    if days is not None:
+        new = days
+        ctx.write_in(tenant, lambda tx, _: window.set_tenant_days(tx, new, OPERATOR))
     if decides is not None:
         changed = decides
         ctx.write_in(tenant, lambda tx, _: actions.set_supplier_decides(tx, changed, OPERATOR))
     now = ctx.read_in(tenant, lambda tx, _: actions.supplier_decides(tx))
     who = "A supplier's answer counts at once." if now else "The operator decides; a supplier's answer is a proposal."
-    return CommandResult({"supplierDecides": now}, [who])
+    within = ctx.read_in(tenant, lambda tx, _: window.tenant_days(tx))
+    return CommandResult({"supplierDecides": now, "days": within}, [who, f"Buyers may complain for {within} days."])
 
 
 def _checked(text: str) -> str:

@@ -27,6 +27,9 @@ def set_products(
     low_stock: Annotated[
         str | None, typer.Option("--low-stock", metavar="N|off", help="Tell when fewer than N codes are free.")
     ] = None,
+    complaint_days: Annotated[
+        str | None, typer.Option("--complaint-days", metavar="N|off", help="For how long buyers may complain.")
+    ] = None,
 ) -> CommandResult:
     """Show or change settings of products, all or none: the form that their codes must have, and their alarms.
 
@@ -34,18 +37,21 @@ def set_products(
     """
     given = {"code_pattern": code_pattern, "pin_pattern": pin_pattern, "serial_pattern": serial_pattern}
     patterns = {name: None if text == "off" else text for name, text in given.items() if text is not None}
-    threshold = whole_number(low_stock, "--low-stock")
+    threshold, days = whole_number(low_stock, "--low-stock"), whole_number(complaint_days, "--complaint-days")
 
     def act(tx: Transaction, _: TenantEntry) -> None:
         product_settings.set_patterns(tx, product, patterns)
         if low_stock is not None:
             product_settings.set_low_stock(tx, product, threshold)
+        if complaint_days is not None:
+            product_settings.set_complaint_days(tx, product, days)
 
-    if patterns or low_stock is not None:
+    if patterns or (low_stock, complaint_days) != (None, None):
         ctx.write_in(tenant, act)
     shown = ctx.read_in(tenant, lambda tx, _: product_settings.view(tx, product))
-    columns = {"Codes": "codePattern", "PINs": "pinPattern", "Serial_numbers": "serialPattern", "Low_stock": "lowStock"}
-    return CommandResult({"products": shown}, [table(shown, "", Sku="sku", Name="name", **columns)])
+    columns = {"Codes": "codePattern", "PINs": "pinPattern", "Serial_numbers": "serialPattern"}
+    more = {"Low_stock": "lowStock", "Complaint_days": "complaintDays"}
+    return CommandResult({"products": shown}, [table(shown, "", Sku="sku", Name="name", **columns, **more)])
 
 
 def whole_number(text: str | None, option: str) -> int | None:

@@ -120,7 +120,7 @@ def quality(
         str, typer.Option("--within", metavar="30d", help="Only lines that were assigned in this time.")
     ] = "36500d",
 ) -> CommandResult:
-    """Show how suppliers fulfil their lines: accepted, delivered, rejected, late."""
+    """Show how suppliers fulfil their lines: accepted, delivered, rejected, late, complained about."""
     since = max(0, system_clock() - duration(within, "--within"))
     found = ctx.read_in(tenant, lambda tx, _: suppliers.figures(tx, name, since))
     shown = table(
@@ -133,6 +133,8 @@ def quality(
         Delivered="delivered",
         Rejected="rejected",
         Late="late",
+        Complained="complained",
+        At_fault="atFault",
         Failed_percent="failurePercent",
         Paused="pauseReason",
     )

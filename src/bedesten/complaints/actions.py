@@ -7,7 +7,7 @@ from bedesten.audit.actions import Actor, record
 from bedesten.catalogue import units
 from bedesten.catalogue.moves import BAD
 from bedesten.catalogue.units import Unit
-from bedesten.complaints import decisions
+from bedesten.complaints import decisions, window
 from bedesten.complaints import statements as sql
 from bedesten.complaints.decisions import TEXT
 from bedesten.complaints.model import REFUND, REJECT, REPLACE, Complaint, NewComplaint, Proposal, Texts
@@ -29,8 +29,9 @@ def create(
 ) -> Complaint:
     """Opens a complaint about a delivered unit of one of the buyer's lines.
 
-    The same complaint again returns the first one. Raises `Refusal`: -3 for a line that is not the buyer's; -2 for a code
-    that the line does not have, or a missing one; -8 if nothing was delivered yet or the unit has another complaint.
+    The same complaint again returns the first one. Raises `Refusal`: -3 for a line that is not the buyer's; -2 for
+    a code that the line does not have, or a missing one; -8 if nothing was delivered yet or the unit has another
+    complaint; -510 if the line's time has passed.
     """
     order, line = orders.line_of(tx, buyer, request.line_id)
     tx.one(orders_sql.LOCK, order_id=order.id)
@@ -43,6 +44,8 @@ def create(
     known = _known(tx, line, unit, request)
     if known:
         return known
+    if origin == "buyer":
+        window.check(tx, line)
     return _open(tx, cipher, order, line, unit, request, actor, origin)
 
 
@@ -170,6 +173,13 @@ def withdraw(tx: Transaction, buyer: str, complaint: str, actor: Actor) -> Compl
     return complaint_of(tx, complaint)
 
 
+def counts_of_supplier(tx: Transaction, supplier: str, since: int = 0) -> tuple[int, int]:
+    """Returns how many complaints about a supplier's units were opened since then, and for how many it gave money back."""
+    row = tx.one(sql.COUNTS_OF_SUPPLIER, supplier=supplier, since=since)
+    assert row is not None, "a count has a row"
+    return int(row[0]), int(row[1])
+
+
 _RESULTS = {REPLACE: REPLACED, REFUND: REFUNDED, REJECT: REJECTED}
 
 
@@ -208,6 +218,6 @@ def supplier_decides(tx: Transaction) -> bool:
 
 def set_supplier_decides(tx: Transaction, decides: bool, actor: Actor) -> None:
     """Changes whether a supplier's answer counts at once."""
-    if not tx.run(sql.INSERT_SETTINGS, supplier_decides=int(decides)):
+    if not tx.run(sql.INSERT_SETTINGS, supplier_decides=int(decides), days=window.DEFAULT_DAYS):
         tx.run(sql.UPDATE_SETTINGS, new_decides=int(decides))
     record(tx, actor, "complaint.settings", tx.tenant, supplier_decides=decides)

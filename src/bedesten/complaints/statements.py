@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from bedesten.complaints.model import Complaint
 from bedesten.complaints.moves import COMPLAINT
@@ -30,6 +30,11 @@ OF_BUYER = rows_as(Complaint, _MINE.where(_C.buyer_id == p("buyer"), *_PAGE).ord
 OF_SUPPLIER = rows_as(Complaint, _MINE.where(_C.supplier_id == p("supplier"), *_PAGE).order_by(_C.id).limit(p("most")))
 ALL = rows_as(Complaint, _MINE.where(*_PAGE).order_by(_C.id).limit(p("most")))
 
+COUNTS_OF_SUPPLIER = statement(
+    select(func.count(), func.coalesce(func.sum(case((_C.charged > 0, 1), else_=0)), 0)).where(
+        _C.tenant_id == TENANT, _C.supplier_id == p("supplier"), _C.created >= p("since")
+    )
+)
 _UPDATED = {"updated": p("now")}
 _DECIDED: dict[str, Any] = {**_UPDATED, "decided_by": p("actor"), "answer_ciphertext": p("answer")}
 PROPOSE = move_of(
@@ -43,6 +48,8 @@ WITHDRAW = move_of(COMPLAINT, "withdraw", _C.state, _ROW, **_UPDATED)
 
 _S = complaint_settings.c
 SETTINGS = statement(select(_S.supplier_decides).where(_S.tenant_id == TENANT))
+WINDOW = statement(select(_S.days).where(_S.tenant_id == TENANT))
+SET_WINDOW = statement(update(complaint_settings).where(_S.tenant_id == TENANT).values(days=p("new_days")))
 INSERT_SETTINGS = insert_of(complaint_settings, or_ignore=True)
 UPDATE_SETTINGS = statement(
     update(complaint_settings).where(_S.tenant_id == TENANT).values(supplier_decides=p("new_decides"))

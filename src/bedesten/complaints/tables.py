@@ -85,5 +85,8 @@ complaint_settings = Table(
     metadata,
     sql.text("tenant_id", ForeignKey("tenants.id"), key=True),
     integer("supplier_decides", CheckConstraint("supplier_decides IN (0, 1)", name="supplier_decides")),
+    integer("days", CheckConstraint("days BETWEEN 1 AND 3650", name="days")),
 )
-"""`supplier_decides`: a supplier's answer counts at once. Without a row it is a proposal, and the operator decides."""
+"""`days` is how long after a delivery a buyer may complain, for products without a time of their own
+(`products.complaint_days`). `supplier_decides`: a supplier's answer counts at once. Without a row it is a proposal,
+and the operator decides."""

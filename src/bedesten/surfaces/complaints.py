@@ -296,7 +296,7 @@ def buyer_routes(
     asked = CreateComplaint(order_detail_id=line, reason="ALREADY_REDEEMED", text=SAID)
     return (
         post(f"{path}/Create", access=RIGHT, handler=Writes(create), summary="Complain about a delivered unit",
-             errors=(errors.NOT_FOUND, errors.CONFLICT), example=Example(view, asked)),
+             errors=(errors.NOT_FOUND, errors.CONFLICT, errors.COMPLAINT_WINDOW), example=Example(view, asked)),
         post(f"{path}/List", access=RIGHT, handler=Reads(list_own), summary="List complaints",
              example=Example(Page([ComplaintSummary(**short)], None), ListComplaints(page_size=20, state="open"))),
         post(f"{path}/Get", access=RIGHT, handler=Reads(get), summary="Read one complaint",
