@@ -222,12 +222,14 @@ class OrderModel(World):
             return -3
         if line.status != 2 or mine.outcome:
             return -501
-        if mine.accepted:
-            return 0 if promised == mine.promised else -8
         assert line.queued is not None
-        if promised is not None and not self.now < promised <= line.queued + DELIVER_WITHIN:
+        changes = not mine.accepted or promised not in (None, mine.promised)
+        if mine.accepted and changes and line.deadline is not None and line.deadline <= self.now:
+            return -8
+        if changes and promised is not None and not self.now < promised <= line.queued + DELIVER_WITHIN:
             return -2
-        self._accept(line, mine, promised)
+        if changes:
+            self._accept(line, mine, promised)
         return 0
 
     def _accept(self, line: Line, mine: Assignment, promised: int | None) -> None:

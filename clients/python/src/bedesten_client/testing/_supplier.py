@@ -49,12 +49,14 @@ class SupplierModel:
         """POST /Supplier/Orders/Accept."""
         line = self._mine(body)[1]
         self._check_open(line)
-        promised = body.get("promisedBy")
-        if line.accepted and line.promised_by != promised:
-            raise Refusal(409, -8, fields={"promisedBy": "another time was promised"})
-        if promised is not None and datetime.fromisoformat(promised) <= datetime.now(UTC):
-            raise Refusal(400, -2, fields={"promisedBy": "must be in the future"})
-        line.accepted, line.promised_by = line.accepted or moment(), promised
+        promised, now = body.get("promisedBy"), datetime.now(UTC)
+        if promised not in (None, line.promised_by):
+            if line.promised_by is not None and datetime.fromisoformat(line.promised_by) <= now:
+                raise Refusal(409, -8, fields={"promisedBy": "the deadline has passed"})
+            if datetime.fromisoformat(promised) <= now:
+                raise Refusal(400, -2, fields={"promisedBy": "must be in the future"})
+            line.promised_by = promised
+        line.accepted = line.accepted or moment()
         return _assigned(line)
 
     def reject(self, body: Data, _: str) -> Data:
