@@ -43,11 +43,11 @@ from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.sites import postgres_database
 from tests.support.stock_codes import add_codes
 
-LINES = {("serve",), ("demo",), ("audit", "tail")}
+LINES = {("serve",), ("worker",), ("demo",), ("audit", "tail")}
 """They print JSON lines, and have their own tests."""
 
-SQLITE = {("backup",)}
-"""For one engine only; see `test_cli_backup`."""
+SQLITE = {("backup",), ("move",)}
+"""From one engine only; see `test_cli_backup` and `test_cli_move`."""
 
 CALLS = {("suppliers", "connection", "test")}
 """It calls a supplier; see `test_cli_connections`."""

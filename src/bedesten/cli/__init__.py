@@ -25,6 +25,7 @@ from bedesten import __version__
 NOUNS = {
     "init": "Create an installation, or upgrade an older one.",
     "serve": "Serve the four surfaces, and the admin listener on a port of its own.",
+    "worker": "Run a worker for webhooks, mails and timers, apart from the server.",
     "demo": "Run a throw-away installation with demo data, showing every step.",
     "tenants": "Tenants: hosts, token lifetimes, limits, access.",
     "partners": "Reseller accounts: scopes, credit, webhooks.",
@@ -50,7 +51,7 @@ NOUNS = {
 }
 """Every noun, in the order of the help. Nouns without verbs are commands themselves."""
 
-PLAIN = frozenset({"init", "serve", "demo", "move", "backup", "check"})
+PLAIN = frozenset({"init", "serve", "worker", "demo", "move", "backup", "check"})
 COMPLETION = "_BEDESTEN_COMPLETE"
 _NEGATIVE = re.compile(r"-[0-9.]\S*")
 """A negative number, which the parser takes for an option."""

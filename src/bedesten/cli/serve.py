@@ -41,11 +41,14 @@ def serve(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Worker processes (default: one for each processor).")
     ] = None,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Without the worker for webhooks and timers: see `bedesten worker`.")
+    ] = False,
 ) -> CommandResult:
     """Serve the four surfaces until Ctrl-C or SIGTERM. With --json each event is one JSON document on a line."""
     ctx.secret_cache = SecretCache.shared()
     settings, store = _with_gate(ctx.settings, gate_routes, admin_port), ctx.installation.store
-    side_processes = [SideProcess("worker", "bedesten.server.worker:main")]
+    side_processes = [] if no_worker else [SideProcess("worker", "bedesten.server.worker:main")]
     if admin_port:
         admin = SideProcess("admin", "bedesten.server.admin_listener:application", (admin_host, admin_port))
         side_processes.append(admin)
