@@ -13,6 +13,7 @@ from bedesten.orders.basket import Basket
 from bedesten.orders.model import MAX_LINES, NewLine, RequiredDatum
 from bedesten.server.installation import Installation
 from tests.domain.tenant import CARD, Tenant, fresh, open_tenant
+from tests.domain.test_customer_records import erase
 
 
 def put(tenant: Tenant, product: str, quantity: int = 1, version: int | None = None, **data: str) -> Basket:
@@ -133,3 +134,9 @@ def test_details_are_asked_for_when_the_basket_is_read_and_unknown_ones_refused(
     said = (RequiredDatum("player", "", "p-2"),)
     tenant.write(basket.update_line, tenant.shopper, after.lines[0].id, None, said, None)
     assert [reason for reason, _ in quoted(tenant)] == [None, None]
+
+
+def test_an_erased_customer_has_no_basket_any_more(tenant: Tenant) -> None:
+    put(tenant, tenant.card(1))
+    erase(tenant)
+    assert tenant.read(basket.read, tenant.customer) == Basket(0, (), None)

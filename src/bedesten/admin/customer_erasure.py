@@ -26,7 +26,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.mail import actions as mail
 from bedesten.orders.model import PLACED, PROCESSING, TAKEN_OUT
-from bedesten.orders.tables import order_lines, orders
+from bedesten.orders.tables import baskets, order_lines, orders
 from bedesten.payments.moves import AUTHORISED, CREATED, PART_CAPTURED
 from bedesten.payments.tables import payments
 from bedesten.store.sql import TENANT, p, statement
@@ -74,6 +74,7 @@ _CLEAR_COMPLAINT = statement(
 _FORGET_SESSIONS = statement(
     delete(sessions).where(sessions.c.tenant_id == TENANT, sessions.c.account_id == p("account"))
 )
+_FORGET_BASKET = statement(delete(baskets).where(baskets.c.tenant_id == TENANT, baskets.c.customer_id == p("account")))
 _FORGET_ANSWERS = statement(delete(idempotency).where(_I.tenant_id == TENANT, _I.owner_id == p("account")))
 _FORGET_ADDRESSES = statement(
     delete(login_addresses).where(and_(login_addresses.c.tenant_id == TENANT, login_addresses.c.digest == p("digest")))
@@ -143,7 +144,7 @@ def _obstacles(tx: Transaction, currency: str, customer: str, *, force: bool) ->
 def _forget(tx: Transaction, keyring: Keyring, cipher: TenantCipher, customer: Account) -> None:
     """Deletes or replaces what tells of the person."""
     account = customer.id
-    for one in (_CLEAR_LINES, _CLEAR_ORDERS, _FORGET_SESSIONS, _FORGET_ANSWERS):
+    for one in (_CLEAR_LINES, _CLEAR_ORDERS, _FORGET_SESSIONS, _FORGET_ANSWERS, _FORGET_BASKET):
         tx.run(one, account=account)
     for said in complaints.complaints_of_buyer(tx, account, "", ALL):
         texts = cipher.encrypt(tx, TEXT, said.id, NO_TEXTS)
