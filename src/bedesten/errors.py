@@ -94,7 +94,7 @@ EMAIL_UNVERIFIED = _code(
     "Open the link in the verification mail; `POST /Storefront/Customers/Verify/Send` sends another one.")  # fmt: skip
 LINK_REFUSED = _code(
     -30, "link-refused", 400, "The link is not valid any more.",
-    "Ask for a new mail: a link works once, for a limited time, and only the newest one.")  # fmt: skip
+    "Ask for a new mail: only the newest link works, for a limited time, and one to a new password once.")  # fmt: skip
 REGISTRATION_CLOSED = _code(
     -31, "registration-closed", 409, "The shop takes no new customers at present.",
     "Hide the registration while the site configuration says `closed`; ask the shop.")  # fmt: skip

@@ -169,7 +169,7 @@ def test_a_customer_verifies_its_own_address_with_its_own_link(each_shop: Shop) 
     reset = each_shop.operator.link(each_shop.id, customer, Purpose.RESET)
     assert own.post(VERIFY, {"token": reset}).told == (400, -30)
     assert own.data(VERIFY, {"token": link})["emailVerified"] is True
-    assert own.post(VERIFY, {"token": link}).told == (400, -30)
+    assert own.data(VERIFY, {"token": link})["emailVerified"] is True, "people open links twice"
 
 
 def test_where_the_shop_demands_it_only_verified_customers_check_out(each_shop: Shop) -> None:

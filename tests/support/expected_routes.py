@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from bedesten.accounts.links import Purpose
 from bedesten.apidocs.site.assets import asset
 from bedesten.gate.scopes import Surface
 from tests.support import webhook_samples
@@ -170,12 +169,6 @@ def _register() -> dict[str, object]:
     return {"email": f"{fresh('new')}@example.com", "password": "eleven sparrows on a wire", "name": "New"}
 
 
-def _reset(shop: Shop) -> dict[str, object]:
-    customer = shop.operator.account(shop.id, "customer", f"{fresh('forgetful')}@example.com")
-    token = shop.operator.link(shop.id, customer, Purpose.RESET)
-    return {"token": token, "newPassword": "twelve herons in the reeds"}
-
-
 def _login(email: str, password: str = PASSWORD) -> dict[str, object]:
     return {"email": email, "password": password, "callbackData": {"Basket": [1]}}
 
@@ -283,13 +276,14 @@ _CANONICAL = (
             _to("/Storefront/Customers/Profile/Update", {"name": "Customer"})),
     ExpectedRoute("POST", "/Storefront/Customers/Verify", _PROFILE,
             lambda shop, goods: Sample("/Storefront/Customers/Verify", {
-                "token": shop.operator.link(shop.id, shop.customer, Purpose.VERIFY)})),
+                "token": goods.verify_link})),
     ExpectedRoute("POST", "/Storefront/Customers/Verify/Send", _PROFILE, _to("/Storefront/Customers/Verify/Send")),
     ExpectedRoute("POST", "/Storefront/Customers/Password/Forgot", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Customers/Password/Forgot", {
                 "email": f"{fresh('forgetful')}@example.com"})),
     ExpectedRoute("POST", "/Storefront/Customers/Password/Reset", _ANONYMOUS,
-            lambda shop, goods: Sample("/Storefront/Customers/Password/Reset", _reset(shop))),
+            lambda shop, goods: Sample("/Storefront/Customers/Password/Reset", {
+                "token": goods.unused_reset_link(shop), "newPassword": "twelve herons in the reeds"})),
     ExpectedRoute("GET", "/Storefront/Site/Configuration", _ANONYMOUS, _to("/Storefront/Site/Configuration")),
     ExpectedRoute("POST", "/Storefront/Products/List", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Products/List", _products(goods))),

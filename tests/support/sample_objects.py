@@ -1,12 +1,18 @@
 """Goods under way in a shop: an order that was delivered, and everything else half-way, so that requests have objects."""
 
+import contextlib
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from bedesten.accounts import links
+from bedesten.accounts.links import Purpose
 from bedesten.admin import payment_methods
+from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.payments import methods
-from bedesten.store.transaction import Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from tests.support.client import Client
 from tests.support.shop import CARD_PRICE, Shop, fresh, line
 from tests.support.webhook_samples import endpoints
@@ -46,6 +52,21 @@ class SampleObjects:
     paid_topup_id: str
     customer_complaint_id: str
     supplier_complaint_id: str
+    verify_link: str
+    reset_links: tuple[str, ...]
+
+    def unused_reset_link(self, shop: Shop) -> str:
+        """The token of a link to a new password that no request has used. Only reads."""
+        cipher = shop.operator.installation.cipher
+
+        def check(tx: SystemTransaction, token: str) -> str:
+            return links.owner(tx.for_tenant(shop.id), cipher, Purpose.RESET, token)
+
+        for token in self.reset_links:
+            with contextlib.suppress(Refusal):
+                shop.operator.installation.store.read_now(partial(check, token=token))
+                return token
+        raise AssertionError("more links are needed")
 
 
 def create_sample_objects(shop: Shop) -> SampleObjects:
@@ -98,7 +119,25 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         paid_topup_id=paid_topup,
         customer_complaint_id=_complaint(shop.storefront, "/Storefront", paid_line),
         supplier_complaint_id=_complaint(shop.reseller, "", _delivered_line(shop)),
+        verify_link=_verify_link(shop),
+        reset_links=_reset_links(shop),
     )
+
+
+def _verify_link(shop: Shop) -> str:
+    """The token of the customer's link, the same in every set of objects of the shop: it may be opened again."""
+    cipher, randomness = shop.operator.installation.cipher, hashlib.sha256(shop.id.encode()).digest()
+
+    def make(tx: Transaction) -> str:
+        return links.create(tx, cipher, shop.customer, Purpose.VERIFY, lambda _: randomness).token.reveal()
+
+    return shop.operator.within(shop.id, make)
+
+
+def _reset_links(shop: Shop) -> tuple[str, ...]:
+    """The tokens of links of customers who do nothing else."""
+    accounts = [shop.operator.account(shop.id, "customer", f"{fresh('forgetful')}@example.com") for _ in range(30)]
+    return tuple(shop.operator.link(shop.id, one, Purpose.RESET) for one in accounts)
 
 
 def _complaint(client: Client, prefix: str, line_id: str) -> str:

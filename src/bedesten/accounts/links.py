@@ -2,7 +2,8 @@
 
 A link carries a token of 256 random bits. The store keeps a keyed digest of it, which covers the tenant and the purpose,
 in a row of the account: a token opens nothing elsewhere. An account has one link for each purpose, so a newer link
-replaces the older one. Using a link deletes its row, and the database lets one of many concurrent uses do that.
+replaces the older one. Using a link deletes its row, and the database lets one of many concurrent uses do that. A link
+that verifies an address may be opened again until it expires.
 """
 
 import base64

@@ -3,6 +3,7 @@
 import secrets
 from typing import Annotated
 
+import msgspec
 import typer
 
 from bedesten.accounts import actions as accounts
@@ -109,7 +110,10 @@ def export(
             tx, entry, ctx.installation.cipher, customers.one(tx, customer), with_codes=with_codes
         ),
     )
-    return CommandResult(document, [encode(document).decode()])
+    pretty = msgspec.json.format(encode(document), indent=2).decode()
+    return CommandResult(
+        document, [f"Everything that the store has about {printable(str(document['email']))}:", pretty]
+    )
 
 
 @command(app, "erase")
