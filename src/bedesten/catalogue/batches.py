@@ -7,7 +7,7 @@ One transaction (`add`) stores a batch of up to `CHUNK` codes. A larger batch is
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import delete, func, literal, select, union_all, update
 
 from bedesten import errors
 from bedesten.catalogue import stock
@@ -69,15 +69,18 @@ _B, _C, _L = stock_batches.c, stock_codes.c, stock_levels.c
 _BATCH = (_B.tenant_id == TENANT) & (_B.id == p("batch"))
 _OF_BATCH = (_C.tenant_id == TENANT) & (_C.batch_id == p("batch"))
 _INSERT = insert_of(stock_batches)
+_FOUND = union_all(
+    select(_C.product_id, _C.batch_id, _C.state, _C.id, literal(0).label("rank")).where(
+        _C.tenant_id == TENANT, _C.digest == p("digest")
+    ),
+    select(_C.product_id, _C.batch_id, _C.state, _C.id, literal(1)).where(
+        _C.tenant_id == TENANT, _C.folded_digest == p("folded_digest"), _C.folds == 1
+    ),
+).subquery("found")
 _KNOWN = statement(
-    select(_C.product_id, _C.batch_id, _C.state, _C.id)
-    .where(
-        _C.tenant_id == TENANT,
-        or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
-    )
-    .order_by(_C.digest != p("digest"))
-    .limit(1)
+    select(_FOUND.c.product_id, _FOUND.c.batch_id, _FOUND.c.state, _FOUND.c.id).order_by(_FOUND.c.rank).limit(1)
 )
+"""Two look-ups by unique indexes. As one condition with OR, PostgreSQL without statistics read a whole index for each."""
 _REVIVE = move_of(
     UNIT, "revive", _C.state, _C.id == p("code"), product_id=p("product"), digest=p("digest"),
     folded_digest=p("folded_digest"), folds=p("to_folds"), ciphertext=p("ciphertext"), batch_id=p("batch"),
