@@ -49,9 +49,6 @@ LINES = {("serve",), ("worker",), ("demo",), ("audit", "tail")}
 SQLITE = {("backup",), ("move",)}
 """From one engine only; see `test_cli_backup` and `test_cli_move`."""
 
-DOCUMENTS = {("customers", "export")}
-"""What they print is a JSON document, whatever is asked for."""
-
 CALLS = {("suppliers", "connection", "test")}
 """It calls a supplier; see `test_cli_connections`."""
 
@@ -386,9 +383,7 @@ def test_every_command_prints_text_without_json(bedesten: Program) -> None:
     for arguments in COMMANDS:
         outcome = bedesten.run(*filled(bedesten, arguments), stdin=input_of(arguments))
         assert (outcome.code, outcome.err) == (0, ""), arguments
-        is_document = outcome.out[:1] in ("{", "[")
-        assert outcome.out.strip(), arguments
-        assert is_document is (path_of(arguments) in DOCUMENTS), arguments
+        assert outcome.out.strip() and outcome.out[0] not in "{[", arguments  # noqa: PT018 - one thing: a text
 
 
 def test_no_command_but_init_works_without_an_installation(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
         "spendable": Decimal("487.75"),
     },
     "POST /Account/LowBalance": {"spendable": Decimal("487.75")},
+    "POST /Supplier/Stock/Recall": {"sold": 0, "unknown": 1, "complaintsLeft": 0},
     "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING, "items.0.delivered": 0},
     "POST /Storefront/Payments/Status": {
         "state": "created",

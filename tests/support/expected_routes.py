@@ -154,12 +154,15 @@ def _basket_calls() -> "tuple[ExpectedRoute, ...]":
 
     return (
         ExpectedRoute("POST", "/Storefront/Basket/Get", demand, _to("/Storefront/Basket/Get")),
-        expected("Set", lambda shop, goods: {"items": [{"productId": shop.card, "quantity": 1}], "version": None}),
+        expected("Set", lambda shop, goods: {"items": [{
+            "productId": shop.topup, "quantity": 1,
+            "requireData": line(shop.topup, topup=shop.topup)["requireData"]}], "version": None}),
         expected("Add", lambda shop, goods: {
             "productId": shop.topup, "quantity": 1, "version": None,
             "requireData": line(shop.topup, topup=shop.topup)["requireData"]}),
         expected("Update", lambda shop, goods: {
-            "lineId": basket_line(shop), "quantity": 2, "requireData": [], "version": None}),
+            "lineId": basket_line(shop), "quantity": 2, "version": None,
+            "requireData": line(shop.topup, topup=shop.topup)["requireData"]}),
         expected("Remove", lambda shop, goods: {"lineIds": ["bsl_gone"], "version": None}),
         expected("Clear", lambda shop, goods: {"version": None}),
     )  # fmt: skip

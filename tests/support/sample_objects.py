@@ -127,7 +127,10 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
 
 def _verify_link(shop: Shop) -> str:
     """The token of the customer's link, the same in every set of objects of the shop: it may be opened again."""
-    cipher, randomness = shop.operator.installation.cipher, hashlib.sha256(shop.id.encode()).digest()
+    cipher, randomness = (
+        shop.operator.installation.cipher,
+        hashlib.sha256(f"{shop.id} {shop.customer}".encode()).digest(),
+    )
 
     def make(tx: Transaction) -> str:
         return links.create(tx, cipher, shop.customer, Purpose.VERIFY, lambda _: randomness).token.reveal()

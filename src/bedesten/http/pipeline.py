@@ -18,7 +18,7 @@
 16. schema: strict JSON, and every field is valid
 17. idempotency: `Idempotency-Key`: a stored answer is given again
 18. handler: the operation, in its transaction: object, state, money
-19. conditional GET: documents only: 304 if the client has the current version
+19. conditional GET: documents and cacheable routes: 304 if the client has the current version
 20. refusal records: a refusal is logged and audited, and counts against the address
 21. response: the envelope of success after COMMIT, or of the refusal, with the nearest rate limit
 22. CORS headers: Storefront only: the tenant's origins may read the answer

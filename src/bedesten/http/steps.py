@@ -34,7 +34,7 @@ STEPS = (
     Step("schema", "strict JSON, and every field is valid", (-2,)),
     Step("idempotency", "`Idempotency-Key`: a stored answer is given again", (-2, -8)),
     Step("handler", "the operation, in its transaction: object, state, money"),
-    Step("conditional GET", "documents only: 304 if the client has the current version"),
+    Step("conditional GET", "documents and cacheable routes: 304 if the client has the current version"),
     Step("refusal records", "a refusal is logged and audited, and counts against the address"),
     Step("response", "the envelope of success after COMMIT, or of the refusal, with the nearest rate limit"),
     Step("CORS headers", "Storefront only: the tenant's origins may read the answer"),

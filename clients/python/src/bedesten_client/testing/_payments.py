@@ -284,6 +284,7 @@ def _payment(one: Payment) -> Data:
         "captured": one.captured,
         "refunded": one.refunded,
         "lost": ZERO,
+        "method": None,
         "reason": None,
         "created": one.created,
         "updated": moment(),
