@@ -25,6 +25,7 @@ from bedesten.integrity.check import violations
 from bedesten.ledger import actions as ledger
 from bedesten.mail import actions as mail
 from bedesten.orders import actions as orders
+from bedesten.orders import basket
 from bedesten.orders.model import NewLine, NewOrder, RequiredDatum
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.checkout_limits import NO_LIMITS
@@ -269,7 +270,11 @@ def test_what_a_line_required_is_emptied_and_check_finds_nothing(tenant: Tenant)
     tenant.capture(tenant.payment(placed))
     tenant.deliver(placed.lines[0].id, [fresh("CODE")])
     assert PLAYER in repr(export(tenant))
+    tenant.write(lambda tx: basket.replace(tx, tenant.shopper, [NewLine("1", product, 2, data=data)], None))
+    (line,) = export(tenant)["basket"]
+    assert (line["productId"], line["quantity"], line["requireData"][0]["value"]) == (product, 2, PLAYER)
     erase(tenant)
+    assert tenant.read(lambda tx: basket.read(tx, tenant.customer)).lines == ()
     assert tenant.line(placed.lines[0].id, tenant.customer).require_data == "[]"
     assert violations(tenant.installation) == []
 

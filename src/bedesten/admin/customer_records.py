@@ -23,7 +23,8 @@ from bedesten.ledger import actions as ledger
 from bedesten.ledger import statements
 from bedesten.ledger.statements import Period
 from bedesten.mail import actions as mail
-from bedesten.orders import listing
+from bedesten.orders import basket, listing
+from bedesten.orders.basket import BasketLine
 from bedesten.orders.listing import Listed, OrderFilter
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
@@ -75,9 +76,20 @@ def export(
         "exported": wire_time(tx.now),
         "transfers": _transfers(tx, tenant, customer),
         "orders": [_order(tx, cipher, one, with_codes=with_codes) for one in _all_orders(tx, customer)],
+        "basket": [_basket_line(line, tenant.currency) for line in basket.read(tx, customer.id).lines],
         "complaints": [operator_complaints.show(tx, cipher, one.id) for one in opened],
         "mails": [one for one in mail.list_mails(tx) if one["recipient"] == customer.handle],
         "timeline": _trail(tx, customer, ALL),
+    }
+
+
+def _basket_line(line: BasketLine, currency: str) -> dict[str, object]:
+    return {
+        "productId": line.product_id,
+        "name": line.name,
+        "quantity": line.quantity,
+        "unitPrice": to_decimal(line.unit_price, currency),
+        "requireData": [msgspec.structs.asdict(one) for one in line.data],
     }
 
 
