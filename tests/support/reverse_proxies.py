@@ -68,7 +68,7 @@ def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
     )
     (folder / "gate.conf").write_text(text, "utf-8")
     (folder / "nginx.conf").write_text(nginx_main("gate.conf"), "utf-8")
-    with _running([program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"], folder, port):
+    with _running([program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"], folder, port, tls_port):
         yield port
 
 
@@ -136,14 +136,15 @@ def _until_it_has_a_router(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+def _running(command: list[str], folder: Path, *ports: int) -> Iterator[None]:
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (
         (folder / "said").open("wb") as said,
         subprocess.Popen(command, cwd=folder, env={**os.environ, **home}, stdout=said, stderr=said) as process,
     ):
         try:
-            _until_it_listens(process, folder / "said", port)
+            for port in ports:
+                _until_it_listens(process, folder / "said", port)
             yield
         finally:
             process.terminate()

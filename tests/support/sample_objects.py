@@ -140,7 +140,7 @@ def _verify_link(shop: Shop) -> str:
 
 def _reset_links(shop: Shop) -> tuple[str, ...]:
     """The tokens of links of customers who do nothing else."""
-    accounts = [shop.operator.account(shop.id, "customer", f"{fresh('forgetful')}@example.com") for _ in range(30)]
+    accounts = [shop.operator.account(shop.id, "customer", f"{fresh('forgetful')}@example.com") for _ in range(90)]
     return tuple(shop.operator.link(shop.id, one, Purpose.RESET) for one in accounts)
 
 
