@@ -10,7 +10,7 @@ from tests.life.machine import SUBJECTS
 from tests.life.money_machine import LifeMachine
 from tests.support.sites import ENGINES
 
-LIVES = int(os.environ.get("BEDESTEN_TEST_LIVES", "60"))
+LIVES = int(os.environ.get("BEDESTEN_TEST_LIVES", "20"))
 """Lives of a long run. Each has a number, from which everything random in it follows."""
 
 
