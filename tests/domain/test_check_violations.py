@@ -221,6 +221,14 @@ def test_a_password_that_is_no_argon2id_hash_is_named(bare: Bare) -> None:
     ]
 
 
+def test_a_staff_member_s_password_that_is_no_argon2id_hash_is_named(bare: Bare) -> None:
+    everything, other = bare
+    with other.undone() as tx:
+        insert_made_up(other, metadata.tables["staff"], id="stf_x", tenant_id=None, password="hunter2", pepper_id="d1")
+        found = run_queries(tx, everything.cipher)
+    assert "invariant 8: tenant -: the password of staff member stf_x is not an argon2id hash" in found
+
+
 def test_digests_and_sealed_values_of_the_wrong_size_are_named(bare: Bare) -> None:
     everything, other = bare
     tenant = everything.tenant.id

@@ -173,14 +173,14 @@ def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) 
     record(tx, OPERATOR, "account.scopes", account.id, before=named[0], after=named[1])
 
 
-def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
+def set_disabled(tx: Transaction, account: Account, disabled: bool, actor: Actor = OPERATOR) -> None:
     """Disables the account, which ends its tokens for good, or enables it again."""
     links.drop_reset(tx, account.id)
     tx.run(_SET_DISABLED, id=account.id, disabled=int(disabled))
     tx.run(_ADVANCE, id=account.id, step=token_version_step())
     tx.advance_revision("account", account.id)
     action = "account.disable" if disabled else "account.enable"
-    record(tx, OPERATOR, action, account.id, before=bool(account.disabled), after=disabled)
+    record(tx, actor, action, account.id, before=bool(account.disabled), after=disabled)
 
 
 def set_may_edit_texts(tx: Transaction, account: Account, allowed: bool) -> None:

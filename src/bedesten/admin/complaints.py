@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts
-from bedesten.audit.actions import OPERATOR
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.audit.tables import audit
 from bedesten.catalogue import units
 from bedesten.catalogue.code import masked
@@ -91,10 +91,11 @@ def decide(
     complaint: str,
     answer: Proposal,
     charge: bool,
+    actor: Actor = OPERATOR,
 ) -> dict[str, object]:
     """Decides an open complaint. Raises `Refusal`: -3; -2; -8 if it is not open, or no code is left for a replacement."""
     one = actions.complaint_of(tx, complaint)
-    if not decisions.decide(tx, cipher, one, answer, OPERATOR, charge=charge):
+    if not decisions.decide(tx, cipher, one, answer, actor, charge=charge):
         raise decisions.out_of_stock(one)
     return shown(tx, actions.complaint_of(tx, complaint))
 

@@ -7,7 +7,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
 from bedesten.accounts.tables import accounts as table
 from bedesten.admin import checkouts
-from bedesten.audit.actions import OPERATOR, record
+from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.errors import Refusal
@@ -81,17 +81,17 @@ def one(tx: Transaction, name: str) -> Account:
     return accounts.find(tx, "customer", text.email_or_none(name) or name)
 
 
-def disable(tx: Transaction, customer: Account) -> int:
+def disable(tx: Transaction, customer: Account, actor: Actor = OPERATOR) -> int:
     """Refuses every bearer token of the customer from the next request on. Returns how many checkouts were released."""
-    accounts.set_disabled(tx, customer, True)
+    accounts.set_disabled(tx, customer, True, actor)
     return sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.list_open(tx, customer.id))
 
 
-def reset(tx: Transaction, cipher: TenantCipher, customer: Account) -> None:
+def reset(tx: Transaction, cipher: TenantCipher, customer: Account, actor: Actor = OPERATOR) -> None:
     """Asks for a mail with a link to a new password. Raises `Refusal`: -8 if the customer is disabled, -7."""
     if customer.disabled:
         raise Refusal(errors.CONFLICT, "the customer is disabled", fields={"customer": "is disabled: enable it first"})
-    if not mail.queue(tx, cipher, mail.RESET, customer.handle, OPERATOR):
+    if not mail.queue(tx, cipher, mail.RESET, customer.handle, actor):
         problem = "the address has had as many mails as one may have in an hour or a day"
         raise Refusal(errors.TOO_MANY_REQUESTS, problem, fields={"customer": problem})
-    record(tx, OPERATOR, "account.reset", customer.id)
+    record(tx, actor, "account.reset", customer.id)

@@ -3,6 +3,7 @@
 from sqlalchemy import or_, select
 
 from bedesten.accounts.tables import accounts
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.payments import actions as payments
@@ -49,14 +50,14 @@ def list_deposits(tx: Transaction, every: bool = False, only: str = "") -> list[
     ]
 
 
-def approve(tx: Transaction, deposit_id: str) -> dict[str, object]:
+def approve(tx: Transaction, deposit_id: str, actor: Actor = OPERATOR) -> dict[str, object]:
     """Books a deposit that awaits approval. Raises `Refusal`: -3, -400."""
-    return _shown(tx, payments.approve_deposit(tx, deposit_id).id)
+    return _shown(tx, payments.approve_deposit(tx, deposit_id, actor).id)
 
 
-def reject(tx: Transaction, deposit_id: str) -> dict[str, object]:
+def reject(tx: Transaction, deposit_id: str, actor: Actor = OPERATOR) -> dict[str, object]:
     """Rejects a deposit that is not booked. Raises `Refusal`: -3, -400."""
-    return _shown(tx, payments.reject_deposit(tx, deposit_id).id)
+    return _shown(tx, payments.reject_deposit(tx, deposit_id, actor=actor).id)
 
 
 def _shown(tx: Transaction, deposit_id: str) -> dict[str, object]:

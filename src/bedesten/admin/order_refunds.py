@@ -1,7 +1,7 @@
 """The operator makes good without a complaint of the buyer: refunds a line, replaces a unit of it."""
 
 from bedesten.admin import complaints as decided
-from bedesten.audit.actions import OPERATOR
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import units
 from bedesten.complaints import actions as complaints
 from bedesten.complaints.model import OTHER, REPLACE, NewComplaint, Proposal
@@ -36,7 +36,9 @@ def replace_unit(
     return decided.decide(tx, cipher, one.id, Proposal(REPLACE, None, reason), charge)
 
 
-def refund_line(tx: Transaction, line_id: str, amount: int | None, key: str, reason: str) -> dict[str, object]:
+def refund_line(
+    tx: Transaction, line_id: str, amount: int | None, key: str, reason: str, actor: Actor = OPERATOR
+) -> dict[str, object]:
     """Refunds a line to its buyer's balance, once for each key: this amount (minor units), or all that is left.
 
     Without a key every call is a refund of its own. Raises `Refusal`: -3; -8 if nothing is left, more than the rest
@@ -48,7 +50,7 @@ def refund_line(tx: Transaction, line_id: str, amount: int | None, key: str, rea
     wanted = amount if amount is not None else known.amount if known else refunds.refundable(line)
     if wanted <= 0:
         raise Refusal(CONFLICT, f"there is nothing to refund of line {line.id}")
-    made = refunds.refund_line(tx, order, line, wanted, named, reason, OPERATOR)
+    made = refunds.refund_line(tx, order, line, wanted, named, reason, actor)
     after = line_of(tx, line_id)[1]
     return {
         "refundId": made.id,
@@ -62,7 +64,9 @@ def refund_line(tx: Transaction, line_id: str, amount: int | None, key: str, rea
     }
 
 
-def refund_to_payer(tx: Transaction, named: str, amount: int | None, key: str, reason: str) -> dict[str, object]:
+def refund_to_payer(
+    tx: Transaction, named: str, amount: int | None, key: str, reason: str, actor: Actor = OPERATOR
+) -> dict[str, object]:
     """Refunds a line, or all delivered lines of an order, and requests the refund of the same amount of its payment.
 
     Both happen once for each key. Without an amount (minor units): all that was paid for them and not refunded yet.
@@ -71,7 +75,7 @@ def refund_to_payer(tx: Transaction, named: str, amount: int | None, key: str, r
     order, lines = _order_of(tx, named)
     found = payment_refunds.paying(tx, order.id)
     reference = key or tx.new_id("ref")
-    made = to_payer(tx, found, amount, reference, reason.strip(), OPERATOR, lines=lines)
+    made = to_payer(tx, found, amount, reference, reason.strip(), actor, lines=lines)
     left = [refunds.refundable(one) for one in orders.lines_of(tx, order.id)]
     return {
         "refundId": made.id,

@@ -5,7 +5,7 @@ from sqlalchemy import and_, or_, select
 from bedesten import errors
 from bedesten.accounts.tables import accounts
 from bedesten.admin import order_timeline
-from bedesten.audit.actions import OPERATOR, record
+from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.catalogue.code import BadCode, read_code
 from bedesten.catalogue.tables import stock_codes
 from bedesten.core import text
@@ -125,35 +125,41 @@ def show(tx: Transaction, order_id: str) -> dict[str, object]:
     }
 
 
-def cancel_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
+def cancel_order(
+    tx: Transaction, order_id: str, lines: list[str], reason: str, actor: Actor = OPERATOR
+) -> dict[str, object]:
     """Cancels lines, or all that is not delivered; an unpaid checkout as a whole. Raises `Refusal`: -3, -202."""
     order = cancel.lock(tx, order_of(tx, order_id))
     if order.state == PLACED or lines:
-        cancel.cancel(tx, order, lines, OPERATOR, reason)
+        cancel.cancel(tx, order, lines, actor, reason)
     else:
         checkout.cancel(tx, order.buyer_id, order.id)
-        record(tx, OPERATOR, "checkout.cancel", order.id, reason=reason)
+        record(tx, actor, "checkout.cancel", order.id, reason=reason)
     return show(tx, order.id)
 
 
-def hold_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
+def hold_order(
+    tx: Transaction, order_id: str, lines: list[str], reason: str, actor: Actor = OPERATOR
+) -> dict[str, object]:
     """Takes lines, or all that are being processed, out of processing. Raises `Refusal`: -3, -8."""
     order = cancel.lock(tx, order_of(tx, order_id))
-    hold.hold(tx, order, lines, OPERATOR, reason)
+    hold.hold(tx, order, lines, actor, reason)
     return show(tx, order.id)
 
 
-def release_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
+def release_order(
+    tx: Transaction, order_id: str, lines: list[str], reason: str, actor: Actor = OPERATOR
+) -> dict[str, object]:
     """Puts lines, or all that are held, back: delivers codes from stock, queues the others. Raises `Refusal`: -3, -8."""
     order = cancel.lock(tx, order_of(tx, order_id))
-    hold.release(tx, order, lines, OPERATOR, reason)
+    hold.release(tx, order, lines, actor, reason)
     return show(tx, order.id)
 
 
-def note(tx: Transaction, order_id: str, text_of_note: str) -> dict[str, object]:
+def note(tx: Transaction, order_id: str, text_of_note: str, actor: Actor = OPERATOR) -> dict[str, object]:
     """Adds a note to an order. Raises `Refusal`: -2, -3."""
     order = order_of(tx, order_id)
-    annotations.add_note(tx, order.id, errors.normalised_field(text.note, text_of_note, "note"), OPERATOR)
+    annotations.add_note(tx, order.id, errors.normalised_field(text.note, text_of_note, "note"), actor)
     return show(tx, order.id)
 
 

@@ -3,7 +3,7 @@
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
-from bedesten.audit.actions import OPERATOR
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.errors import Refusal, bad_field
@@ -34,9 +34,9 @@ def list_endpoints(tx: Transaction, account: str = "") -> list[dict[str, object]
     return [endpoint_view(one) for one in endpoints.list_endpoints(tx, owner)]
 
 
-def set_paused(tx: Transaction, endpoint: str, paused: bool) -> dict[str, object]:
+def set_paused(tx: Transaction, endpoint: str, paused: bool, actor: Actor = OPERATOR) -> dict[str, object]:
     """Pauses an endpoint or resumes it. Idempotent. Raises `Refusal` (-3)."""
-    return endpoint_view(endpoints.set_paused(tx, endpoints.endpoint_of(tx, "", endpoint), paused, OPERATOR))
+    return endpoint_view(endpoints.set_paused(tx, endpoints.endpoint_of(tx, "", endpoint), paused, actor))
 
 
 def list_deliveries(
@@ -51,9 +51,9 @@ def list_deliveries(
     return [delivery_view(one, attempts[one.id]) for one in found]
 
 
-def replay_one(tx: Transaction, delivery: str) -> None:
+def replay_one(tx: Transaction, delivery: str, actor: Actor = OPERATOR) -> None:
     """Makes one delivery due again. Raises `Refusal`: -3, -601."""
-    history.replay_one(tx, "", delivery, OPERATOR)
+    history.replay_one(tx, "", delivery, actor)
 
 
 def replay_range(

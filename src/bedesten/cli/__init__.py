@@ -44,6 +44,7 @@ NOUNS = {
     "tokens": "Revoke bearer tokens.",
     "secrets": "The master secrets: rotate them, forget a leaked one.",
     "webhooks": "Webhook endpoints and deliveries: list, replay, pause, simulate; private networks.",
+    "staff": "Staff: people who work in the console without a shell, and their roles.",
     "audit": "The audit trail: read it, verify its integrity.",
     "move": "Move the store from SQLite to PostgreSQL, or back.",
     "backup": "Back up the SQLite store into a file, beside a running server.",

@@ -1,10 +1,7 @@
 """`bedesten partners …`."""
 
-import secrets
-import sys
 from collections.abc import Callable
 from decimal import Decimal
-from getpass import getpass
 from typing import Annotated
 
 import typer
@@ -17,12 +14,9 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantOption, amount
 from bedesten.cli.output import Document, Output, printable, shown_once, table
+from bedesten.cli.passwords import choose_password
 from bedesten.core.secret import Secret
-from bedesten.core.text import MAX_SECRET
-from bedesten.errors import bad_field
 from bedesten.gate.auth_cache import TenantEntry
-from bedesten.gate.passwords import PasswordHash
-from bedesten.gate.weak_passwords import password_problem
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
@@ -31,7 +25,6 @@ Change = Callable[[Transaction, TenantEntry, Account], None]
 _SCOPE = typer.Option(
     "--scope", metavar="S", help="A scope; repeatable (default: every scope of the Reseller surface)."
 )
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 @command(app, "create")
@@ -52,7 +45,7 @@ def create(
     """Create a reseller account. Without --password-stdin a strong password is generated and shown once."""
     limit = amount(credit, "credit")
     handle = partners.address(email)
-    password, hashed = _password(ctx, password_stdin, name, handle, tenant)
+    password, hashed = choose_password(ctx, password_stdin, name, handle, tenant)
     new = NewPartner(handle, hashed, name, scope or None, webhook, limit)
     made = ctx.write_in(tenant, lambda tx, entry: partners.create(tx, ctx.installation.cipher, entry.currency, new))
     document: Document = {"id": made.id, "email": made.email}
@@ -152,7 +145,7 @@ def password(
 ) -> CommandResult:
     """Set a new password: a strong one, generated and shown once, unless one is given. Its tokens are revoked at once."""
     account = ctx.read_in(tenant, lambda tx, _: partners.find(tx, partner))
-    new, hashed = _password(ctx, password_stdin, account.name, account.handle, tenant)
+    new, hashed = choose_password(ctx, password_stdin, account.name, account.handle, tenant)
 
     def act(tx: Transaction, _: TenantEntry) -> None:
         accounts.set_password(tx, account.id, hashed, OPERATOR)
@@ -205,42 +198,6 @@ def _changed(ctx: CommandContext, tenant: str, partner: str, act: Change) -> Com
 
     shown = ctx.write_in(tenant, change)
     return CommandResult(shown, [_table([shown])])
-
-
-def _password(ctx: CommandContext, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], PasswordHash]:
-    """Read or generate a password, and hash it. Raises `Refusal` (-2)."""
-    password = _read_password() if given else _new_password()
-    words = ("bedesten", name, email, tenant)
-    problem = password_problem(password.reveal(), minimum=ctx.settings.password_minimum, words=words)
-    if problem:
-        raise bad_field("password", problem)
-    return password, ctx.installation.hasher().hash(password.reveal())
-
-
-def _read_password() -> Secret[str]:
-    """Read one line of standard input; on a terminal prompt for it without echo. Raises `Refusal` (-2)."""
-    raw = _prompted() if sys.stdin.isatty() else sys.stdin.buffer.readline(4 * MAX_SECRET + 2)
-    try:
-        return Secret(raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8"))
-    except UnicodeDecodeError:
-        pass
-    raise bad_field("password", "must be text in UTF-8")
-
-
-def _prompted() -> bytes:
-    """Prompt twice. Raises `Refusal` (-2) if the two differ."""
-    try:
-        first, second = (getpass(prompt, sys.stderr) for prompt in ("Password: ", "Repeat it: "))
-    except EOFError:
-        return b""
-    if first != second:
-        raise bad_field("password", "the two passwords differ")
-    return first.encode("utf-8", "surrogateescape")
-
-
-def _new_password() -> Secret[str]:
-    """Generate six groups of four unambiguous characters: 118 random bits."""
-    return Secret("-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(6)))
 
 
 def _outbound(made: CreatedPartner) -> Document:

@@ -166,6 +166,10 @@ class Keyring:
         """Returns the 32 bytes under which failed logins of a canonical e-mail are counted, with or without an account."""
         return hmac_sha256(self._pepper("login", pepper_id), frame(tenant, surface.value, email))
 
+    def staff_digest(self, purpose: str, text: str, pepper_id: str | None = None) -> bytes:
+        """Returns the 32 bytes that are stored in place of a staff member's secret, or of who failed to log in."""
+        return hmac_sha256(self._pepper("staff", pepper_id), frame(purpose, text))
+
     def password_pepper(self, pepper_id: str | None = None) -> bytes:
         """Returns the HMAC key for passwords before they are hashed. Without it nobody can guess passwords offline."""
         return self._pepper("password", pepper_id)

@@ -73,14 +73,14 @@ def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Depos
     return _move_deposit(tx, found, "awaitApproval", APPROVAL_NEEDED)
 
 
-def approve_deposit(tx: Transaction, deposit_id: str) -> Deposit:
+def approve_deposit(tx: Transaction, deposit_id: str, actor: Actor = OPERATOR) -> Deposit:
     """Books a deposit that awaits the operator's approval, once. Raises `Refusal`: -3, -400."""
     found = _deposit(tx, deposit_id)
     if found.state == BOOKED and found.approval == APPROVED:
         return found
     if found.state != AWAITING:
         raise Refusal(errors.DEPOSIT_STATE, "it does not wait for an approval")
-    record(tx, OPERATOR, "deposit.approve", found.id, amount=_money(found), partner=found.partner_id)
+    record(tx, actor, "deposit.approve", found.id, amount=_money(found), partner=found.partner_id)
     return _book(tx, found, "approve", APPROVED)
 
 

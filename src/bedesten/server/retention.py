@@ -17,6 +17,7 @@ from bedesten.core.clock import DAY
 from bedesten.gate.bearer import CLOCK_SKEW_MS
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import baskets, checkout_holders, orders
+from bedesten.staff.sessions import DELETE_EXPIRED
 from bedesten.store.revision_log import COUNTER, DELETE_CHANGES, MAX_CHANGES
 from bedesten.store.sql import cross_tenant, p
 from bedesten.store.tables import idempotency
@@ -64,6 +65,7 @@ def delete_expired(tx: SystemTransaction) -> None:
     tx.run(_TOKENS, now=tx.now - REVOCATION_RETENTION)
     tx.run(_ENDED, now=tx.now - REVOCATION_RETENTION)
     tx.run(_SESSIONS, now=tx.now - REVOCATION_RETENTION)
+    tx.run(DELETE_EXPIRED, now=tx.now)
     tx.run(_USES, now=tx.now)
     tx.run(_FAILURES, before=tx.now - DAY)
     tx.run(_REGISTRATIONS, before=tx.now - DAY)

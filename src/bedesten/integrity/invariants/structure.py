@@ -27,6 +27,7 @@ from bedesten.complaints.tables import complaints
 from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders.tables import order_lines, orders
+from bedesten.staff.tables import staff
 from bedesten.store.sql import metadata, p
 from bedesten.store.tables import idempotency
 from bedesten.tenants.tables import tenants
@@ -40,7 +41,9 @@ def name_of(table: Table) -> ColumnElement[Any]:
 
 
 def _owner(table: Table) -> ColumnElement[Any]:
-    return table.c.tenant_id if "tenant_id" in table.c else literal("-")
+    if "tenant_id" not in table.c:
+        return literal(INSTALLATION)
+    return func.coalesce(table.c.tenant_id, INSTALLATION) if table.c.tenant_id.nullable else table.c.tenant_id
 
 
 def _uniqueness_query(
@@ -83,8 +86,10 @@ _UNDECLARED = (
 
 
 def references() -> Iterator[tuple[Column[Any], Table]]:
-    """Every column that names a row of a tenant's table, and that table."""
+    """Every column of a tenant's table that names a row of one, and that other table."""
     for table in metadata.sorted_tables:
+        if "tenant_id" not in table.c:
+            continue
         for constraint in table.foreign_key_constraints:
             for element in constraint.elements:
                 if element.column.name == "id" and element.column.table is not tenants:
@@ -137,7 +142,7 @@ def _reference_queries() -> Iterator[InvariantQuery]:
 
 DIGEST_BYTES, MIN_ENCRYPTED_BYTES = 32, 29
 """Bytes of every digest; the minimum of an encrypted value: nonce, tag and one byte of content."""
-DIGEST_COLUMNS = frozenset({"digest", "folded_digest", "address", "account"})
+DIGEST_COLUMNS = frozenset({"digest", "folded_digest", "setup_digest", "address", "account"})
 ENCRYPTED_COLUMNS = frozenset(
     {"ciphertext", "secret", "outbound_key", "wrapped_key", "proposal_ciphertext", "answer_ciphertext"}
 )
@@ -150,6 +155,11 @@ def _format_queries() -> Iterator[InvariantQuery]:
         8,
         "the password of account {} is not an argon2id hash",
         select(accounts.c.tenant_id, accounts.c.id).where(accounts.c.password.not_like(p("phc"))),
+    )
+    yield invariant_query(
+        8,
+        "the password of staff member {} is not an argon2id hash",
+        select(func.coalesce(staff.c.tenant_id, INSTALLATION), staff.c.id).where(staff.c.password.not_like(p("phc"))),
     )
     yield invariant_query(
         8,

@@ -427,6 +427,29 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 0"),
     )
     op.create_table(
+        "staff",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("pepper_id", sa.Text(), nullable=True),
+        sa.Column("disabled", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("setup_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("setup_expires", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("(password IS NULL) = (pepper_id IS NULL)", name=op.f("ck_staff_password")),
+        sa.CheckConstraint("(setup_digest IS NULL) = (setup_expires IS NULL)", name=op.f("ck_staff_setup")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_staff_created")),
+        sa.CheckConstraint("disabled IN (0, 1)", name=op.f("ck_staff_disabled")),
+        sa.CheckConstraint("setup_expires BETWEEN 0 AND 253402300799999", name=op.f("ck_staff_setup_expires")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_staff_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
+        sa.UniqueConstraint("email", name=op.f("uq_staff_email")),
+        sa.UniqueConstraint("setup_digest", name=op.f("uq_staff_setup_digest")),
+    )
+    op.create_table(
         "tenant_access",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
@@ -907,6 +930,22 @@ def upgrade() -> None:
             "integration_id", "digest", "tenant_id", name=op.f("uq_settlements_integration_id_digest_tenant_id")
         ),
     )
+    op.create_table(
+        "staff_sessions",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("staff_id", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_staff_sessions_created")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_staff_sessions_expires")),
+        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_staff_sessions_used")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_staff_sessions_staff_id")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_staff_sessions")),
+    )
+    op.create_index(op.f("ix_staff_sessions_expires"), "staff_sessions", ["expires"], unique=False)
+    op.create_index(op.f("ix_staff_sessions_staff_id"), "staff_sessions", ["staff_id"], unique=False)
     op.create_table(
         "statement_heads",
         sa.Column("tenant_id", sa.Text(), nullable=False),

@@ -1,0 +1,53 @@
+"""The decision table of roles, in full: every role by every duty."""
+
+import pytest
+
+from bedesten.errors import Refusal
+from bedesten.staff.roles import DUTIES, Duty, Role, duties_of, read_roles
+
+EXPECTED = {
+    # duty:             owner support finance catalogue read-only
+    "orders.read":       "yes yes yes no yes",
+    "orders.note":       "yes yes yes no no",
+    "orders.hold":       "yes yes no no no",
+    "orders.cancel":     "yes yes no no no",
+    "orders.refund":     "yes no yes no no",
+    "complaints.read":   "yes yes yes no yes",
+    "complaints.answer": "yes yes no no no",
+    "customers.read":    "yes yes yes no yes",
+    "customers.reset":   "yes yes no no no",
+    "customers.disable": "yes no no no no",
+    "stock.read":        "yes yes no yes yes",
+    "deposits.read":     "yes no yes no yes",
+    "deposits.decide":   "yes no yes no no",
+    "webhooks.read":     "yes yes no no yes",
+    "webhooks.replay":   "yes yes no no no",
+}  # fmt: skip
+"""Written by hand, apart from the table that it checks."""
+
+
+def test_the_table_names_every_role_and_every_duty() -> None:
+    assert set(EXPECTED) == {duty.value for duty in Duty}
+    assert set(DUTIES) == set(Role)
+
+
+@pytest.mark.parametrize("duty", Duty)
+def test_each_role_has_the_duty_or_not_as_the_table_says(duty: Duty) -> None:
+    answers = dict(zip(Role, EXPECTED[duty.value].split(), strict=True))
+    assert {role: duty in duties_of([role]) for role in Role} == {role: one == "yes" for role, one in answers.items()}
+
+
+def test_roles_add_up_and_no_role_has_no_duty() -> None:
+    assert duties_of([Role.FINANCE, Role.CATALOGUE]) == DUTIES[Role.FINANCE] | DUTIES[Role.CATALOGUE]
+    assert duties_of([]) == frozenset()
+
+
+@pytest.mark.parametrize("names", [[], ["king"], ["owner", "king"], ["Owner"], ["owner support"]])
+def test_unknown_roles_and_none_are_refused(names: list[str]) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_roles(names)
+    assert refused.value.code.number == -2
+
+
+def test_roles_are_kept_in_one_order_and_once() -> None:
+    assert read_roles(["finance", "owner", "finance"]) == (Role.OWNER, Role.FINANCE)
