@@ -12,9 +12,9 @@ from bedesten.accounts import actions as accounts
 from bedesten.catalogue.actions import ProductFields
 from bedesten.gate.scopes import Surface
 from bedesten.server import move
+from bedesten.server.data_directory_lock import DataDirectoryLock
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
-from bedesten.server.supervisor import DataDirectoryLock
 from bedesten.store import raw_copy, sqlite_file
 from bedesten.store.raw_copy import PostgresEnd, SqliteEnd
 from bedesten.store.sql import metadata

@@ -303,6 +303,28 @@ def test_a_server_without_its_store_is_alive_but_not_ready(tmp_path: Path) -> No
             assert database.rpartition("/")[2] in outcome.err
 
 
+def test_a_server_that_drains_answers_and_is_not_ready(bedesten: Program) -> None:
+    bedesten.run_json("tenants", "create", "shop", "--host", HOST)
+    with served(bedesten, "--workers", "1", "--drain", "1h", "--admin-port", str(free_port(0))) as server:
+        assert server.operator("/health/ready") == (200, {"status": "ok"})
+        server.process.send_signal(signal.SIGTERM)
+        assert server.until("draining")["seconds"] == 3_600
+        assert eventually(lambda: server.operator("/health/ready")[0] == 503)
+        answer = server.operator("/health/ready")[1]
+        assert (answer["code"], answer["data"]) == (-9, {"reason": "the server is stopping"})
+        assert server.operator("/health/live") == (200, {"status": "ok"})
+        assert codes([Client(server.port, HOST)], "GET", "/Categories") == {(401, -20)}
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 130
+
+
+@pytest.mark.parametrize("time", ["5", "-1s", "soon", "61m"])
+def test_a_time_to_drain_that_is_none_is_refused(bedesten: Program, time: str) -> None:
+    outcome = bedesten.run("serve", "--port", "0", "--admin-port", "0", "--drain", time)
+    assert outcome.code == 2
+    assert "--drain" in outcome.err
+
+
 def drop(database: str) -> None:
     """Drop the database and its connections."""
     run_on_server(f'DROP DATABASE "{database.rpartition("/")[2]}" WITH (FORCE)')

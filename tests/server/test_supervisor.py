@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.server.child_process import PortBusy, free_port, reserve
-from bedesten.server.supervisor import AlreadyServing, DataDirectoryLock
+from bedesten.server.data_directory_lock import AlreadyServing, DataDirectoryLock
 from tests.server.processes import Server, Start, alive, eventually, refuses, starting
 
 pytestmark = pytest.mark.slow
@@ -122,6 +122,62 @@ def test_the_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
         child.stdout.readline()
         os.close(write)
         assert child.wait(30) == 1
+
+
+def raw_answer(port: int) -> bytes:
+    """One answer on a connection that asks to be kept."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+        sock.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n")
+        return sock.recv(4096).lower()
+
+
+def test_a_server_that_drains_answers_and_ends_each_connection(start: Start, tmp_path: Path) -> None:
+    side = {"name": "outbox", "target": "dummy_app:side"}
+    settings = json.dumps({"side_file": str(tmp_path / "side")})
+    server = start(workers=1, drain_s=3_600, side_processes=[side], settings_json=settings)
+    assert eventually((tmp_path / "side").exists, 30)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as kept:
+        kept.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"connection: close" not in kept.recv(4096).lower()
+        server.process.terminate()
+        assert server.until("draining") == {"event": "draining", "seconds": 3_600}
+        assert eventually(lambda: b"connection: close" in raw_answer(server.port), 30)
+        kept.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = kept.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in answer.lower()
+        assert kept.recv(1) == b""
+    assert eventually(lambda: not alive(int((tmp_path / "side").read_text())), 30)  # its work is another node's
+    assert raw_answer(server.port).startswith(b"http/1.1 200 ")
+    server.process.terminate()
+    assert server.process.wait(30) == 130
+    assert refuses(server.port)
+
+
+def test_a_server_stops_when_it_has_drained(start: Start) -> None:
+    server = start(workers=2, drain_s=0.2)
+    server.process.terminate()
+    server.until("draining")
+    server.until("stopping")
+    assert server.process.wait(30) == 0
+
+
+def test_a_server_does_not_drain_for_a_person_who_waits(start: Start) -> None:
+    server = start(workers=1, drain_s=3_600)
+    server.process.send_signal(signal.SIGINT)
+    server.until("stopping")
+    assert server.process.wait(30) == 0
+    assert "draining" not in [event["event"] for event in server.events]
+
+
+def test_a_server_whose_workers_die_while_it_drains_stops(start: Start) -> None:
+    server = start(workers=2, drain_s=3_600)
+    server.process.terminate()
+    server.until("draining")
+    for child in server.children:
+        os.kill(child, signal.SIGKILL)
+    server.until("stopping")
+    assert server.process.wait(30) == 0
 
 
 def test_a_running_request_is_finished_before_the_end(start: Start, tmp_path: Path) -> None:

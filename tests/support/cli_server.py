@@ -15,6 +15,7 @@ from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.client import Client
 
 EMPTY: Mapping[str, str] = {}
+NO_DRAIN = {"BEDESTEN_DRAIN_SECONDS": "0"}
 
 
 @dataclass
@@ -89,7 +90,11 @@ def served(
     """The program's server, on free ports unless told otherwise; ended at the end of the block."""
     command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", *arguments, "--json", *program.where]
     with subprocess.Popen(
-        command, env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env={**ENVIRONMENT, **NO_DRAIN, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             server = CliServer(process)

@@ -64,6 +64,11 @@ class Health:
         self._read_store = SharedCheck(read_store, pool)
         self._render = render
         self._pool = pool
+        self._draining = False
+
+    def drain(self) -> None:
+        """From here on this machine is not ready: it stops soon."""
+        self._draining = True
 
     async def live(self, _request: Request) -> Response:
         """200: the process runs."""
@@ -72,6 +77,8 @@ class Health:
     async def ready(self, _request: Request) -> Response:
         """200 if this machine can answer requests. Raises `Refusal` (-9) with the reason if it cannot."""
         try:
+            if self._draining:
+                raise NotReady("the server is stopping")
             await self._check_ready()
         except Exception as problem:
             reason = str(problem) if isinstance(problem, NotReady) else "the store is out of reach"

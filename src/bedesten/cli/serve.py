@@ -9,10 +9,12 @@ import typer
 
 from bedesten import errors
 from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
+from bedesten.cli.options import duration
 from bedesten.cli.output import show, write_json
+from bedesten.core.clock import SECOND
 from bedesten.server import logs, loopback_guard, secret_file, supervisor
 from bedesten.server.secret_cache import SecretCache
-from bedesten.server.settings import Settings
+from bedesten.server.settings import MAX_DRAIN_S, Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess
 
 app = typer.Typer()
@@ -41,6 +43,14 @@ def serve(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Worker processes (default: one for each processor).")
     ] = None,
+    drain: Annotated[
+        str | None,
+        typer.Option(
+            "--drain",
+            metavar="5s",
+            help="Time after SIGTERM in which the server still answers, but is not ready (default: 5s; 0s: none).",
+        ),
+    ] = None,
     no_worker: Annotated[
         bool, typer.Option("--no-worker", help="Without the worker for webhooks and timers: see `bedesten worker`.")
     ] = False,
@@ -62,6 +72,7 @@ def serve(
         ).model_dump_json(),
         lock_path=settings.lock_file,
         side_processes=tuple(side_processes),
+        drain_s=settings.drain_seconds if drain is None else _drain_seconds(drain),
         secret_cache_fd=ctx.secret_cache.fd,
     )
     with loopback_guard.guard_listen_address(settings, store, host):
@@ -71,6 +82,14 @@ def serve(
     if events.reason:
         raise CommandError(events.reason, errors.CONFLICT)
     return CommandResult(None, code=code)
+
+
+def _drain_seconds(text: str) -> float:
+    """Parse the time of `--drain`: a duration of at most an hour, or `0s`. Anything else is a usage error."""
+    seconds = duration(text, "--drain") / SECOND if text not in ("0", "0s") else 0.0
+    if seconds > MAX_DRAIN_S:
+        raise typer.BadParameter("at most 3600s", param_hint="--drain")
+    return seconds
 
 
 def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Settings:

@@ -202,11 +202,27 @@ class Adapter:
     connection is accepted and may refuse by raising; `shutdown` runs after the last answer.
     """
 
-    def __init__(self, handle: Handle, startup: Hook, shutdown: Hook, pace: BodyPace | None = None) -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        startup: Hook,
+        shutdown: Hook,
+        pace: BodyPace | None = None,
+        *,
+        on_drain: Callable[[], None] | None = None,
+    ) -> None:
         self._handle = handle
         self._startup = startup
         self._shutdown = shutdown
         self._pace = pace or BodyPace()
+        self._on_drain = on_drain
+        self._draining = False
+
+    def drain(self) -> None:
+        """From here on every answer ends its connection, so that proxies and clients open the next one elsewhere."""
+        self._draining = True
+        if self._on_drain is not None:
+            self._on_drain()
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """One request, or the lifespan."""
@@ -227,9 +243,9 @@ class Adapter:
         except Exception as problem:
             response = _last_resort(problem, request)
         if body.done:
-            await _send(send, method, response, response.close)
+            await _send(send, method, response, self._draining or response.close)
         else:
-            await _send(send, method, response, response.close or body.ends_connection)
+            await _send(send, method, response, self._draining or response.close or body.ends_connection)
             await body.discard()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -68,7 +68,8 @@ def application(settings_json: str) -> Adapter:
     health = Health(check_ready, partial(exposition.read_store_metrics, store), render, pool)
     scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), report, pool)
     routes = admin_routes(health, scanners, authorizer)
-    return Adapter(AdminListener(routes, scanners, authorizer, settings.admin_names).handle, startup, shutdown)
+    listener = AdminListener(routes, scanners, authorizer, settings.admin_names)
+    return Adapter(listener.handle, startup, shutdown, on_drain=health.drain)
 
 
 def forward_auth_service(settings: Settings) -> Authorizer:

@@ -87,10 +87,7 @@ def web_application(settings_json: str) -> Adapter:
         services = open_services(open_installation(settings))
 
     async def started() -> None:
-        try:
-            await services.revision_check.confirm()  # so that the first request need not
-        except StoreUnavailable as problem:
-            log.warning("store-unavailable", cause=str(problem))
+        await services.revision_check.confirm()  # a process that cannot answer does not listen
         services.start("web")
 
     pages = NotFoundPages(Pipeline(services, RouteMap.of(ROUTES)))

@@ -40,8 +40,9 @@ bytes from 0x80 up in header values. Accepted unchanged: pipelined requests (ans
 in the head, an empty line before the request, chunk extensions and trailers (dropped), `Expect` other than
 100-continue.
 
-At SIGTERM a worker stops accepting, closes idle connections at once, finishes running requests and exits. An incomplete
-head and a body that stalls delay it until the supervisor's deadline.
+At `DRAIN_SIGNAL` a worker goes on, and ends each connection with its next answer, so that none is left that a proxy
+uses while it is being closed. At SIGTERM a worker stops accepting, closes idle connections at once, finishes running
+requests and exits. An incomplete head and a body that stalls delay it until the supervisor's deadline.
 """
 
 import asyncio
@@ -66,6 +67,10 @@ CHILD_VARIABLE = "BEDESTEN_CHILD"
 SETTINGS_VARIABLE = "BEDESTEN_CHILD_SETTINGS"
 WEB_VARIABLE = "BEDESTEN_CHILD_WEB"
 """The address of the surfaces as a JSON list of host and port, for a child that checks whether they can be reached."""
+DRAIN_SIGNAL = signal.SIGUSR1
+"""Asks a child to turn its clients away: it still answers, and ends every connection with the answer."""
+STORE_UNAVAILABLE = "StoreUnavailable"
+"""The name of the exception after which a child ends with `EX_TEMPFAIL`. The supervisor knows no store."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -211,13 +216,14 @@ def main() -> int:
     spec = ChildSpec.load(os.environ.pop(CHILD_VARIABLE))
     settings = os.environ.pop(SETTINGS_VARIABLE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles the terminal's Ctrl-C
+    signal.signal(DRAIN_SIGNAL, signal.SIG_IGN)  # until there is something to drain
     die_with_parent(spec.parent, spec.life_fd)
     sys.path[:] = spec.path
     try:
         return _run_plain(spec, settings) if spec.listen_fd < 0 else _run_http(spec, settings)
     except Exception as problem:
         report_failure(spec, problem)
-        return os.EX_TEMPFAIL if type(problem).__name__ == "StoreUnavailable" else 1
+        return os.EX_TEMPFAIL if type(problem).__name__ == STORE_UNAVAILABLE else 1
 
 
 def report_failure(spec: ChildSpec, problem: BaseException) -> None:
@@ -250,19 +256,23 @@ def new_loop() -> asyncio.AbstractEventLoop:
 def _run_http(spec: ChildSpec, settings: str) -> int:
     loop = new_loop()
     asyncio.set_event_loop(loop)
-    stopping = loop.run_until_complete(_serve(spec, settings, loop))
-    return 0 if stopping else 1
+    return loop.run_until_complete(_serve(spec, settings, loop))
 
 
-async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop) -> bool:
-    """Serve until SIGTERM. Returns False if the server ended by itself because the application refused to start."""
+async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop) -> int:
+    """Serve until SIGTERM. Returns the exit code, not 0 if the application refused to start."""
     stopping = False
+    refusal = ""
     application: Callable[..., Any]
 
     def enter(scope: Any, receive: Any, send: Any) -> Any:
         if scope["type"] == "lifespan":
-            return application(scope, receive, _announcing(send, spec, loop))
+            return application(scope, receive, _announcing(send, spec, loop, refuse))
         return application(scope, receive, send)
+
+    def refuse(reason: str) -> None:
+        nonlocal refusal
+        refusal = reason
 
     # The server configures logging when it is made, closing what handlers there are; so it is made first.
     server = _make_server(enter, spec)
@@ -274,12 +284,16 @@ async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop
 
     loop.add_signal_handler(signal.SIGTERM, stop)
     application = resolve(spec.target)(settings)
+    if drain := getattr(application, "drain", None):
+        loop.add_signal_handler(DRAIN_SIGNAL, drain)
     with contextlib.suppress(_fatal()):
         await server.serve()
-    return stopping
+    if refusal.startswith(STORE_UNAVAILABLE):
+        return os.EX_TEMPFAIL
+    return 0 if stopping else 1
 
 
-def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop) -> Any:
+def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop, refuse: Callable[[str], None]) -> Any:
     """`send` of the lifespan: listens as soon as the application can answer, and reports to the supervisor.
 
     The server starts to accept one or two iterations of the loop after the message that the startup is complete.
@@ -298,7 +312,9 @@ def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop) -> 
             except OSError as problem:
                 message = {"type": "lifespan.startup.failed", "message": f"cannot listen: {problem.strerror}"}
         if message["type"] == "lifespan.startup.failed":
-            os.write(spec.ready_fd, str(message.get("message", "startup failed")).encode()[:400])
+            reason = str(message.get("message", "startup failed"))
+            refuse(reason)
+            os.write(spec.ready_fd, reason.encode()[:400])
         await send(message)
         if message["type"] == "lifespan.startup.complete":
             loop.call_later(0.01, announce)

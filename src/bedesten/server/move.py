@@ -18,11 +18,11 @@ from pysqlite3 import dbapi2
 from sqlalchemy import MetaData, Table
 
 from bedesten.integrity.check import violations
+from bedesten.server.data_directory_lock import AlreadyServing, DataDirectoryLock
 from bedesten.server.database_url import DatabaseUrl
 from bedesten.server.installation import open_installation
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.settings import Settings
-from bedesten.server.supervisor import AlreadyServing, DataDirectoryLock
 from bedesten.store import migrate
 from bedesten.store.raw_copy import CHUNK_ROWS, InUse, PostgresEnd, Row, SqliteEnd
 

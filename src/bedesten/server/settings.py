@@ -14,6 +14,7 @@ from bedesten.gate.api_keys import parse_networks
 from bedesten.server.secret_references import REFERENCE
 
 PREFIX = "BEDESTEN_"
+MAX_DRAIN_S = 3_600
 _OURS = (f"{PREFIX}CHILD", f"{PREFIX}TEST_")
 """Prefixes of variables that are not settings: the server passes some to its processes, tests use the others."""
 
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
     admin_names: Annotated[list[str], NoDecode] = []
     gate_routes: Path | None = None
+    drain_seconds: int = Field(default=5, ge=0, le=MAX_DRAIN_S)
     smtp_host: str | None = Field(default=None, min_length=1, max_length=253)
     smtp_port: int = Field(default=587, ge=1, le=65_535)
     smtp_security: str = Field(default="starttls", pattern="^(starttls|tls|none)$")

@@ -5,8 +5,6 @@ only waits for signals and pipes.
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import logging
 import os
@@ -24,6 +22,7 @@ from typing import Any
 
 from bedesten.server.child_process import (
     CHILD_VARIABLE,
+    DRAIN_SIGNAL,
     SETTINGS_VARIABLE,
     WEB_VARIABLE,
     ChildSpec,
@@ -32,59 +31,14 @@ from bedesten.server.child_process import (
     Reservation,
     reserve,
 )
+from bedesten.server.data_directory_lock import AlreadyServing, DataDirectoryLock
 from bedesten.server.secret_cache import VARIABLE as SECRET_CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
 OnEvent = Callable[[dict[str, object]], None]
 INTERRUPTED = 130
-
-
-class AlreadyServing(Exception):
-    """Another server holds this data directory."""
-
-
-class DataDirectoryLock:
-    """The right to serve one data directory: an flock on `DIR/serve.lock`.
-
-    The lock belongs to the open file, which every child inherits. It is free when the supervisor *and* all its children
-    are gone, so a second server never runs beside an orphan of the first. After a kill -9 that takes well under a second,
-    so `acquire` waits a little before it refuses. The file stays; only the lock counts.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fd = -1
-
-    @property
-    def fd(self) -> int:
-        """The open file, for children to inherit."""
-        return self._fd
-
-    def acquire(self, wait_s: float = 2.0) -> None:
-        """Take the lock. Raises `AlreadyServing` with the process id of its holder."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        end = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as problem:
-                holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-                if problem.errno not in (errno.EWOULDBLOCK, errno.EACCES) or time.monotonic() >= end:
-                    os.close(fd)
-                    raise AlreadyServing(
-                        f"another server (process {holder}) serves the data directory {self.path.parent}"
-                    ) from problem
-            time.sleep(0.05)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, b"%d\n" % os.getpid(), 0)
-        self._fd = fd
-
-    def release(self) -> None:
-        """Close this process's file of the lock."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+QUICK_STOPS = frozenset({signal.SIGINT, signal.SIGHUP})
+"""Signals after which the server does not drain: a person at a terminal waits for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +76,8 @@ class ServeSpec:
     """Everything that the supervisor needs. Every child gets `settings_json` unchanged, in its environment. It contains
     the database's password, unless the settings refer to it.
 
+    `drain_s` is the time between SIGTERM and the moment when the workers stop to accept. In it the server answers every
+    request, but reports that it is not ready and ends each connection with the answer, so that proxies turn away.
     `secret_cache_fd` is the memory file in which the children find the secrets that their settings name; see `known`.
     """
 
@@ -132,6 +88,7 @@ class ServeSpec:
     settings_json: str
     lock_path: Path
     side_processes: tuple[SideProcess, ...] = ()
+    drain_s: float = 0.0
     stop_timeout_s: float = 10.0
     limits: HttpLimits = field(default_factory=HttpLimits)
     respawn: RespawnPolicy = field(default_factory=RespawnPolicy)
@@ -157,8 +114,8 @@ def run(spec: ServeSpec, on_ready: Callable[[], None], on_event: OnEvent | None 
     interrupted twice. Must be called from the main thread.
 
     `on_ready` is called once, when every HTTP worker accepts. `on_event` gets `listening`, `ready`, `died`,
-    `respawned`, `killed`, `stopping`, `refused` and `gave-up`, each with what belongs to it; without it they go to the
-    log, and a reason to end goes to standard error in one line.
+    `respawned`, `killed`, `draining`, `stopping`, `refused` and `gave-up`, each with what belongs to it; without
+    it they go to the log, and a reason to end goes to standard error in one line.
     """
     on_event = on_event or _on_event
     lock = DataDirectoryLock(spec.lock_path)
@@ -204,6 +161,7 @@ class _Supervisor:
         self._on_ready = on_ready
         self._on_event = on_event
         self._announced = False
+        self._drains = False
         self._signals: list[int] = []
         self._wake_fd = -1
         self._life: tuple[int, int] = (-1, -1)
@@ -215,7 +173,7 @@ class _Supervisor:
             stack.callback(os.close, self._life[1])
             stack.callback(self._kill_all)
             code = self._watch()
-            interrupted = self._stop()
+            interrupted = (self._drains and self._drain()) or self._stop()
             return INTERRUPTED if interrupted else code
 
     @contextlib.contextmanager
@@ -260,6 +218,7 @@ class _Supervisor:
     def _asked_to_stop(self) -> bool:
         asked = [number for number in self._signals if number != signal.SIGCHLD]
         self._signals.clear()
+        self._drains = bool(asked) and self._announced and QUICK_STOPS.isdisjoint(asked)
         return bool(asked)
 
     def _manage(self, child: _Child, now: float) -> str | None:
@@ -386,6 +345,28 @@ class _Supervisor:
 
     def _running(self) -> list[_Child]:
         return [child for child in self._children if child.process is not None and child.process.poll() is None]
+
+    def _drain(self) -> bool:
+        """Answer requests for `drain_s` while the children turn clients away. True if a second signal interrupted it.
+
+        Side processes without HTTP stop at once: the other nodes take over their work.
+        """
+        if not self._spec.drain_s:
+            return False
+        self._on_event({"event": "draining", "seconds": self._spec.drain_s})
+        for child in self._running():
+            assert child.process is not None
+            if child.address is None:
+                child.process.terminate()
+            elif child.ready_at:
+                child.process.send_signal(DRAIN_SIGNAL)
+        end = time.monotonic() + self._spec.drain_s
+        while (left := end - time.monotonic()) > 0 and any(child.address for child in self._running()):
+            self._wait(left)
+            if self._asked_to_stop():
+                self._kill_all()
+                return True
+        return False
 
     def _stop(self) -> bool:
         """Stop every child: first by SIGTERM, after `stop_timeout_s` by SIGKILL. True if a second signal interrupted it."""
