@@ -8,7 +8,7 @@ Keyed digests name the counters, so the store reveals neither account nor addres
 - The address's counter takes all failures from that address, whatever the account: one password tried on many accounts.
 
 Once its free attempts are used up, each further failure doubles a counter's wait. All counters are in the store, so
-they apply to all workers together.
+they apply to all workers and nodes together, by the database's clock.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from sqlalchemy import delete, select, update
 
 from bedesten.accounts.tables import login_addresses, login_failures
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
+from bedesten.store.database_clock import DATABASE_NOW
 from bedesten.store.sql import TENANT, insert_of, p, statement
 from bedesten.store.transaction import Transaction
 
@@ -29,23 +30,26 @@ ADDRESS_RETENTION = 90 * DAY
 """Time (ms) for which an address stays trusted after a successful login."""
 
 _HERE = (login_failures.c.tenant_id == TENANT) & (login_failures.c.digest == p("digest"))
-_READ = statement(select(login_failures.c.blocked_until).where(_HERE))
-_START = insert_of(login_failures, or_ignore=True)
+_F = login_failures.c
+_READ = statement(select(_F.blocked_until - DATABASE_NOW).where(_HERE))
+_START = insert_of(login_failures, or_ignore=True, updated=DATABASE_NOW)
 _RENEW = statement(
     update(login_failures)
-    .where(_HERE, login_failures.c.updated < p("long_ago"))
-    .values(failures=0, blocked_until=0, updated=p("now"))
+    .where(_HERE, _F.updated < DATABASE_NOW - FAILURE_RETENTION)
+    .values(failures=0, blocked_until=0, updated=DATABASE_NOW)
 )
 _COUNT = statement(
     update(login_failures)
     .where(_HERE)
-    .values(failures=login_failures.c.failures + 1, updated=p("now"))
-    .returning(login_failures.c.failures)
+    .values(failures=_F.failures + 1, updated=DATABASE_NOW)
+    .returning(_F.failures, _F.blocked_until - DATABASE_NOW)
 )
-_BLOCK = statement(update(login_failures).where(_HERE).values(blocked_until=p("until")))
+_BLOCK = statement(update(login_failures).where(_HERE).values(blocked_until=DATABASE_NOW + p("delay")))
 _CLEAR = statement(delete(login_failures).where(_HERE))
 _CAP = statement(
-    update(login_failures).where(_HERE, login_failures.c.blocked_until > p("latest")).values(blocked_until=p("latest"))
+    update(login_failures)
+    .where(_HERE, _F.blocked_until > DATABASE_NOW + MAX_WAIT)
+    .values(blocked_until=DATABASE_NOW + MAX_WAIT)
 )
 _UNLOCK = statement(
     delete(login_failures).where(login_failures.c.tenant_id == TENANT, login_failures.c.account == p("account"))
@@ -80,15 +84,15 @@ def wait(tx: Transaction, attempt: Attempt) -> int:
     A value above `MAX_WAIT` comes from a wrong clock; the caller then calls `cap_wait`.
     """
     counted = attempt.pair if _is_known(tx, attempt) else attempt.account
-    blocks = [tx.one(_READ, digest=digest) for digest in (counted, attempt.address)]
-    until: int = max((row[0] for row in blocks if row), default=0)
-    return max(0, until - tx.now)
+    blocks = [tx.one(_READ, digest=digest, at=tx.at) for digest in (counted, attempt.address)]
+    waits: list[int] = [row[0] for row in blocks if row]
+    return max([0, *waits])
 
 
 def cap_wait(tx: Transaction, attempt: Attempt) -> int:
     """Cuts waits that a wrong clock has stored to `MAX_WAIT`, permanently, and returns the wait that remains."""
     for digest in (attempt.account, attempt.pair, attempt.address):
-        tx.run(_CAP, digest=digest, latest=tx.now + MAX_WAIT)
+        tx.run(_CAP, digest=digest, at=tx.at)
     return wait(tx, attempt)
 
 
@@ -100,10 +104,17 @@ def unlock(tx: Transaction, account: bytes) -> bool:
     return bool(tx.run(_UNLOCK, account=account))
 
 
-def record_failure(tx: Transaction, attempt: Attempt) -> None:
-    """Counts one failure, and delays the next attempts once there are too many."""
-    _count(tx, attempt.pair if _is_known(tx, attempt) else attempt.account, FREE_FAILURES, attempt.account)
-    _count(tx, attempt.address, FREE_ADDRESS_FAILURES, None)
+def record_failure(tx: Transaction, attempt: Attempt) -> int:
+    """Counts one failure, and delays the next attempts once there are too many.
+
+    Returns the milliseconds of a delay that other attempts have caused since this one began: then its outcome must not be
+    told, or many attempts at once would get as many answers. Counters are locked in the order of this function.
+    """
+    counted = attempt.pair if _is_known(tx, attempt) else attempt.account
+    return max(
+        _count(tx, counted, FREE_FAILURES, attempt.account),
+        _count(tx, attempt.address, FREE_ADDRESS_FAILURES, None),
+    )
 
 
 def record_success(tx: Transaction, attempt: Attempt) -> None:
@@ -119,7 +130,12 @@ def needs_record(tx: Transaction, attempt: Attempt) -> bool:
     It has nothing to write if the address has logged in within a day and the two have no failures.
     """
     recent = tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=tx.now - DAY)
-    return recent is None or tx.one(_READ, digest=attempt.pair) is not None
+    return recent is None or tx.one(_READ, digest=attempt.pair, at=tx.at) is not None
+
+
+def after_success(tx: Transaction, attempt: Attempt) -> tuple[int, bool]:
+    """The delay (`wait`) that other attempts have caused since this one began, and `needs_record`."""
+    return wait(tx, attempt), needs_record(tx, attempt)
 
 
 def _is_known(tx: Transaction, attempt: Attempt) -> bool:
@@ -127,10 +143,13 @@ def _is_known(tx: Transaction, attempt: Attempt) -> bool:
     return tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=since) is not None
 
 
-def _count(tx: Transaction, digest: bytes, free: int, account: bytes | None) -> None:
-    tx.run(_START, digest=digest, account=account, failures=0, blocked_until=0, updated=tx.now)
-    tx.run(_RENEW, digest=digest, long_ago=tx.now - FAILURE_RETENTION, now=tx.now)
-    row = tx.one(_COUNT, digest=digest, now=tx.now)
+def _count(tx: Transaction, digest: bytes, free: int, account: bytes | None) -> int:
+    """Counts one failure; the milliseconds for which the counter was blocked before it."""
+    at = tx.at
+    tx.run(_START, digest=digest, account=account, failures=0, blocked_until=0, at=at)
+    tx.run(_RENEW, digest=digest, at=at)
+    row = tx.one(_COUNT, digest=digest, at=at)
     if row and row[0] > free:
         delay = min(MAX_WAIT, MIN_WAIT << min(row[0] - free - 1, 20))
-        tx.run(_BLOCK, digest=digest, until=tx.now + delay)
+        tx.run(_BLOCK, digest=digest, delay=delay, at=at)
+    return max(0, row[1]) if row else 0

@@ -72,6 +72,9 @@ PROCESS_GAUGES = {
     "revision_check_max_seconds": MetricHelp("Longest revision check of the last one to two minutes.", ("process",)),
     "auth_cache_age_seconds": MetricHelp("Time since the last revision check of the process.", ("process",)),
     "auth_cache_entries": MetricHelp("Entries in the auth cache.", ("process", "kind")),
+    "limits_shared": MetricHelp(
+        "Whether the limits that nodes share can be asked; 0: this machine counts alone.", ("process",)
+    ),
     "password_hashes_pending": MetricHelp("Password hashes in progress or queued.", ("process",)),
     "store_busy": MetricHelp("Busy threads of the store.", ("process", "kind")),
     "store_waiting": MetricHelp("Actions that wait for a thread of the store.", ("process", "kind")),

@@ -12,8 +12,9 @@ from bedesten.cli.command import CommandContext, CommandError, CommandResult, co
 from bedesten.cli.options import duration
 from bedesten.cli.output import show, write_json
 from bedesten.core.clock import SECOND
-from bedesten.server import logs, loopback_guard, secret_file, supervisor
+from bedesten.server import logs, loopback_guard, secret_file, shared_limits, supervisor
 from bedesten.server.secret_cache import SecretCache
+from bedesten.server.secret_references import InvalidSetting
 from bedesten.server.settings import MAX_DRAIN_S, Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess
 
@@ -58,6 +59,10 @@ def serve(
     """Serve the four surfaces until Ctrl-C or SIGTERM. With --json each event is one JSON document on a line."""
     ctx.secret_cache = SecretCache.shared()
     settings, store = _with_gate(ctx.settings, gate_routes, admin_port), ctx.installation.store
+    try:
+        shared_limits.open_buckets(settings, ctx.installation.issuer, ctx.secret_cache)
+    except InvalidSetting as problem:
+        raise CommandError(str(problem), errors.BAD_REQUEST) from None
     side_processes = [] if no_worker else [SideProcess("worker", "bedesten.server.worker:main")]
     if admin_port:
         admin = SideProcess("admin", "bedesten.server.admin_listener:application", (admin_host, admin_port))

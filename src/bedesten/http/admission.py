@@ -85,14 +85,17 @@ class Admission(Generic[ResourceT]):
         resource = state.resource = match.resource
         now = self._clock()
         self._check_address(state.address, now)
-        self._take(state, tenant, now, address=counting_unit(state.address))
+        if tenant.limits:
+            await self._take(state, tenant, now, address=counting_unit(state.address))
         known = self._known(tenant, resource, state, now)
         principal = known or await self._authenticate(tenant, resource, state, now)
         if principal is None:
-            self._take(state, tenant, now, tenant=tenant.id)
+            if tenant.limits:
+                await self._take(state, tenant, now, tenant=tenant.id)
         else:
             state.owner = principal.owner
-            self._take(state, tenant, now, tenant=tenant.id, credential=principal.owner)
+            if tenant.limits:
+                await self._take(state, tenant, now, tenant=tenant.id, credential=principal.owner)
             if principal.token is not None and tenant.idle[principal.surface] is not None:
                 await self._services.idle_timeout.record_use(tenant, principal.surface, principal.token)
         if known is None:
@@ -157,11 +160,9 @@ class Admission(Generic[ResourceT]):
                 miss = next_miss
         raise AssertionError(f"a decision needs more than {MAX_LOADS} entries")
 
-    def _take(self, state: RequestState, tenant: TenantEntry, now: int, /, **names: str) -> None:
+    async def _take(self, state: RequestState, tenant: TenantEntry, now: int, /, **names: str) -> None:
         """Counts the request against the tenant's limits of these kinds: against all of them or none."""
         limits = tenant.limits
-        if not limits:
-            return
         asked = [
             RateLimit(kind, f"{tenant.id} {kind} {name}", limits[kind])
             for kind, name in names.items()
@@ -169,7 +170,13 @@ class Admission(Generic[ResourceT]):
         ]
         if not asked:
             return
-        statuses = sorted(self._services.rate_limiter.take(asked, now), key=lambda status: status.retry)
+        found = self._services.rate_limiter.take(asked, now)
+        shared = self._services.shared_limits
+        if shared is not None and all(status.allowed for status in found):
+            waiting = shared.note(asked, now)
+            if waiting:
+                found = await shared.confirm(asked, waiting, now)
+        statuses = sorted(found, key=lambda status: status.retry)
         for status in statuses:
             state.show_limit(status)
         if not statuses[-1].allowed:

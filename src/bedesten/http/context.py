@@ -9,6 +9,8 @@ from bedesten.gate.decide import Gate
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.principal import Principal
 from bedesten.http.password_hash_pool import PasswordHashPool
+from bedesten.ratelimit.shared import SharedLimits
+from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.store.store import Store
 from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.cipher import TenantCipher
@@ -60,6 +62,8 @@ class LoginServices:
     request_log: RequestLog
     clock: Clock
     min_password_length: int
+    throttle: AddressThrottle
+    shared_limits: SharedLimits | None
 
     @property
     def keyring(self) -> Keyring:

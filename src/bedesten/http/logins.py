@@ -21,6 +21,7 @@ from bedesten.gate.keyring import make_kid
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.context import LoginServices, RequestContext
+from bedesten.ratelimit.shared import BucketsUnavailable
 from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store.transaction import Transaction
 from bedesten.telemetry.request_log import RequestInfo
@@ -59,21 +60,22 @@ async def authenticate_password(
     too many failures, for existing and unknown accounts alike.
     """
     tenant = context.tenant
+    await _check_address(context, services)
     handle = email_or_none(email) or ""
     attempt = _attempt(context, surface, handle or email[:MAX_EMAIL_LENGTH])
     wait = await services.store.read(tenant.id, login_throttle.wait, attempt)
     if wait > login_throttle.MAX_WAIT:  # the clock was wrong when it was written, or is wrong now
         wait = await services.store.write(tenant.id, login_throttle.cap_wait, attempt)
-    if wait:
-        raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait // 1000))
+    _check_wait(wait)
     found = await services.store.read(tenant.id, accounts.by_handle, KINDS[surface], handle)
     proved = await services.passwords.verify(_hashed(found), password)
     if found is None or not proved or not found.api or found.disabled or not _is_switched_on(context, surface):
-        await services.store.write(tenant.id, login_throttle.record_failure, attempt)
+        _check_wait(await services.store.write(tenant.id, login_throttle.record_failure, attempt))
         who = found.id if found else ""
         raise Refusal(errors.LOGIN_REFUSED, _refusal_cause(context, found, proved), account=who)
+    wait, must_record = await services.store.read(tenant.id, login_throttle.after_success, attempt)
+    _check_wait(wait)
     better = await _upgraded_hash(services, found, password)
-    must_record = await services.store.read(tenant.id, login_throttle.needs_record, attempt)
     if better or must_record:
         await services.store.write(tenant.id, _record_success, found, attempt, better)
     request_info = RequestInfo(
@@ -81,6 +83,25 @@ async def authenticate_password(
     )
     services.request_log.log_login(request_info, services.clock())
     return found
+
+
+def _check_wait(wait_ms: int) -> None:
+    if wait_ms:
+        raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait_ms // 1000))
+
+
+async def _check_address(context: RequestContext, services: LoginServices) -> None:
+    """Raises `Refusal` if another node throttles the caller's address, or if that cannot be known: a login fails closed."""
+    if services.shared_limits is None:
+        return
+    now = services.clock()
+    try:
+        await services.shared_limits.check_address(context.address, now)
+    except BucketsUnavailable as problem:
+        raise Refusal(errors.UNAVAILABLE, str(problem), retry_after=1) from problem
+    wait = services.throttle.admit(context.address, now)
+    if wait is not None:
+        raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
 
 
 async def begin_session(

@@ -75,6 +75,8 @@ class Pipeline:
             services.request_log,
             services.clock,
             services.min_password_length,
+            services.throttle,
+            services.shared_limits,
         )
 
     def begin(self, request: Request) -> RequestState:

@@ -15,6 +15,7 @@ from bedesten.http.password_hash_pool import PasswordHashPool
 from bedesten.http.proxies import Proxies
 from bedesten.http.revision_check import RevisionCheck
 from bedesten.ratelimit.limits import RateLimiter
+from bedesten.ratelimit.shared import SharedLimits
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.store.store import Store
 from bedesten.telemetry.metrics import Series
@@ -39,6 +40,7 @@ class Services:
     proxies: Proxies
     clock: Clock
     request_log: RequestLog
+    shared_limits: SharedLimits | None = None
     checkout_ms: int = 15 * MINUTE
     min_password_length: int = 15
 
@@ -56,6 +58,8 @@ class Services:
         """Writes what is still in memory and closes the store."""
         await self.key_usage.stop()
         await self.request_log.stop()
+        if self.shared_limits is not None:
+            await self.shared_limits.close()
         self.store.close()
 
     def gauges(self) -> Iterator[tuple[Series, float]]:
@@ -65,4 +69,5 @@ class Services:
             self.gate.auth_cache.sizes,
             lambda: self.passwords.in_progress,
             self.store.load,
+            lambda: self.shared_limits.shared if self.shared_limits else None,
         )

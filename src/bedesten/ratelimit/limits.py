@@ -270,11 +270,45 @@ class RateLimiter:
         finally:
             self._counters.unlock()
 
+    def look(self, limits: Iterable[RateLimit], now: int, *, counted: bool = False) -> list[LimitStatus]:
+        """The state of every limit, as one more request would find it, or one that is `counted` and passes."""
+        moment, statuses = now * 1000, []
+        for limit in limits:
+            empty_at = _plausible(self._table(limit).get(limit.name), moment)
+            if counted:
+                empty_at -= MINUTE_US // limit.per_minute
+            status, _ = _status_of(limit.per_minute, max(moment, empty_at), moment)
+            statuses.append(status._replace(retry=0) if counted else status)
+        return statuses
+
+    def learn(self, limit: RateLimit, ahead_us: int, now: int) -> None:
+        """Merges what is known of other machines: the bucket will not be empty before `ahead_us` from now."""
+        ahead_us = min(ahead_us, limit.per_minute * (MINUTE_US // limit.per_minute))
+        self._change(limit, now, lambda empty_at, moment: max(empty_at, moment + ahead_us))
+
+    def give_back(self, limits: Iterable[RateLimit], now: int) -> None:
+        """Undoes what `take` counted for a request that does not go on."""
+        for limit in limits:
+            step = MINUTE_US // limit.per_minute
+            self._change(limit, now, lambda empty_at, moment, step=step: max(moment, empty_at - step))  # type: ignore[misc]
+
+    def _change(self, limit: RateLimit, now: int, change: Callable[[int, int], int]) -> None:
+        moment, table = now * 1000, self._table(limit)
+        self._counters.lock()
+        try:
+            at, empty_at = table.slot(limit.name, lambda count: count if count <= moment + MAX_BUCKET_US else 0)
+            table.put(limit.name, at, change(_plausible(empty_at, moment), moment))
+        finally:
+            self._counters.unlock()
+
+    def _table(self, limit: RateLimit) -> CounterTable:
+        return self._counters.addresses if limit.kind == "address" else self._counters.callers
+
     def _take(self, limits: Iterable[RateLimit], moment: int) -> list[LimitStatus]:
         statuses: list[LimitStatus] = []
         taken: list[tuple[CounterTable, str, int, int]] = []
         for limit in limits:
-            table = self._counters.addresses if limit.kind == "address" else self._counters.callers
+            table = self._table(limit)
             at, empty_at = table.slot(limit.name, lambda count: count if count <= moment + MAX_BUCKET_US else 0)
             status, empty_at = _status_of(limit.per_minute, empty_at, moment)
             statuses.append(status)
@@ -289,10 +323,15 @@ def _status_of(per_minute: int, empty_at: int, moment: int) -> tuple[LimitStatus
     """Returns the status after one more request, and the moment (µs) at which the bucket will be empty."""
     step = MINUTE_US // per_minute
     latest = moment + per_minute * step
-    taken = (empty_at if moment < empty_at <= moment + MAX_BUCKET_US else moment) + step
+    taken = _plausible(empty_at, moment) + step
     if taken > latest:
         return LimitStatus(per_minute, 0, _seconds(latest - moment), _seconds(taken - latest)), empty_at
     return LimitStatus(per_minute, (latest - taken) // step, _seconds(taken - moment), 0), taken
+
+
+def _plausible(empty_at: int, moment: int) -> int:
+    """A stored moment, or the present one if it is over or cannot be."""
+    return empty_at if moment < empty_at <= moment + MAX_BUCKET_US else moment
 
 
 def _seconds(microseconds: int) -> int:

@@ -4,6 +4,7 @@ It counts refusals, not requests: up to the limit a refused request gets its own
 The limit is far above what a misconfigured client causes, so other clients behind the same address do not notice it.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Network
 
@@ -27,14 +28,16 @@ class AddressThrottle:
     throttled, and `admit` reads nothing else; what another process writes there it sees a millisecond later.
     """
 
-    __slots__ = ("_counters", "_limit", "_read_at", "_table", "_throttled_until", "_window")
+    __slots__ = ("_counters", "_read_at", "_table", "_throttled_until", "_window", "limit", "report")
 
     def __init__(self, counters: Counters, limit: int = 600, window_ms: int = 60_000) -> None:
         self._counters = counters
         self._table = counters.refusals
-        self._limit = limit
+        self.limit = limit
         self._window = window_ms
         self._throttled_until = self._read_at = 0
+        self.report: Callable[[str, int, int], None] | None = None
+        """Called after each refusal that counts, with the address's name, its refusals in the window, and the moment."""
 
     def admit(self, address: str, now: int) -> int | None:
         """Returns None if the address is not throttled; else the whole seconds, at least 1, for `Retry-After`."""
@@ -43,25 +46,43 @@ class AddressThrottle:
         if now >= self._throttled_until:
             return None
         count, end = self._counted(self._table.get(counting_unit(address)), now)
-        return -((now - end) // 1000) if count >= self._limit else None
+        return -((now - end) // 1000) if count >= self.limit else None
 
     def refused(self, address: str, now: int) -> None:
         """Counts one refusal (401 and similar) against the address."""
         unit = counting_unit(address)
         self._counters.lock()
         try:
-            self._count(unit, now)
+            count = self._count(unit, now)
+        finally:
+            self._counters.unlock()
+        if self.report is not None:
+            self.report(unit, count, now)
+
+    def fill(self, unit: str, now: int, duration_ms: int) -> None:
+        """Throttles an address (`counting_unit`) for a time within the window: another machine does so."""
+        end = now + min(duration_ms, self._window)
+        self._counters.lock()
+        try:
+            at, word = self._table.slot(unit, lambda word: word if self._counted(word, now)[0] else 0)
+            count, known_end = self._counted(word, now)
+            if count < self.limit or known_end < end:
+                self._put(unit, at, self.limit, end, now)
         finally:
             self._counters.unlock()
 
-    def _count(self, unit: str, now: int) -> None:
+    def _count(self, unit: str, now: int) -> int:
         at, word = self._table.slot(unit, lambda word: word if self._counted(word, now)[0] else 0)
         count, end = self._counted(word, now)
         if not count:
             end = now + self._window
         count = min(count + 1, _MAX_COUNT)
+        self._put(unit, at, count, end, now)
+        return count
+
+    def _put(self, unit: str, at: int, count: int, end: int, now: int) -> None:
         self._table.put(unit, at, count << _SHIFT | end)
-        if count >= self._limit and not end <= self._counters.throttled_until <= now + self._window:
+        if count >= self.limit and not end <= self._counters.throttled_until <= now + self._window:
             self._counters.throttled_until = self._throttled_until = end
 
     def _counted(self, word: int, now: int) -> tuple[int, int]:

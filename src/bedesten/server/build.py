@@ -21,10 +21,12 @@ from bedesten.http.route import Route
 from bedesten.http.route_map import RouteMap
 from bedesten.http.services import Services
 from bedesten.ratelimit.limits import Counters, RateLimiter
+from bedesten.ratelimit.shared import SharedLimits
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
+from bedesten.server.shared_limits import open_buckets
 from bedesten.store import wait_budget
 from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable
@@ -61,6 +63,8 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
     if not counters.shared:
         log.warning("limits-not-shared", file=str(installation.settings.limits_file))
 
+    rate_limiter, throttle = RateLimiter(counters), AddressThrottle(counters, limit=600, window_ms=MINUTE)
+    buckets = open_buckets(installation.settings, installation.issuer) if clock is system_clock else None
     return Services(
         store=installation.store,
         gate=gate,
@@ -69,8 +73,9 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
         passwords=PasswordHashPool(lambda: gate.keyring),
         idle_timeout=IdleTimeout(installation.store, clock),
         key_usage=KeyUsageRecorder(installation.store, lambda: gate.keyring, clock),
-        throttle=AddressThrottle(counters, limit=600, window_ms=MINUTE),
-        rate_limiter=RateLimiter(counters),
+        throttle=throttle,
+        rate_limiter=rate_limiter,
+        shared_limits=SharedLimits(buckets, rate_limiter, throttle) if buckets else None,
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
         request_log=RequestLog(installation.store, clock, installation.settings.metrics_directory),

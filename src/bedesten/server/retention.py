@@ -13,14 +13,14 @@ from bedesten.accounts.tables import (
     sessions,
     token_uses,
 )
-from bedesten.core.clock import DAY
+from bedesten.core.clock import DAY, HOUR
 from bedesten.gate.bearer import CLOCK_SKEW_MS
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import baskets, checkout_holders, orders
 from bedesten.staff.sessions import DELETE_EXPIRED
 from bedesten.store.revision_log import COUNTER, DELETE_CHANGES, MAX_CHANGES
 from bedesten.store.sql import cross_tenant, p
-from bedesten.store.tables import idempotency
+from bedesten.store.tables import DELETE_BUCKETS, idempotency
 from bedesten.store.transaction import SystemTransaction
 from bedesten.webhooks.moves import DUE
 from bedesten.webhooks.tables import deliveries
@@ -71,6 +71,7 @@ def delete_expired(tx: SystemTransaction) -> None:
     tx.run(_REGISTRATIONS, before=tx.now - DAY)
     tx.run(_HOLDERS, before=tx.now - DAY)
     tx.run(_ANSWERS, before=tx.now - ANSWER_RETENTION)
+    tx.run(DELETE_BUCKETS, before=(tx.now - HOUR) * 1000)
     tx.run(_BASKETS, before=tx.now - BASKET_RETENTION)
     counter = tx.one(COUNTER)
     if counter:

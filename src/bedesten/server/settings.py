@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     secrets_poll_seconds: int = Field(default=60, ge=5, le=3_600)
     checkout_seconds: int = Field(default=900, ge=1, le=86_400)
     password_minimum: int = Field(default=15, ge=8, le=64)
+    limits: str | None = Field(
+        default=None, pattern=rf"^(?:local|store|(?:redis|rediss|valkey|valkeys|unix)://|{REFERENCE})", repr=False
+    )
     trusted_proxies: Annotated[list[str], NoDecode] = []
     proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
     admin_names: Annotated[list[str], NoDecode] = []
@@ -47,7 +50,7 @@ class Settings(BaseSettings):
     smtp_password: str | None = Field(default=None, min_length=1, repr=False, validate_default=True)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
-    @field_validator("database", "database_password", "secrets", "smtp_password", mode="before")
+    @field_validator("database", "database_password", "secrets", "smtp_password", "limits", mode="before")
     @classmethod
     def _without_line_end(cls, value: object) -> object:
         """Remove one trailing line break of a secret, as every reference does (`bedesten_client.secrets`)."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, select, update
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, delete, select, update
 from sqlalchemy.schema import Table
 
 from bedesten.store.sql import (
@@ -68,6 +68,12 @@ RAISE_KEYRING_VERSION = cross_tenant(
 SET_LEAK_POLICY = cross_tenant(update(installation).values(leak_policy=p("policy")))
 END_ALL_TOKENS = cross_tenant(update(installation).values(token_version=installation.c.token_version + p("step")))
 SET_NETWORKS = cross_tenant(update(installation).values(webhook_networks=p("networks")))
+
+rate_buckets = Table("rate_buckets", metadata, text("name", key=True), integer("empty_at"))
+"""Rate limits that nodes share (`store.limit_buckets`): a digest of the bucket's name, and when it will be empty, in epoch
+microseconds by the database's clock. Empty on SQLite. Losing rows is harmless."""
+
+DELETE_BUCKETS = cross_tenant(delete(rate_buckets).where(rate_buckets.c.empty_at < p("before")))
 
 idempotency = Table(
     "idempotency",

@@ -20,8 +20,12 @@ def web_process_metrics(
     auth_cache_sizes: Callable[[], Mapping[str, int]],
     password_hashes_pending: Callable[[], int],
     store_load: StoreLoad,
+    limits_shared: Callable[[], bool | None],
 ) -> Iterator[tuple[Series, float]]:
-    """Gauges of a process that decides about requests."""
+    """Gauges of a process that decides about requests. `limits_shared` gives None if limits are of one machine."""
+    shared = limits_shared()
+    if shared is not None:
+        yield ("limits_shared",), shared
     yield ("revision_check_max_seconds",), metrics.longest_revision_check()
     yield ("auth_cache_age_seconds",), perf_counter() - metrics.revision_checked_at
     for kind, size in auth_cache_sizes().items():

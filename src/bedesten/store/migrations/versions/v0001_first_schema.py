@@ -166,6 +166,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "rate_buckets",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("empty_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_rate_buckets")),
+    )
+    op.create_table(
         "registrations",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
