@@ -1,10 +1,11 @@
 """Tables at a terminal of 80 columns, and in a pipe."""
 
 import io
+from decimal import Decimal
 
 from rich.console import Console
 
-from bedesten.cli.output import PIPE_WIDTH, table
+from bedesten.cli.output import PIPE_WIDTH, fields, table
 
 ROW = {
     "email": "a.buyer.with.a.long.name@partner.example", "id": "par_01m8692580ngca40bmjq2f33bw", "balance": "1234.00",
@@ -39,3 +40,21 @@ def test_omitted_columns_are_listed_and_a_pipe_gets_all() -> None:
     wide = drawn(PIPE_WIDTH)
     assert len(wide) == 3
     assert all(value in wide[1] for value in ROW.values())
+
+
+def test_no_line_of_a_table_ends_with_spaces() -> None:
+    lines = drawn(PIPE_WIDTH)
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_the_members_of_a_document_stand_below_each_other_and_lists_are_text() -> None:
+    document = {
+        "id": "x",
+        "longestMember": [{"at": "now", "by": None}, {"at": "then", "by": "ada"}],
+        "amount": Decimal("2E+1"),
+    }
+    assert fields(document) == [
+        "id:            x",
+        "longestMember: at=now by=-; at=then by=ada",
+        "amount:        20",
+    ]

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bedesten.accounts import actions as accounts
 from bedesten.admin.inputs import minor_amount
 from bedesten.admin.payments import integration_id
 from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import bad_field, normalised_field
+from bedesten.gate.scopes import Surface
 from bedesten.payments import methods
 from bedesten.payments.methods import PaymentMethod
 from bedesten.store.transaction import Transaction
@@ -44,7 +46,7 @@ def add(
         url=url,
         created=tx.now,
     )
-    return _view(methods.add(tx, new), currency)
+    return _view(tx, methods.add(tx, new), currency)
 
 
 def remove(tx: Transaction, code: str) -> dict[str, object]:
@@ -55,7 +57,7 @@ def remove(tx: Transaction, code: str) -> dict[str, object]:
 
 def list_methods(tx: Transaction, currency: str) -> list[dict[str, object]]:
     """Every method in the order in which the shop shows them."""
-    return [_view(one, currency) for one in methods.list_methods(tx)]
+    return [_view(tx, one, currency) for one in methods.list_methods(tx)]
 
 
 def _minor(amount: Decimal | None, currency: str, field: str) -> int | None:
@@ -67,12 +69,13 @@ def _minor(amount: Decimal | None, currency: str, field: str) -> int | None:
     return minor
 
 
-def _view(method: PaymentMethod, currency: str) -> dict[str, object]:
+def _view(tx: Transaction, method: PaymentMethod, currency: str) -> dict[str, object]:
     least, most = (None if one is None else to_decimal(one, currency) for one in (method.min_amount, method.max_amount))
     return {
         "code": method.code,
         "title": method.title,
         "integrationId": method.integration_id,
+        "integration": accounts.find(tx, accounts.OWNERS[Surface.PAYMENT], method.integration_id).name,
         "currencies": method.currencies.split(),
         "minAmount": least,
         "maxAmount": most,

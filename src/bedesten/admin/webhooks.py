@@ -31,7 +31,13 @@ def find_account(tx: Transaction, name: str) -> Account:
 def list_endpoints(tx: Transaction, account: str = "") -> list[dict[str, object]]:
     """The endpoints of an account, or of all accounts of the tenant."""
     owner = find_account(tx, account).id if account else ""
-    return [endpoint_view(one) for one in endpoints.list_endpoints(tx, owner)]
+    listed = endpoints.list_endpoints(tx, owner)
+    names = {one: _name(find_account(tx, one)) for one in {endpoint.owner_id for endpoint in listed}}
+    return [endpoint_view(one) | {"account": names[one.owner_id]} for one in listed]
+
+
+def _name(account: Account) -> str:
+    return account.handle if account.kind == "partner" else account.name
 
 
 def set_paused(tx: Transaction, endpoint: str, paused: bool, actor: Actor = OPERATOR) -> dict[str, object]:

@@ -9,7 +9,7 @@ from bedesten.admin.inputs import minor_amount
 from bedesten.audit.actions import OPERATOR
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption, amount
-from bedesten.cli.output import Output, cell, printable, table
+from bedesten.cli.output import Output, fields, table
 from bedesten.complaints import actions, window
 from bedesten.complaints.model import MAX_TEXT, REFUND, REJECT, REPLACE, Proposal
 from bedesten.errors import bad_field
@@ -40,7 +40,7 @@ def show(ctx: CommandContext, complaint: _Complaint, tenant: TenantOption) -> Co
     """Show one complaint: what was said, the supplier's proposal, and when the codes of the line were revealed."""
     cipher = ctx.installation.cipher
     view = ctx.read_in(tenant, lambda tx, _: complaints.show(tx, cipher, complaint))
-    return CommandResult(view, [f"{name + ':':16}{printable(cell(value))}" for name, value in view.items()])
+    return CommandResult(view, fields(view))
 
 
 @command(app, "replace")

@@ -12,7 +12,7 @@ from bedesten.admin import customer_records as records
 from bedesten.admin import customers
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption
-from bedesten.cli.output import Document, Output, cell, printable, table
+from bedesten.cli.output import Document, fields, printable, table
 from bedesten.gate.auth_cache import TenantEntry
 from bedesten.http.schemas import encode
 from bedesten.store.transaction import Transaction
@@ -29,8 +29,8 @@ def find(
 ) -> CommandResult:
     """Find customers, with the goods that their unpaid checkouts reserve."""
     found = ctx.read_in(tenant, lambda tx, _: customers.find(tx, text))
-    columns = {"Email": "email", "Id": "id", "Disabled": "disabled", "Checkouts": "openCheckouts"}
-    shown = table(found, "No customer found.", **columns, Units="reservedUnits", Since="created")
+    columns = {"Email": "email", "Id": "id", "Disabled": "disabled", "Open_checkouts": "openCheckouts"}
+    shown = table(found, "No customer found.", **columns, Reserved_units="reservedUnits", Since="created")
     return CommandResult({"customers": found}, [shown])
 
 
@@ -79,7 +79,7 @@ def show(ctx: CommandContext, tenant: TenantOption, customer: _Customer) -> Comm
     """Show a customer: account, sessions, balance, newest orders and complaints, mails, and a time line. Never a code."""
     document = ctx.read_in(tenant, lambda tx, entry: records.show(tx, entry, customers.one(tx, customer)))
     head = {name: value for name, value in document.items() if not isinstance(value, list) or name == "scopes"}
-    lines: list[Output] = [f"{name + ':':14}{printable(cell(value))}" for name, value in head.items()]
+    lines = fields(head)
     tables = {
         "sessions": {"Session": "sessionId", "Address": "address", "Created": "created", "User_agent": "userAgent"},
         "orders": {"Order": "orderId", "State": "state", "Total": "total", "Created": "created"},

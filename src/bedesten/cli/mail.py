@@ -6,7 +6,7 @@ import typer
 
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption
-from bedesten.cli.output import Document, Output, printable, table
+from bedesten.cli.output import Document, Output, fields, table
 from bedesten.mail import actions as mail
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import Transaction
@@ -35,7 +35,7 @@ def show_all(
 def show(ctx: CommandContext, mail_id: _Mail, tenant: TenantOption) -> CommandResult:
     """Show one mail: to whom, when and how often it was sent. Its link is in no place where it could be shown."""
     document, missing = ctx.read_in(tenant, lambda tx, _: (mail.show(tx, mail_id), _missing(ctx.settings, tx)))
-    lines: list[Output] = [f"{name + ':':13}{printable(str(value))}" for name, value in document.items() if value]
+    lines = fields({name: value for name, value in document.items() if value})
     hints = _hints(missing) if document["state"] == "waiting" else []
     return CommandResult({**document, "missing": missing}, [*lines, *hints])
 

@@ -10,7 +10,7 @@ from bedesten.admin import orders, suppliers
 from bedesten.cli import order_refunds, order_rules
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantOption, duration_or_time
-from bedesten.cli.output import Output, cell, printable, table
+from bedesten.cli.output import Output, cell, fields, table
 from bedesten.core.clock import system_clock
 from bedesten.orders.listing import END_OF_TIME, OrderFilter
 from bedesten.orders.moves import LINE, ORDER
@@ -182,7 +182,7 @@ def _table(listed: list[dict[str, Any]], empty: str = "No order.") -> Output:
 def _page(found: dict[str, Any]) -> list[Output]:
     """An order for people: its head, its lines, what was written about it, and its time line."""
     names = ("orderId", "reference", "buyer", "surface", "state", "total", "currency", "created", "tags")
-    head = [f"{name + ':':12}{printable(cell(found[name]))}" for name in names]
+    head = fields({name: found[name] for name in names})
     columns = {"Line": "orderDetailId", "Product": "product", "Status": "status", "Quantity": "quantity"}
     more = {"Delivered": "delivered", "Cancelled": "cancelled", "Price": "price", "Hold": "hold"}
     notes = table(found["notes"], "No notes.", Noted="created", By="actor", Note="text")

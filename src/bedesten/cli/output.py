@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -46,6 +47,12 @@ def table(rows: Iterable[Mapping[str, Any]], empty: str, **columns: str) -> Outp
     return FittingTable(titles, [[printable(cell(row.get(member))) for member in columns.values()] for row in listed])
 
 
+def fields(document: Mapping[str, Any]) -> list[Output]:
+    """Format the members of a document, one a line, with the values below each other."""
+    width = max(map(len, document), default=0) + 2
+    return [f"{name + ':':{width}}{printable(cell(value))}" for name, value in document.items()]
+
+
 def cell(value: object) -> str:
     """Format a value for a table."""
     if value is None:
@@ -53,7 +60,10 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return " ".join(map(str, value)) or "-"
+        between = "; " if any(isinstance(one, dict) for one in value) else " "
+        return between.join(map(cell, value)) or "-"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, dict):
         return " ".join(f"{name}={cell(one)}" for name, one in value.items()) or "-"
     return str(value)

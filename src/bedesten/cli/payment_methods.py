@@ -58,4 +58,4 @@ def remove(
 
 def _table(rows: list[dict[str, object]]) -> Output:
     columns = {"Code": "code", "Title": "title", "Offered": "offered", "From": "minAmount", "To": "maxAmount"}
-    return table(rows, "There is no payment method.", **columns, Integration="integrationId", Url="url")
+    return table(rows, "There is no payment method.", **columns, Integration="integration", Url="url")

@@ -11,7 +11,7 @@ from bedesten.cli import payment_methods
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, duration, duration_or_time
-from bedesten.cli.output import Output, table
+from bedesten.cli.output import Output, fields, table
 from bedesten.core.clock import system_clock
 
 app = typer.Typer(no_args_is_help=True)
@@ -50,7 +50,7 @@ def show(ctx: CommandContext, tenant: TenantOption, payment: _Payment) -> Comman
     assert isinstance(events, list), "the document has this list"
     members = ("paymentId", "state", "amount", "captured", "refunded", "lost", "currency", "reference", "orderId")
     more = ("integrationId", "reason", "created", "updated")
-    lines: list[Output] = [f"{name + ':':15}{shown[name]}" for name in members + more if shown[name] is not None]
+    lines = fields({name: shown[name] for name in members + more if shown[name] is not None})
     return CommandResult(shown, [*lines, "", _refunds(refunds), "", _events(events)])
 
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +27,7 @@ from bedesten.cli import stock_report
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, amount
-from bedesten.cli.output import Output, printable, table
+from bedesten.cli.output import Output, fields, printable, table
 from bedesten.cli.progress import progress
 from bedesten.cli.stock_report import ReportRow
 from bedesten.errors import bad_field
@@ -271,11 +270,7 @@ def show(
 ) -> CommandResult:
     """Show one batch: its source, who added it, and the state of its codes."""
     view = ctx.read_in(tenant, lambda tx, _: stock.batch_view(tx, inventory.batch_of(tx, batch)))
-    return CommandResult(view, [f"{name + ':':12}{printable(_text(value))}" for name, value in view.items()])
-
-
-def _text(value: object) -> str:
-    return "-" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return CommandResult(view, fields(view))
 
 
 @command(app, "remove")

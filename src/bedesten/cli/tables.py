@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +27,9 @@ class FittingTable:
             made.add_column(title, overflow="fold", no_wrap=self._has_ids(at))
         for row in self._rows:
             made.add_row(*(Text(text) for text in row[:shown]))
-        yield made
+        for line in console.render_lines(made, options, pad=False):
+            yield from _without_trailing_spaces(line)
+            yield Segment.line()
         if shown < len(self._titles):
             left = ", ".join(self._titles[shown:])
             yield Text(f"Not shown: {left}. A wider terminal shows more, --json shows all.", style="dim")
@@ -44,3 +47,10 @@ class FittingTable:
 
     def _has_ids(self, at: int) -> bool:
         return any(_ID.fullmatch(row[at]) for row in self._rows)
+
+
+def _without_trailing_spaces(line: Sequence[Segment]) -> Sequence[Segment]:
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    return [*kept[:-1], Segment(kept[-1].text.rstrip(), kept[-1].style)] if kept else []

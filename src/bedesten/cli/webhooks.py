@@ -42,7 +42,7 @@ def deny(ctx: CommandContext, network: _Networks) -> CommandResult:
 def list_endpoints(ctx: CommandContext, tenant: TenantOption, account: _Account = "") -> CommandResult:
     """List the webhook endpoints of a tenant's partners, suppliers and integrations."""
     listed = ctx.read_in(tenant, lambda tx, _: webhooks.list_endpoints(tx, account))
-    columns = {"Endpoint": "endpointId", "Account": "accountId", "State": "state", "URL": "url", "Types": "eventTypes"}
+    columns = {"Endpoint": "endpointId", "Account": "account", "State": "state", "URL": "url", "Types": "eventTypes"}
     return CommandResult({"endpoints": listed}, [table(listed, "There is no endpoint.", **columns)])
 
 
