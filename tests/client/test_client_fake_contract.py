@@ -12,24 +12,41 @@ from typing import Any
 import httpx2
 import pytest
 
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.links import Purpose
+from bedesten.admin import payment_methods
 from bedesten.audit.actions import OPERATOR
 from bedesten.complaints import actions as complaints
 from bedesten.complaints import decisions
 from bedesten.complaints.model import Proposal
+from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
 from bedesten.orders import refunds
 from bedesten.store.transaction import Transaction
-from bedesten_client import ApiError, BasketLine, PaymentClient, RequireData, ResellerClient, Secret, SupplierClient
+from bedesten_client import (
+    ApiError,
+    BasketLine,
+    CheckoutItem,
+    PaymentClient,
+    RequireData,
+    ResellerClient,
+    Secret,
+    StorefrontClient,
+    SupplierClient,
+)
 from bedesten_client.schemas import Schema
 from bedesten_client.testing import FakeShop
 from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh, open_shop
 
 PLAYER = (RequireData(product_require_id="player", value="p-77", identifier="Player"),)
+NEW_PASSWORD = "twelve herons in the reeds"
+PAY_AT = "https://pay.example/{payment}?for={order}"
 HOOK = "https://hooks.partner.example/in"
 SHOWN_IDS = ("order_reference", "reference")
-HIDDEN = ("balance", "opening_balance", "product_name", "duration_ms", "note")
-"""What differs between two shops: the real partner buys on credit, and products have other names."""
+HIDDEN = ("balance", "opening_balance", "product_name", "duration_ms", "note", "redirect_url")
+"""What differs between two shops: the real partner buys on credit, and products have other names.
+The address of a payment has its ids; `started_payments` looks at it."""
 
 
 @dataclass
@@ -39,6 +56,7 @@ class Side:
     partner: ResellerClient
     supplier: SupplierClient
     service: PaymentClient
+    customer: StorefrontClient
     card: str
     topup: str
     partner_id: str
@@ -46,6 +64,8 @@ class Side:
     check_out: Callable[[], str]
     cancel_checkout: Callable[[str], None]
     refund_checkout: Callable[[str, int], None]
+    mailed_token: Callable[[str], str]
+    offer: Callable[[str, int | None], None]
 
     def order(self, reference: str, product: str, quantity: int) -> Any:
         """The partner's order of one line; gives the line."""
@@ -62,11 +82,13 @@ def fake() -> Iterator[Side]:
         ResellerClient(shop.url, email=shop.email, password=shop.password) as partner,
         SupplierClient(shop.url, key=shop.key) as supplier,
         PaymentClient(shop.url, key=shop.key) as service,
+        StorefrontClient(shop.url, email=shop.email, password=shop.password) as customer,
     ):
         yield Side(
             partner,
             supplier,
             service,
+            customer,
             shop.add_product("Card 5", "5.00", codes=[]),
             shop.add_product("Top-up", "7.25", require_data=["player"], cost="3.00"),
             "par_00000001",
@@ -74,6 +96,8 @@ def fake() -> Iterator[Side]:
             lambda: shop.add_checkout("5.00"),
             shop.cancel_checkout,
             lambda _, amount: shop.refund_checkout(amount),
+            lambda kind: next(one.token for one in reversed(shop.mails) if one.kind == kind),
+            lambda code, most: shop.add_payment_method(code, maximum=most, url=PAY_AT),
         )
 
 
@@ -104,10 +128,20 @@ def real(shop: Shop, http: httpx2.Client) -> Side:
 
         own.operator.within(own.id, act)
 
+    def offer(code: str, most: int | None) -> None:
+        bounds = (None, None if most is None else Decimal(most))
+
+        def act(tx: Transaction) -> None:
+            owner = accounts.find(tx, accounts.OWNERS[Surface.PAYMENT], own.integration)
+            payment_methods.add(tx, "USD", code, code, owner.id, bounds=bounds, url=PAY_AT)
+
+        own.operator.within(own.id, act)
+
     return Side(
         ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http),
         SupplierClient(own.host, key=own.supplier_key.text, http=http),
         PaymentClient(own.host, key=own.payment_key.text, http=http),
+        StorefrontClient(own.host, email=own.customer_email, password=PASSWORD, http=http),
         own.card,
         own.topup,
         own.partner,
@@ -115,6 +149,8 @@ def real(shop: Shop, http: httpx2.Client) -> Side:
         check_out,
         lambda order: own.storefront.data("/Storefront/Checkout/Cancel", {"orderId": order}),
         refund,
+        lambda kind: own.operator.link(own.id, own.customer, Purpose[kind.upper()]),
+        offer,
     )
 
 
@@ -125,7 +161,7 @@ def shape(value: object, name: str = "") -> object:
     if isinstance(value, tuple | list):
         return [shape(one, name) for one in value]
     if value is None or name in SHOWN_IDS:
-        return value
+        return "own id" if str(value).startswith(("pay_", "chk_")) else value
     if isinstance(value, datetime | Secret) or name.endswith(("_id", "_ids", "cursor")):
         return type(value).__name__
     return value
@@ -348,8 +384,135 @@ def deposits(side: Side) -> list[object]:
     ]
 
 
+def basket_and_checkout(side: Side) -> list[object]:
+    """A basket, what is wrong with it, and the checkout that empties it."""
+    customer, card, topup = side.customer, side.card, side.topup
+    side.supplier.upload_stock(card, ["B-0001", "B-0002", "B-0003"])
+    answers = [
+        attempt(customer.get_basket),
+        attempt(customer.add_to_basket, card, 2),
+        attempt(customer.add_to_basket, card, 2),
+        attempt(customer.add_to_basket, "prd_nothing", 1),
+        attempt(customer.add_to_basket, card, 1, require_data=PLAYER),
+        attempt(customer.add_to_basket, topup, 1),
+        attempt(customer.create_checkout, from_basket=True),
+    ]
+    few, wanting = (one.line_id for one in customer.get_basket().items)
+    answers += [
+        attempt(customer.update_basket_line, few),
+        attempt(customer.update_basket_line, few, quantity=3, version=1),
+        attempt(customer.update_basket_line, few, quantity=3),
+        attempt(customer.update_basket_line, few, quantity=3),
+        attempt(customer.update_basket_line, "bsl_nothing", quantity=1),
+        attempt(customer.update_basket_line, few, quantity=1_000),
+        attempt(customer.add_to_basket, card, 1),
+        attempt(customer.remove_from_basket, [wanting, "bsl_nothing"]),
+        attempt(customer.set_basket, [CheckoutItem(card, 1), CheckoutItem(topup, 2, PLAYER)]),
+        attempt(customer.create_checkout, [CheckoutItem(card, 1)], from_basket=True),
+        attempt(customer.create_checkout, from_basket=True, basket_version=1),
+        attempt(customer.create_checkout, from_basket=True, expected_total=Decimal("19.49")),
+        attempt(customer.create_checkout, reference="b-1", from_basket=True, expected_total=Decimal("19.50")),
+        attempt(customer.create_checkout, reference="b-1", from_basket=True, expected_total=Decimal("19.50")),
+        attempt(customer.create_checkout, reference="b-1", from_basket=True),
+        attempt(customer.get_basket),
+        attempt(customer.create_checkout, from_basket=True),
+        attempt(customer.create_checkout, [CheckoutItem(card, 3)]),
+        attempt(customer.clear_basket),
+        attempt(customer.get_order, "ord_nothing"),
+    ]
+    order = customer.create_checkout(reference="b-1", from_basket=True, expected_total=Decimal("19.50")).order_id
+    payment = side.service.create_payment(order, Decimal("19.50"), "b-1").payment_id
+    side.service.capture_payment(payment)
+    (waiting,) = side.supplier.list_awaiting().items
+    answers += [
+        attempt(customer.get_order, order),
+        attempt(side.supplier.deliver, waiting.order_detail_id, ["B-0010", "B-0011"]),
+        attempt(customer.get_order, order),
+        attempt(customer.cancel_checkout, order),
+    ]
+    other = customer.create_checkout([CheckoutItem(card, 2)], reference="b-2").order_id
+    return [
+        *answers,
+        attempt(customer.create_checkout, [CheckoutItem(card, 1)]),
+        attempt(customer.cancel_checkout, other),
+        attempt(customer.cancel_checkout, other),
+        attempt(customer.get_order, other),
+        attempt(customer.create_checkout, [CheckoutItem(card, 1)]),
+    ]
+
+
+def started_payments(side: Side) -> list[object]:
+    """Payments that the customer starts, and the payment service takes up."""
+    customer, service = side.customer, side.service
+    side.supplier.upload_stock(side.card, ["M-0001", "M-0002"])
+    side.offer("card", None)
+    side.offer("small", 4)
+    order = customer.create_checkout([CheckoutItem(side.card, 1)]).order_id
+    answers = [
+        attempt(customer.list_payment_methods),
+        attempt(customer.list_payment_methods, order_id=order),
+        attempt(customer.payment_status, order_id=order),
+        attempt(customer.start_payment, order, "nothing"),
+        attempt(customer.start_payment, order, "small"),
+        attempt(customer.start_payment, "ord_nothing", "card"),
+    ]
+    started = customer.start_payment(order, "card")
+    assert started.redirect_url == f"https://pay.example/{started.payment_id}?for={order}"
+    again = customer.start_payment(order, "card").payment_id
+    answers += [
+        again == started.payment_id,
+        attempt(service.get_payment, again),
+        attempt(service.cancel_payment, again),
+        attempt(customer.payment_status, again),
+    ]
+    second = customer.start_payment(order, "card")
+    answers += [
+        second.payment_id == again,
+        second.state,
+        attempt(customer.payment_status, order_id=order),
+        attempt(service.capture_payment, second.payment_id),
+        attempt(customer.payment_status, second.payment_id),
+        attempt(customer.start_payment, order, "card"),
+        attempt(customer.payment_status),
+        attempt(customer.payment_status, "pay_nothing"),
+    ]
+    return answers
+
+
+def mailed_links(side: Side) -> list[object]:
+    """A verified address and a forgotten password."""
+    customer, email = side.customer, side.customer.profile().email
+    answers = [
+        attempt(customer.send_verification),
+        attempt(customer.verify_email, "nothing"),
+        customer.verify_email(side.mailed_token("verify")).email_verified,
+        attempt(customer.forgot_password, "nobody@example.com"),
+        attempt(customer.forgot_password, email),
+        attempt(customer.reset_password, "nothing", NEW_PASSWORD),
+    ]
+    link = side.mailed_token("reset")
+    return [
+        *answers,
+        attempt(customer.reset_password, link, NEW_PASSWORD),
+        attempt(customer.reset_password, link, NEW_PASSWORD),
+        attempt(customer.profile),
+        attempt(customer.login, email, NEW_PASSWORD),
+    ]
+
+
 @pytest.mark.parametrize(
-    "scenario", [stock_and_queue, complaints_of_a_line, replaced_unit, endpoints, payments, deposits]
+    "scenario",
+    [
+        stock_and_queue,
+        complaints_of_a_line,
+        replaced_unit,
+        endpoints,
+        payments,
+        deposits,
+        basket_and_checkout,
+        started_payments,
+        mailed_links,
+    ],
 )
 def test_the_fake_shop_and_the_real_server_answer_alike(
     scenario: Callable[[Side], list[object]], fake: Side, real: Side

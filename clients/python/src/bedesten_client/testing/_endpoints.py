@@ -25,6 +25,8 @@ SUPPLIER_TYPES = frozenset(
     {"complaint.opened", "endpoint.paused", "endpoint.test", "key.expiring", "order.awaiting", "product.stock_low"}
 )
 
+PAYMENT_TYPES = frozenset({"endpoint.paused", "endpoint.test", "key.expiring", "payment.started"})
+
 
 @dataclass
 class Endpoint:
@@ -162,6 +164,10 @@ class EndpointModel:
         for one in chosen:
             one.state = "due"
         return {"replayed": len(chosen), "nextCursor": None}
+
+    def receivers(self, event_type: str) -> list[Endpoint]:
+        """Return the endpoints that chose events of this type."""
+        return [one for one in self.endpoints if event_type in one.event_types or one.event_types == ["*"]]
 
     def queue(self, one: Endpoint, event_type: str, object_id: str, members: Data) -> str:
         """Queue an event with these members of its body for an endpoint; return the event's id."""

@@ -6,19 +6,21 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import ThreadingHTTPServer
+from typing import Self
 
 import httpx2
-import msgspec
 
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import reseller, storefront
+from bedesten_client.testing._basket import BasketModel
 from bedesten_client.testing._complaints import ComplaintModel
-from bedesten_client.testing._endpoints import RESELLER_TYPES, SUPPLIER_TYPES, Delivery, EndpointModel
+from bedesten_client.testing._customer import CustomerAccount, CustomerModel, SentMail
+from bedesten_client.testing._endpoints import PAYMENT_TYPES, RESELLER_TYPES, SUPPLIER_TYPES, Delivery, EndpointModel
+from bedesten_client.testing._handler import ScriptedResponse, handler_of
 from bedesten_client.testing._model import CURRENCY, EVENT_TYPES, Data, Refusal, moment
 from bedesten_client.testing._payments import Checkout, PaymentModel
 from bedesten_client.testing._shop import ShopModel
@@ -27,8 +29,8 @@ from bedesten_client.testing._webhooks import sign, sign_body
 from bedesten_client.webhooks import Event
 
 _LOGINS = (reseller.LOGIN_PATH, storefront.LOGIN_PATH)
+_ANONYMOUS = ("/Storefront/Customers/Password/Forgot", "/Storefront/Customers/Password/Reset")
 _TAILS = ("/Products/Detail/", "/Orders/Detail/", "/Storefront/Products/Detail/")
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,6 @@ class RecordedRequest:
     headers: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _ScriptedResponse:
-    status: int
-    document: Data | None
-    lines: dict[str, str] = field(default_factory=dict)
-    processed: bool = False
-
-
 class FakeShop:
     """A shop on a free port of this machine, for the duration of a `with` block. Thread-safe.
 
@@ -58,16 +52,15 @@ class FakeShop:
 
     def __init__(self, *, balance: Decimal | int = 1000, token_seconds: int = 3600) -> None:
         self.email = "partner@fake.example"
-        self.password = secrets.token_hex(12)
         self.key = f"ak_test_{secrets.token_hex(16)}"
         self.webhook_secret = Secret("whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
         self.requests: list[RecordedRequest] = []
         self._shop = ShopModel(Decimal(balance).quantize(Decimal("0.01")))
         self._token_seconds = token_seconds
         self._tokens: set[str] = set()
-        self._scripted: dict[str, list[_ScriptedResponse]] = {}
+        self._scripted: dict[str, list[ScriptedResponse]] = {}
         self._request_numbers = itertools.count(1)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self._handle, self._request_id))
         self._server.daemon_threads = True
         shop = self._shop
         self._supplier = SupplierModel(shop)
@@ -76,6 +69,9 @@ class FakeShop:
         self._endpoints = EndpointModel(shop, RESELLER_TYPES)
         self._supplier_endpoints = EndpointModel(shop, SUPPLIER_TYPES)
         supplier, complaints = self._supplier, self._complaints
+        self._payment_endpoints = EndpointModel(shop, PAYMENT_TYPES)
+        self._account = CustomerAccount(self.email, secrets.token_hex(12), end_sessions=self._tokens.clear)
+        self._customer = CustomerModel(shop, BasketModel(shop), self._payments, self._payment_endpoints)
         self._operations: dict[str, Callable[[Data, str], Data]] = {
             "GET /Categories": shop.categories,
             "POST /Products/List": shop.list_products,
@@ -107,7 +103,11 @@ class FakeShop:
             "POST /Supplier/Complaints/Answer": complaints.propose,
             **self._endpoints.operations("/Webhooks"),
             **self._supplier_endpoints.operations("/Supplier/Webhooks"),
+            **self._payment_endpoints.operations("/Payment/Webhooks"),
             **self._payments.operations(),
+            **self._account.operations(),
+            **self._customer.basket.operations(),
+            **self._customer.operations(),
             "POST /Account/LowBalance": shop.set_low_balance,
         }
 
@@ -121,6 +121,16 @@ class FakeShop:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    @property
+    def password(self) -> str:
+        """The password of `email`, which a link in a mail can change."""
+        return self._account.password
+
+    @property
+    def mails(self) -> list[SentMail]:
+        """The mails that were sent so far; the links of `reset` and `verify` mails have a `token`."""
+        return list(self._account.mails)
 
     @property
     def url(self) -> str:
@@ -191,6 +201,27 @@ class FakeShop:
             self._payments.checkouts[order.id] = order
             return order.id
 
+    def add_payment_method(
+        self,
+        code: str,
+        *,
+        title: str | None = None,
+        minimum: Decimal | str | int | None = None,
+        maximum: Decimal | str | int | None = None,
+        url: str | None = None,
+    ) -> None:
+        """Offer customers a way of paying. `{payment}` and `{order}` in the URL stand for ids."""
+        least, most = (None if one is None else Decimal(one).quantize(Decimal("0.01")) for one in (minimum, maximum))
+        with self._shop.lock:
+            self._customer.methods[code] = {
+                "code": code,
+                "title": title or code,
+                "currency": CURRENCY,
+                "minAmount": least,
+                "maxAmount": most,
+                "url": url,
+            }
+
     def cancel_checkout(self, order_id: str) -> None:
         """Cancel an unpaid checkout, as its customer would: a payment of it is refused from now on."""
         with self._shop.lock:
@@ -204,8 +235,8 @@ class FakeShop:
     def send_due(self) -> list[int]:
         """Send every webhook that is due to its endpoint, signed; return the statuses of the responses."""
         with self._shop.lock:
-            waiting = [*self._endpoints.deliveries, *self._supplier_endpoints.deliveries]
-            due = [one for one in waiting if one.state == "due"]
+            models = (self._endpoints, self._supplier_endpoints, self._payment_endpoints)
+            due = [one for model in models for one in model.deliveries if one.state == "due"]
         return [self._send(one) for one in due]
 
     def _send(self, one: Delivery) -> int:
@@ -220,18 +251,18 @@ class FakeShop:
 
     def respond(self, operation: str, data: object) -> None:
         """Let the operation's next call succeed: `shop.respond("POST /Supplier/Stock/Upload", {...})`."""
-        self._script(operation, _ScriptedResponse(200, {"success": True, "message": "OK", "data": data}))
+        self._script(operation, ScriptedResponse(200, {"success": True, "message": "OK", "data": data}))
 
     def refuse(
         self, operation: str, status: int, code: int, *, retry_after: int | None = None, data: object = None
     ) -> None:
         """Refuse the next call of the operation with this error number."""
         lines = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        self._script(operation, _ScriptedResponse(status, self._refusal(code, data), lines))
+        self._script(operation, ScriptedResponse(status, self._refusal(code, data), lines))
 
     def drop_connection(self, operation: str, *, processed: bool = True) -> None:
         """Close the connection instead of responding to the next call, after or before it was processed."""
-        self._script(operation, _ScriptedResponse(0, None, processed=processed))
+        self._script(operation, ScriptedResponse(0, None, processed=processed))
 
     def revoke_tokens(self) -> None:
         """Refuse every token that was issued so far."""
@@ -264,11 +295,14 @@ class FakeShop:
 
     # --- responses ----------------------------------------------------------------------------------------------------
 
-    def _script(self, operation: str, scripted: _ScriptedResponse) -> None:
+    def _script(self, operation: str, scripted: ScriptedResponse) -> None:
         method, _, path = operation.partition(" ")
         if method not in ("GET", "POST") or not path.startswith("/"):
             raise ValueError("an operation has the form of the reference: POST /Orders/Create")
         self._scripted.setdefault(_pattern(method, path)[0].lower(), []).append(scripted)
+
+    def _request_id(self) -> str:
+        return f"req_{next(self._request_numbers):08}"
 
     def _refusal(self, code: int, data: object = None, fields: dict[str, str] | None = None) -> Data:
         document: Data = {
@@ -277,19 +311,19 @@ class FakeShop:
             "code": code,
             "errorCode": code,
             "data": data,
-            "requestId": f"req_{next(self._request_numbers):08}",
+            "requestId": self._request_id(),
         }
         if fields:
             document["errors"] = [{"field": name, "message": text} for name, text in fields.items()]
         return document
 
-    def _handle(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> _ScriptedResponse:
+    def _handle(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> ScriptedResponse:
         """Return the response; status 0 means none."""
         operation, argument = _pattern(method, path)
         try:
             body = json.loads(raw, parse_float=Decimal) if raw else {}
         except ValueError:
-            return _ScriptedResponse(400, self._refusal(-2))
+            return ScriptedResponse(400, self._refusal(-2))
         shown = {name: value for name, value in headers.items() if name not in ("authorization", "apikey")}
         with self._shop.lock:
             self.requests.append(
@@ -298,11 +332,11 @@ class FakeShop:
             try:
                 return self._respond(operation, argument, path, headers, body)
             except Refusal as refused:
-                return _ScriptedResponse(refused.status, self._refusal(refused.code, refused.data, refused.fields))
+                return ScriptedResponse(refused.status, self._refusal(refused.code, refused.data, refused.fields))
 
     def _respond(
         self, operation: str, argument: str, path: str, headers: dict[str, str], body: Data
-    ) -> _ScriptedResponse:
+    ) -> ScriptedResponse:
         queued = self._scripted.get(operation.lower())
         scripted = queued.pop(0) if queued else None
         if scripted is not None and not scripted.processed:
@@ -313,11 +347,11 @@ class FakeShop:
             self._check_credential(path, headers)
             work = self._operations.get(operation)
             if work is None:
-                return _ScriptedResponse(
+                return ScriptedResponse(
                     500, {**self._refusal(-1), "message": f"script it: shop.respond({operation!r}, …)"}
                 )
             data = work(body, argument)
-        return scripted or _ScriptedResponse(200, {"success": True, "message": "OK", "data": data})
+        return scripted or ScriptedResponse(200, {"success": True, "message": "OK", "data": data})
 
     def _token(self, body: Data) -> Data:
         if (body.get("email"), body.get("password")) != (self.email, self.password):
@@ -337,7 +371,8 @@ class FakeShop:
             if headers.get("apikey") != self.key:
                 raise Refusal(401, -23)
             return
-        if path.startswith("/Storefront/Products/") and "authorization" not in headers:
+        is_anonymous = path in _ANONYMOUS or path.startswith("/Storefront/Products/")
+        if is_anonymous and "authorization" not in headers:
             return
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -356,39 +391,3 @@ def _pattern(method: str, path: str) -> tuple[str, str]:
 
 def _without_passwords(body: Data) -> Data:
     return {name: "…" if "password" in name.lower() else value for name, value in body.items()}
-
-
-def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._reply()
-
-        def do_POST(self) -> None:
-            self._reply()
-
-        def _reply(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            response = shop._handle(self.command, self.path, headers, raw)
-            if not response.status:
-                self.close_connection = True
-                return
-            body = _encode(response.document)
-            self.send_response(response.status)
-            request_id = (response.document or {}).get("requestId") or f"req_{next(shop._request_numbers):08}"
-            for name, value in {
-                **response.lines,
-                "Content-Type": "application/json",
-                "X-Request-Id": request_id,
-            }.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Handler

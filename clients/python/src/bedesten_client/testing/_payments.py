@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from bedesten_client.testing._model import CURRENCY, Data, Refusal, moment, page_of
+from bedesten_client.testing._model import CURRENCY, Data, Order, Refusal, moment, page_of
 from bedesten_client.testing._shop import ShopModel
 
 ZERO = Decimal("0.00")
@@ -19,6 +19,11 @@ class Checkout:
     id: str
     total: Decimal
     state: str = "unpaid"
+    order: Order | None = None
+    """What was ordered; None for one that a test added with a total alone."""
+    expires: str | None = None
+    created: str = field(default_factory=moment)
+    on_paid: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -28,6 +33,7 @@ class Payment:
     id: str
     order: Checkout
     reference: str
+    method: str | None = None
     state: str = "created"
     captured: Decimal = ZERO
     refunded: Decimal = ZERO
@@ -149,6 +155,7 @@ class PaymentModel:
         one.state = "captured" if part == rest else "partlyCaptured"
         if part == rest:
             one.order.state = "paid"
+            one.order.on_paid()
             self.wallet -= one.captured - part
         else:
             self.wallet += part
@@ -284,7 +291,7 @@ def _payment(one: Payment) -> Data:
         "captured": one.captured,
         "refunded": one.refunded,
         "lost": ZERO,
-        "method": None,
+        "method": one.method,
         "reason": None,
         "created": one.created,
         "updated": moment(),

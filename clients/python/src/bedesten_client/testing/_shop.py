@@ -34,6 +34,8 @@ class ShopModel:
     stock: dict[str, list[str]] = field(default_factory=dict)
     on_demand: set[str] = field(default_factory=set)
     orders: dict[str, Order] = field(default_factory=dict)
+    customer_orders: dict[str, Order] = field(default_factory=dict)
+    """What customers have paid: the supplier delivers it too, and the partner does not see it."""
     costs: dict[str, Decimal] = field(default_factory=dict)
     transfers: list[Data] = field(default_factory=list)
     earnings: list[Data] = field(default_factory=list)
@@ -93,7 +95,7 @@ class ShopModel:
                 raise Refusal(409, -8)
             return known.placed
         self.balance -= self._checked_total(basket)
-        order = Order(self.new_id("ord"), reference, body, [self._line(one) for one in basket], {})
+        order = Order(self.new_id("ord"), reference, body, [self.claim(one) for one in basket], {})
         order.placed = placed(order)
         self.orders[reference] = order
         for one in order.lines:
@@ -132,15 +134,19 @@ class ShopModel:
 
     def _checked_total(self, basket: list[Data]) -> Decimal:
         """What the lines cost. Refuses lines that cannot be ordered, and more than the balance."""
-        missing = [problem for one in basket if (problem := self._problem(one))]
-        if missing:
-            raise Refusal(409, -200, {"items": missing})
-        total = sum(
-            (self.products[one["customerStoreProductId"]]["price"] * one["quantity"] for one in basket), Decimal()
-        )
+        total = self.total_of(basket)
         if total > self.balance:
             raise Refusal(409, -300)
         return total
+
+    def total_of(self, basket: list[Data]) -> Decimal:
+        """Return what the lines cost. Refuses lines that cannot be ordered."""
+        missing = [problem for one in basket if (problem := self.problem(one))]
+        if missing:
+            raise Refusal(409, -200, {"items": missing})
+        return sum(
+            (self.products[one["customerStoreProductId"]]["price"] * one["quantity"] for one in basket), Decimal()
+        )
 
     def get_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Get."""
@@ -233,8 +239,9 @@ class ShopModel:
         )
 
     def book_purchase(self, order: Order, line: Line, units: int) -> None:
-        """Note that so many units of a line were delivered and paid."""
-        self.book("purchase", -line.product["price"] * units, order, line)
+        """Note that so many units of a line were delivered and paid by the partner."""
+        if order.reference not in self.customer_orders:
+            self.book("purchase", -line.product["price"] * units, order, line)
 
     def line(self, line_id: str) -> Line:
         """An order line by its id."""
@@ -242,11 +249,15 @@ class ShopModel:
 
     def order_and_line(self, line_id: str) -> tuple[Order, Line]:
         """An order line by its id, with its order."""
-        for order in self.orders.values():
-            for one in order.lines:
-                if one.id == line_id:
-                    return order, one
+        for order, one in self.every_line():
+            if one.id == line_id:
+                return order, one
         raise Refusal(404, -3)
+
+    def every_line(self) -> list[tuple[Order, Line]]:
+        """All lines of the partner and of customers, each with its order."""
+        every = [*self.orders.values(), *self.customer_orders.values()]
+        return [(order, one) for order in every for one in order.lines]
 
     def _product(self, product_id: str) -> Data:
         return {
@@ -255,7 +266,8 @@ class ShopModel:
             "inStock": product_id in self.on_demand or bool(self.stock.get(product_id)),
         }
 
-    def _problem(self, body: Data) -> Data | None:
+    def problem(self, body: Data) -> Data | None:
+        """Return why a line cannot be ordered, or None."""
         product_id = body.get("customerStoreProductId", "")
         quantity = body.get("quantity", 0)
         limit = body.get("maxUnitPrice")
@@ -275,7 +287,8 @@ class ShopModel:
             return None
         return {"deliverId": body.get("deliverId"), "reason": reason}
 
-    def _line(self, body: Data) -> Line:
+    def claim(self, body: Data) -> Line:
+        """Return a line, with the codes that are taken from stock for it."""
         product_id = body["customerStoreProductId"]
         line = Line(self.new_id("odl"), body["deliverId"], self.products[product_id], body["quantity"], PROCESSING)
         if product_id not in self.on_demand:
@@ -284,3 +297,9 @@ class ShopModel:
             self.sold.update(line.codes)
             line.status, line.delivered = DELIVERED, line.quantity
         return line
+
+    def return_codes(self, line: Line) -> None:
+        """Put the codes of a line that was not paid back."""
+        self.sold.difference_update(line.codes)
+        self.stock.setdefault(line.product["customerStoreProductId"], []).extend(line.codes)
+        line.codes = []

@@ -236,8 +236,7 @@ class SupplierModel:
     def _lines(self) -> list[tuple[Order, Line]]:
         return [
             (order, one)
-            for order in self.shop.orders.values()
-            for one in order.lines
+            for order, one in self.shop.every_line()
             if one.product["customerStoreProductId"] in self.shop.on_demand
         ]
 
