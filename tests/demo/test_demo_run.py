@@ -124,7 +124,7 @@ def test_every_step_passes_and_nothing_is_left_behind(demo: Callable[..., Demo])
     assert serving["tenants"] == {"demo": ["localhost", "127.0.0.1", "[::1]"], "sandbox shop": ["sandbox.localhost"]}
     assert [one["step"] for one in steps if not one["ok"] or one["error"] or not one["checks"]] == []
     assert {name: summary[name] for name in ("ok", "steps", "passed", "failed")} == {
-        "ok": True, "steps": 30, "passed": 30, "failed": [],
+        "ok": True, "steps": 31, "passed": 31, "failed": [],
     }  # fmt: skip
     assert summary["webhooks"] >= 3, "those for which a step waits"
     assert {(one["surface"], one["credential"]) for one in steps} >= {
@@ -157,7 +157,7 @@ def refusals(steps: list[dict[str, Any]]) -> dict[str, list[tuple[int, int]]]:
 def test_it_serves_with_new_credentials_until_ctrl_c(demo: Callable[..., Demo]) -> None:
     played = demo("--port", "0")
     text = "".join(played.until("Ctrl-C ends it"))
-    assert "30 of 30 steps" in text
+    assert "31 of 31 steps" in text
     assert "\x1b" not in text
     before, _, after = text.partition("It is yours now")
     lines = after.splitlines()

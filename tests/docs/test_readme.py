@@ -89,7 +89,7 @@ def test_the_commands_of_a_days_business_work_as_they_are_printed(
     (data,) = Path(demo["TMPDIR"]).glob("bedesten-demo-*")
     program = Program(data)
     monkeypatch.chdir(tmp_path)
-    Path("statement.csv").write_text("reference,amount,date\ncard-7731,24.00,2026-11-27\n", "utf-8")
+    Path("statement.csv").write_text("reference,amount,date\nwire-20417,1000.00,2026-11-27\n", "utf-8")
     refused = {}
     for words in business_day(program):
         done = program.run(*words, stdin=b"demo-1001")

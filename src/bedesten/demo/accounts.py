@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from bedesten.accounts.actions import set_scopes
-from bedesten.admin import owners, partners, webhook_networks
+from bedesten.admin import owners, partners, payment_methods, webhook_networks
 from bedesten.admin.partners import NewPartner
 from bedesten.apikeys import actions as api_keys
 from bedesten.audit.actions import OPERATOR
@@ -29,6 +30,7 @@ SANDBOX, SANDBOX_HOST = "sandbox shop", "sandbox.localhost"
 GIFT_CARD, GIFT_CARD_PRICE = "Lantern Gift Card 25", 2400
 ESIM, ESIM_PRICE = "Silk Road eSIM 5 GB", 1350
 REQUIREMENT = "eid"
+METHOD = "card"
 CODES_IN_STOCK = 400
 
 
@@ -81,6 +83,7 @@ def create(settings: Settings, webhook_url: str) -> DemoAccounts:
             supplier = owners.create(bound, Surface.SUPPLIER, "Anatolia Codes").id
             _fill(bound, installation, supplier)
             integration = owners.create(bound, Surface.PAYMENT, "Back office").id
+            payment_methods.add(bound, "USD", METHOD, "Credit card", "Back office")
             return DemoAccounts(
                 tenant=tenant,
                 partner=Partner(made.email, password, made.webhook_secret, made.webhook_key),
@@ -115,46 +118,36 @@ def _opened(settings: Settings) -> Iterator[Installation]:
 
 
 def _fill(tx: Transaction, installation: Installation, supplier: str) -> None:
-    gift_card = ProductFields(
-        name=GIFT_CARD,
-        description="25 USD, from stock: delivered at once.",
-        currency="USD",
-        sku="LANTERN-25",
-        category_id=catalogue.category(tx, "Gift cards"),
-        price=GIFT_CARD_PRICE,
-        supplier_id=supplier,
-        supplier_sku="L-25",
-    )
-    _add_codes(tx, installation, catalogue.put_product(tx, gift_card), _codes("LNTN", CODES_IN_STOCK))
-    esim = ProductFields(
-        name=ESIM,
-        description="For one device, delivered by the supplier on demand.",
-        currency="USD",
-        sku="SILK-5GB",
-        category_id=catalogue.category(tx, "eSIMs"),
-        price=ESIM_PRICE,
-        cost=1100,
-        fulfilment=catalogue.SUPPLIER,
-        supplier_id=supplier,
-        supplier_sku="S-5",
-        requirements=(Requirement(REQUIREMENT, "EID of the device"),),
-    )
-    catalogue.put_product(tx, esim)
+    about = "25 USD, from stock: delivered at once."
+    card = _product(tx, supplier, "Gift cards", "USD", GIFT_CARD, GIFT_CARD_PRICE, "LANTERN-25", description=about)
+    _add_codes(tx, installation, card, _codes("LNTN", CODES_IN_STOCK))
+    about = "For one device, delivered by the supplier on demand."
+    asks = (Requirement(REQUIREMENT, "EID of the device"),)
+    on_demand = {"description": about, "cost": 1100, "fulfilment": catalogue.SUPPLIER, "requirements": asks}
+    _product(tx, supplier, "eSIMs", "USD", ESIM, ESIM_PRICE, "SILK-5GB", **on_demand)
 
 
 def _fill_sandbox(tx: Transaction, installation: Installation) -> ApiKey:
     supplier = owners.create(tx, Surface.SUPPLIER, "Anatolia Codes").id
-    ticket = ProductFields(
-        name="Museum Ticket",
-        currency="EUR",
-        sku="MUSEUM-1",
-        category_id=catalogue.category(tx, "Tickets"),
-        price=900,
-        supplier_id=supplier,
-        supplier_sku="M-1",
-    )
-    _add_codes(tx, installation, catalogue.put_product(tx, ticket), _codes("MUSE", 20))
+    ticket = _product(tx, supplier, "Tickets", "EUR", "Museum Ticket", 900, "MUSEUM-1")
+    _add_codes(tx, installation, ticket, _codes("MUSE", 20))
     return _key(tx, installation, Surface.SUPPLIER, supplier, sandbox=True)
+
+
+def _product(
+    tx: Transaction, supplier: str, category: str, currency: str, name: str, price: int, sku: str, **more: Any
+) -> str:
+    fields = ProductFields(
+        name=name,
+        currency=currency,
+        sku=sku,
+        category_id=catalogue.category(tx, category),
+        price=price,
+        supplier_id=supplier,
+        supplier_sku=f"A-{sku}",
+        **more,
+    )
+    return catalogue.put_product(tx, fields)
 
 
 def _add_codes(tx: Transaction, installation: Installation, product: str, codes: list[str]) -> None:

@@ -7,14 +7,13 @@ from decimal import Decimal
 
 import httpx2
 
-from bedesten.demo.accounts import DEMO, ESIM, GIFT_CARD, REQUIREMENT, SANDBOX_HOST
+from bedesten.demo.accounts import DEMO, ESIM, GIFT_CARD, METHOD, REQUIREMENT, SANDBOX_HOST
 from bedesten.demo.receiver import Delivery
 from bedesten.demo.recorder import Exchange, Recorder
-from bedesten.demo.steps import Scenario, Step, StepContext
+from bedesten.demo.steps import Step, StepContext, scenario
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten_client import (
     BasketLine,
-    CheckoutItem,
     LineStatus,
     RequireData,
     Secret,
@@ -147,15 +146,19 @@ def log_in(ctx: StepContext) -> None:
 
 
 def check_out(ctx: StepContext) -> None:
-    checkout = ctx.storefront.create_checkout([CheckoutItem(ctx.memory.gift_card, 1)])
+    basket = ctx.storefront.add_to_basket(ctx.memory.gift_card, 1)
+    ctx.check("the basket has one line that can be ordered", (basket.units, basket.orderable), (1, True))
+    checkout = ctx.storefront.create_checkout(from_basket=True, expected_total=basket.total)
     ctx.memory.customer_order = checkout.order_id
     ctx.check("24.00 to pay", (checkout.state, checkout.total), ("awaitingPayment", Decimal("24.00")))
     ctx.check("the code is reserved, and not shown yet", checkout.items[0].delivery_data, None)
 
 
 def capture_payment(ctx: StepContext) -> None:
-    payment = ctx.payment.create_payment(ctx.memory.customer_order, Decimal("24.00"), "card-7731")
-    ctx.check("the payment is captured", ctx.payment.capture_payment(payment.payment_id).state, "captured")
+    started = ctx.storefront.start_payment(ctx.memory.customer_order, METHOD)
+    waiting = ctx.payment.list_payments(state="created").items
+    ctx.check("the payment service finds it", [one.payment_id for one in waiting], [started.payment_id])
+    ctx.check("the payment is captured", ctx.payment.capture_payment(started.payment_id).state, "captured")
 
 
 def read_code(ctx: StepContext) -> None:
@@ -165,6 +168,12 @@ def read_code(ctx: StepContext) -> None:
     codes = set(line.delivery_data or ())
     ctx.check("the customer has one code", len(codes), 1)
     ctx.check("which nobody else has", codes & set(ctx.memory.codes["gift"]), set())
+
+
+def forget_password(ctx: StepContext) -> None:
+    ctx.storefront.forgot_password(CUSTOMER)
+    mails = [(one["kind"], one["state"]) for one in ctx.operate("mail", "list", "--tenant", DEMO)["mails"]]
+    ctx.check("a mail with a link waits for a mail server, which the demo has not", mails, [("reset", "waiting")])
 
 
 def cancel_order(ctx: StepContext) -> None:
@@ -313,70 +322,57 @@ def _change(delivery: Delivery) -> tuple[str, int]:
 
 
 SCENARIOS = (
-    Scenario(
+    scenario(
         "Money comes in",
-        (
-            Step("A deposit is announced", PAYMENT, API_KEY, announce_deposit),
-            Step("The deposit is confirmed", PAYMENT, API_KEY, confirm_deposit),
-        ),
+        Step("A deposit is announced", PAYMENT, API_KEY, announce_deposit),
+        Step("The deposit is confirmed", PAYMENT, API_KEY, confirm_deposit),
     ),
-    Scenario(
+    scenario(
         "A partner buys",
-        (
-            Step("The partner gets a token", RESELLER, LOGIN, generate_token),
-            Step("It reads its balance", RESELLER, BEARER, read_account),
-            Step("It browses", RESELLER, BEARER, browse),
-            Step("It orders two lines", RESELLER, BEARER, order),
-            Step("The same order, sent again", RESELLER, BEARER, order_again),
-            Step("The word Bearer is missing", RESELLER, NONE, order_without_bearer),
-        ),
+        Step("The partner gets a token", RESELLER, LOGIN, generate_token),
+        Step("It reads its balance", RESELLER, BEARER, read_account),
+        Step("It browses", RESELLER, BEARER, browse),
+        Step("It orders two lines", RESELLER, BEARER, order),
+        Step("The same order, sent again", RESELLER, BEARER, order_again),
+        Step("The word Bearer is missing", RESELLER, NONE, order_without_bearer),
     ),
-    Scenario(
+    scenario(
         "A supplier delivers",
-        (
-            Step("The supplier sees the line", SUPPLIER, API_KEY, see_awaiting),
-            Step("It delivers the code", SUPPLIER, API_KEY, deliver),
-            Step("The API key is missing", SUPPLIER, NONE, list_without_key),
-            Step("The partner has its order", RESELLER, BEARER, read_order),
-            Step("The partner gets webhooks", WEBHOOK, "signature", receive_webhooks),
-        ),
+        Step("The supplier sees the line", SUPPLIER, API_KEY, see_awaiting),
+        Step("It delivers the code", SUPPLIER, API_KEY, deliver),
+        Step("The API key is missing", SUPPLIER, NONE, list_without_key),
+        Step("The partner has its order", RESELLER, BEARER, read_order),
+        Step("The partner gets webhooks", WEBHOOK, "signature", receive_webhooks),
     ),
-    Scenario(
+    scenario(
         "A customer buys",
-        (
-            Step("A customer looks around", STOREFRONT, NONE, look_around),
-            Step("She registers", STOREFRONT, NONE, register),
-            Step("She logs in", STOREFRONT, LOGIN, log_in),
-            Step("She checks out", STOREFRONT, BEARER, check_out),
-            Step("Her payment is captured", PAYMENT, API_KEY, capture_payment),
-            Step("She reads her code", STOREFRONT, BEARER, read_code),
-        ),
+        Step("A customer looks around", STOREFRONT, NONE, look_around),
+        Step("She registers", STOREFRONT, NONE, register),
+        Step("She logs in", STOREFRONT, LOGIN, log_in),
+        Step("She checks her basket out", STOREFRONT, BEARER, check_out),
+        Step("She pays, and the payment is captured", PAYMENT, API_KEY, capture_payment),
+        Step("She reads her code", STOREFRONT, BEARER, read_code),
+        Step("She forgets her password", STOREFRONT, NONE, forget_password),
     ),
-    Scenario(
+    scenario(
         "A day with trouble",
-        (
-            Step("A partner changes its mind", RESELLER, BEARER, cancel_order),
-            Step("A supplier lets its time pass", SUPPLIER, API_KEY, miss_deadline),
-            Step("The next supplier delivers", SUPPLIER, API_KEY, deliver_second),
-            Step("A code does not work", RESELLER, BEARER, complain),
-            Step("A part is refunded", OPERATOR, NONE, refund),
-        ),
+        Step("A partner changes its mind", RESELLER, BEARER, cancel_order),
+        Step("A supplier lets its time pass", SUPPLIER, API_KEY, miss_deadline),
+        Step("The next supplier delivers", SUPPLIER, API_KEY, deliver_second),
+        Step("A code does not work", RESELLER, BEARER, complain),
+        Step("A part is refunded", OPERATOR, NONE, refund),
     ),
-    Scenario(
+    scenario(
         "Several shops on one server",
-        (
-            Step("Another host, another shop", SUPPLIER, API_KEY, another_shop),
-            Step("Credentials of another shop", SUPPLIER, API_KEY, wrong_shop),
-            Step("A host that no shop has", STOREFRONT, NONE, unknown_host),
-        ),
+        Step("Another host, another shop", SUPPLIER, API_KEY, another_shop),
+        Step("Credentials of another shop", SUPPLIER, API_KEY, wrong_shop),
+        Step("A host that no shop has", STOREFRONT, NONE, unknown_host),
     ),
-    Scenario(
+    scenario(
         "Revocation is immediate",
-        (
-            Step("An API key is revoked", SUPPLIER, API_KEY, revoke_key),
-            Step("A scope is removed", RESELLER, BEARER, remove_scope),
-            Step("The store is checked", OPERATOR, NONE, check_store),
-        ),
+        Step("An API key is revoked", SUPPLIER, API_KEY, revoke_key),
+        Step("A scope is removed", RESELLER, BEARER, remove_scope),
+        Step("The store is checked", OPERATOR, NONE, check_store),
     ),
 )
 """The whole demo, in the order of its steps."""

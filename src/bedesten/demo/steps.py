@@ -154,21 +154,26 @@ class Scenario:
     steps: tuple[Step, ...]
 
 
+def scenario(title: str, *steps: Step) -> Scenario:
+    """Return a group of steps."""
+    return Scenario(title, steps)
+
+
 def run_steps(scenarios: Iterable[Scenario], ctx: StepContext) -> list[Outcome]:
     """Run the steps up to the first that fails."""
     outcomes: list[Outcome] = []
-    for scenario in scenarios:
-        for step in scenario.steps:
-            outcomes.append(_run_step(len(outcomes) + 1, scenario, step, ctx))
+    for group in scenarios:
+        for step in group.steps:
+            outcomes.append(_run_step(len(outcomes) + 1, group, step, ctx))
             if outcomes[-1].error:
                 return outcomes
     return outcomes
 
 
-def _run_step(number: int, scenario: Scenario, step: Step, ctx: StepContext) -> Outcome:
+def _run_step(number: int, group: Scenario, step: Step, ctx: StepContext) -> Outcome:
     ctx.exchanges.clear()
     ctx.checks.clear()
-    outcome = Outcome(number, scenario.title, step.title, step.surface, step.credential)
+    outcome = Outcome(number, group.title, step.title, step.surface, step.credential)
     ctx.reporter.step_started(outcome)
     begun = time.perf_counter()
     try:
