@@ -29,7 +29,9 @@ def engine(database: str | Path) -> Engine:
         raise ValueError("the database must be given as postgresql://…")
     from bedesten.store.postgres_session import missing_defaults
 
-    return create_engine(f"postgresql+psycopg://{rest}", connect_args=missing_defaults(database))
+    return create_engine(
+        f"postgresql+psycopg://{rest}", connect_args={**missing_defaults(database), "prepare_threshold": None}
+    )
 
 
 def _own_transactions(connection: Any, _record: object) -> None:

@@ -41,11 +41,20 @@ CONNECTION_DEFAULTS: dict[str, str | int] = {
 """What is asked for where the address says nothing else. `tcp_user_timeout` in milliseconds, the others in seconds."""
 
 _PREPARE = """
-SELECT pg_is_in_recovery(),
-       set_config('lock_timeout', %s, false),
-       set_config('idle_in_transaction_session_timeout', '30s', false),
-       set_config('enable_bitmapscan', 'off', false)
+SELECT pg_is_in_recovery(), pid <> %(pid)s,
+       CASE WHEN pid = %(pid)s THEN set_config('lock_timeout', %(lock_timeout)s, false) END,
+       CASE WHEN pid = %(pid)s THEN set_config('idle_in_transaction_session_timeout', '30s', false) END,
+       CASE WHEN pid = %(pid)s THEN set_config('enable_bitmapscan', 'off', false) END
+FROM pg_backend_pid() AS pid
 """
+_POOLED = (
+    "SET LOCAL lock_timeout = '{lock_timeout_ms}ms'; SET LOCAL idle_in_transaction_session_timeout = '30s';"
+    " SET LOCAL enable_bitmapscan = off"
+)
+# A pooler stands in between if the server process that answers is not the one that the connection knows: then each
+# transaction may run in another process, so that nothing is kept in one. Parameters are set for a transaction, in the text
+# that begins it, and no statement is prepared.
+#
 # Every statement of a request is led by an index. Without statistics (a fresh or a restored database) a planner that may
 # use bitmaps collects and sorts all free codes of a product to hand out one: 120,000 codes, 30 orders a second.
 
@@ -68,11 +77,13 @@ class Address(Protocol):
 class TimedConnection:
     """A connection as actions see it: their job knows when it waits for the server."""
 
-    __slots__ = ("_connection", "_job")
+    __slots__ = ("_connection", "_job", "_local_settings")
 
-    def __init__(self, connection: Connection, job: Job) -> None:
+    def __init__(self, connection: Connection, job: Job, local_settings: str = "") -> None:
+        """`local_settings` are statements that set parameters for a transaction."""
         self._connection = connection
         self._job = job
+        self._local_settings = local_settings
 
     def execute(self, sql: Any, parameters: Any = None, /) -> Any:
         """Runs one statement."""
@@ -103,6 +114,9 @@ class TimedConnection:
 
     def begin(self, sql: str) -> None:
         """Begins a transaction; the text may have more than one statement."""
+        if self._local_settings:
+            begin, _, rest = sql.partition(";")
+            sql = f"{begin}; {self._local_settings}; {rest}"
         self._job.wait_started()
         try:
             self._connection.execute(sql, prepare=False)
@@ -125,6 +139,7 @@ class PostgresSession:
         self._opened = opened
         self._made_in = -1
         self._connection: Connection | None = None
+        self._local_settings = ""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
 
@@ -144,7 +159,7 @@ class PostgresSession:
             finally:
                 job.wait_ended()
             job.check_timeout()
-        return TimedConnection(connection, job)
+        return TimedConnection(connection, job, self._local_settings)
 
     def interrupt(self) -> None:
         """Ends whatever waits for an answer on this connection, at once. The connection is of no use afterwards."""
@@ -187,15 +202,24 @@ class PostgresSession:
             self._connection, self._socket = connection, twin
         self._opened()
         try:
-            row = connection.execute(_PREPARE, (f"{self.lock_timeout_ms}ms",)).fetchone()
-            if row is None or row[0]:
-                raise StoreUnavailable("the store cannot be used: the server is a standby")
-            with contextlib.suppress(psycopg.DatabaseError):
-                connection.execute(_LOOK_AT_CLIENT)
+            self._prepare(connection)
         except BaseException:
             self.drop()
             raise
         return connection
+
+    def _prepare(self, connection: Connection) -> None:
+        parameters = {"pid": connection.info.backend_pid, "lock_timeout": f"{self.lock_timeout_ms}ms"}
+        row = connection.execute(_PREPARE, parameters, prepare=False).fetchone()
+        if row is None or row[0]:
+            raise StoreUnavailable("the store cannot be used: the server is a standby")
+        if row[1]:
+            self._local_settings = _POOLED.format(lock_timeout_ms=self.lock_timeout_ms)
+            connection.prepare_threshold = None
+            return
+        self._local_settings = ""
+        with contextlib.suppress(psycopg.DatabaseError):
+            connection.execute(_LOOK_AT_CLIENT)
 
     def _reached(self) -> Connection:
         """A connection. If there is none to be had, the password may have been changed meanwhile."""
