@@ -39,6 +39,7 @@ from bedesten.store.transaction import (
     SystemTransaction,
 )
 from bedesten.store.wait_budget import WaitBudget
+from bedesten.store.wakes import Announcer, WakeListener
 
 Result = TypeVar("Result")
 
@@ -97,6 +98,7 @@ class PostgresStore(Store):
         self._overdue_commit = Recovery("overdue commit", self._commit_again, 10.0, MAX_COMMIT_S)
         self._next_counter: asyncio.Future[Revision] | None = None
         self._counter_busy = False
+        self._announcer = Announcer(self._watched)
         self._counter_sql = COUNTER.compiled("postgresql")
 
     # --- for callers ---
@@ -153,6 +155,9 @@ class PostgresStore(Store):
         pools = {"read": self._reads, "write": self._writes, "locked row": self._lock_waits}
         return [(kind, pool.busy, pool.waiting) for kind, pool in pools.items()]
 
+    def listen(self, _on_wake: Callable[[], None]) -> Callable[[], None]:
+        return WakeListener(self._session(LOCK_TIMEOUT_MS).dial, _on_wake).stop
+
     # --- threads and sessions ---
 
     async def _in_pool(self, pool: ThreadPool[PostgresSession], work: Work[Result]) -> Result:
@@ -188,6 +193,7 @@ class PostgresStore(Store):
             self._sessions.append(session)
         job = Job(work, wait_budget.current() or WaitBudget(seconds), None, self._on_timeout)
         result: Result = self._watched(session, job, partial(self._transact, reading=reading))
+        self._announcer.announce(session)
         return result
 
     def _watched(self, session: PostgresSession, job: Job, run: Callable[[PostgresSession, Job], Result]) -> Result:
@@ -324,6 +330,7 @@ class PostgresStore(Store):
             job.finish(None, error)
         else:
             job.finish(result, None)
+            self._announcer.announce(session)
         self._watchdog.forget(job)
 
     def _transaction(self, connection: TimedConnection) -> SystemTransaction:
@@ -344,6 +351,7 @@ class PostgresStore(Store):
                     raise StoreUnavailable("the transaction ended under an action")
                 if not reading:
                     self.stats.add(1)
+                    session.wakes_worker = connection.wakes_worker
                 return result
             except _RETRIED_ERRORS as error:
                 session.undo()

@@ -77,13 +77,14 @@ class Address(Protocol):
 class TimedConnection:
     """A connection as actions see it: their job knows when it waits for the server."""
 
-    __slots__ = ("_connection", "_job", "_local_settings")
+    __slots__ = ("_connection", "_job", "_local_settings", "wakes_worker")
 
     def __init__(self, connection: Connection, job: Job, local_settings: str = "") -> None:
         """`local_settings` are statements that set parameters for a transaction."""
         self._connection = connection
         self._job = job
         self._local_settings = local_settings
+        self.wakes_worker = False
 
     def execute(self, sql: Any, parameters: Any = None, /) -> Any:
         """Runs one statement."""
@@ -142,6 +143,7 @@ class PostgresSession:
         self._local_settings = ""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
+        self.wakes_worker = False
 
     @property
     def kept(self) -> bool:
@@ -193,7 +195,7 @@ class PostgresSession:
         return known
 
     def _connect(self) -> Connection:
-        connection = self._reached()
+        connection = self.dial()
         self._made_in = self._generation()  # what was reached since a silence began is good, however long that took
         # What can be cut off from another thread is a second descriptor of the same socket: the driver may close its own
         # at any moment, and the number would be another file's.
@@ -221,8 +223,8 @@ class PostgresSession:
         with contextlib.suppress(psycopg.DatabaseError):
             connection.execute(_LOOK_AT_CLIENT)
 
-    def _reached(self) -> Connection:
-        """A connection. If there is none to be had, the password may have been changed meanwhile."""
+    def dial(self) -> Connection:
+        """A new connection, not kept here. If there is none to be had, the password may have been changed meanwhile."""
         if isinstance(self._address, str):
             return _connected(self._address)
         url = self._address.get()

@@ -46,6 +46,10 @@ def _unobserved(_kind: str, _seconds: float) -> None:
     """The default observer, which does nothing."""
 
 
+def _ignore() -> None:
+    """Ends nothing."""
+
+
 class Store(ABC):
     """Runs actions in transactions. Safe to use from one event loop and any number of threads.
 
@@ -79,6 +83,13 @@ class Store(ABC):
     @abstractmethod
     def write_now(self, work: Work[Result]) -> Result:
         """`write_across` for callers without an event loop; blocks."""
+
+    def listen(self, _on_wake: Callable[[], None]) -> Callable[[], None]:
+        """Calls it in another thread when a process has work for a worker; returns what ends that.
+
+        A message may be lost, and SQLite sends none: callers poll as well.
+        """
+        return _ignore
 
     @abstractmethod
     async def counter(self) -> Revision:

@@ -34,6 +34,8 @@ class Connection(Protocol):
 class BatchConnection(Connection, Protocol):
     """A connection to a server that takes many statements before it is asked for an answer."""
 
+    wakes_worker: bool
+
     def executemany(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> int: ...
     def fetch_each(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> list[tuple[Any, ...] | None]: ...
 
@@ -84,6 +86,11 @@ class _StatementRunner:
     def new_id(self, prefix: str) -> str:
         """Returns a fresh id such as `ord_01jd…`, from the generator of the store."""
         return self._ids.new(prefix)
+
+    def wake_worker(self) -> None:
+        """Wakes the workers after COMMIT, where the store can: on PostgreSQL. Elsewhere they poll, and so they do there."""
+        if self._dialect == "postgresql":
+            cast(BatchConnection, self._connection).wakes_worker = True
 
     def _execute(self, statement: Statement[Any], parameters: dict[str, Any]) -> Any:
         return self._connection.execute(statement.compiled(self._dialect), parameters)

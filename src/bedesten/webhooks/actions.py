@@ -224,6 +224,8 @@ def _targets(endpoints: Sequence[Endpoint], event_type: str) -> list[Target]:
 
 def delivery_steps(tx: Transaction, event: str, targets: Sequence[Target]) -> list[Step]:
     """Returns the steps that queue the event for its targets; a delivery to a paused endpoint's URL is held."""
+    if targets:
+        tx.wake_worker()
     return [
         Step(
             _QUEUE,
