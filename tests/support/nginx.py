@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -91,7 +92,7 @@ def nginx(
     command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _until_it_listens(process, tls_port)
+            until_it_listens(process, tls_port, folder / "error.log")
             yield Nginx(tls_port, plain_port, certificate, folder, second)
         finally:
             process.terminate()
@@ -109,14 +110,16 @@ def _second_address() -> str:
     return "127.0.0.2"
 
 
-def _until_it_listens(process: "subprocess.Popen[str]", port: int) -> None:
+def until_it_listens(process: "subprocess.Popen[Any]", port: int, log: Path) -> None:
+    """Returns once a program listens; fails with its log if it ends before that."""
     end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        said = process.stderr.read() if process.poll() is not None and process.stderr else ""
+        assert process.poll() is None, said + log.read_text("utf-8")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1, (fresh_address(), 0)):
             return
         time.sleep(0.02)
-    raise AssertionError("nginx does not listen")
+    raise AssertionError(f"{process.args!r} does not listen")
 
 
 def a_certificate(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path]:

@@ -1,6 +1,6 @@
 """Serves an installation with its processes, and writes events to stdout.
 
-`python serve_process.py SETTINGS_JSON WORKERS PORT [admin] [real-costs]`
+`python serve_process.py SETTINGS_JSON WORKERS PORT [admin | admin=PORT] [drain=SECONDS] [real-costs]`
 """
 
 import json
@@ -29,6 +29,7 @@ def main(settings_json: str, workers: str, port: str, *options: str) -> int:
     """Gives the supervisor's exit code."""
     application, worker, admin = REAL if "real-costs" in options else CHEAP
     settings = Settings.model_validate_json(settings_json)
+    given = dict(option.partition("=")[::2] for option in options)
     spec = ServeSpec(
         host="127.0.0.1",
         port=int(port),
@@ -36,9 +37,10 @@ def main(settings_json: str, workers: str, port: str, *options: str) -> int:
         app_factory=application,
         settings_json=settings_json,
         lock_path=settings.lock_file,
+        drain_s=float(given.get("drain", "0")),
         side_processes=(
             SideProcess("worker", worker),
-            *([SideProcess("admin", admin, ("127.0.0.1", 0))] if "admin" in options else []),
+            *([SideProcess("admin", admin, ("127.0.0.1", int(given["admin"] or 0)))] if "admin" in given else []),
         ),
     )
     return run(spec, lambda: say({"event": "serving"}), say)

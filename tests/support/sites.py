@@ -186,17 +186,21 @@ def serving(
     folder: Path,
     workers: int = 2,
     *,
-    admin_port: bool = False,
+    admin_port: bool | int = False,
     port: int = 0,
     real_costs: bool = False,
+    drain_s: float = 0.0,
 ) -> Iterator[Site]:
-    """The installation with a server beside it, until the end of the block, with the admin listener if `admin_port`.
+    """The installation with a server beside it, until the end of the block, with the admin listener if `admin_port`
+    (at this port, if it is a number).
 
     Its password hashes and connection pools cost little (`tests.support.cheap`) unless `real_costs`.
     """
     log = folder / "server.log"
     command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers), str(port)]
-    command += ["admin"] * admin_port + ["real-costs"] * real_costs
+    if admin_port:
+        command.append("admin" if admin_port is True else f"admin={admin_port}")
+    command += [f"drain={drain_s}"] + ["real-costs"] * real_costs
     with (
         log.open("ab") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
