@@ -28,7 +28,7 @@ from bedesten.gate.passwords import PasswordHash
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, NewLine, NewOrder
-from bedesten.server import worker
+from bedesten.server import deliverer
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
@@ -119,10 +119,10 @@ def fill(installation: Installation, url: str, events: int) -> None:
 async def drain(installation: Installation, events: int) -> float:
     """Runs the worker's loop until everything is delivered; seconds."""
     metrics, sent = Metrics(), 0
-    async with sender.client() as http:
+    async with sender.Receivers() as receivers:
         began = time.perf_counter()
         while sent < events:
-            sent += await worker.deliver_due(installation, http, metrics)
+            sent += await deliverer.deliver_due(installation, receivers, metrics)
         return time.perf_counter() - began
 
 

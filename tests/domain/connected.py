@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
+import httpx2
+
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import suppliers
 from bedesten.connectors import bamboo, connections, purchases
@@ -16,6 +18,7 @@ from bedesten.core.clock import MINUTE
 from bedesten.core.secret import Secret
 from bedesten.integrity.check import violations
 from bedesten.orders.model import Line
+from bedesten.server.leases import Leases
 from bedesten.server.purchaser import Purchaser
 from bedesten.telemetry.metrics import Metrics
 from tests.domain.mail import Mail
@@ -52,17 +55,21 @@ class Shop:
     async def rounds_of(self, workers: int, metrics: Metrics | None = None) -> int:
         """One round of several workers at the same time."""
         async with http_client() as client:
-            made = [Purchaser(self.tenant.installation, client, metrics or Metrics()) for _ in range(workers)]
+            made = [self._worker(client, metrics) for _ in range(workers)]
             started = await asyncio.gather(*(one.start_due() for one in made))
             await asyncio.gather(*(task for one in made for task in one.running))
             return sum(started)
+
+    def _worker(self, client: httpx2.AsyncClient, metrics: Metrics | None = None) -> Purchaser:
+        installation = self.tenant.installation
+        return Purchaser(installation, client, metrics or Metrics(), Leases(installation.store, purchases.renew))
 
     def crashed_round(self) -> None:
         """One round of a worker whose calls are cut off."""
 
         async def run() -> None:
             async with http_client() as client:
-                made = Purchaser(self.tenant.installation, client, Metrics())
+                made = self._worker(client)
                 await made.start_due()
                 await asyncio.gather(*made.running, return_exceptions=True)
 

@@ -2,7 +2,7 @@
 
 from bedesten.server.installation import Installation, open_store
 from bedesten.webhooks import outbox
-from bedesten.webhooks.outbox import Attempt, Delivery
+from bedesten.webhooks.outbox import Attempt, Capacity, Delivery
 from tests.domain.tenant import open_tenant
 
 
@@ -37,7 +37,7 @@ class Mail:
 
     def lease(self, most: int = 10) -> list[Delivery]:
         """Returns the deliveries that a worker leases now."""
-        return self.store.write_now(lambda tx: outbox.lease(tx, most))
+        return self.store.write_now(lambda tx: outbox.lease(tx, Capacity(most)))
 
     def fail(self, delivery: Delivery, status: int | None = 500, error: str = "no") -> None:
         """The receiver did not take it."""

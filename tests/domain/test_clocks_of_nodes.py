@@ -12,7 +12,7 @@ from bedesten.server.clock_monitor import ClockMonitor
 from bedesten.server.installation import Installation
 from bedesten.store.postgres import PostgresStore
 from bedesten.webhooks import outbox
-from bedesten.webhooks.outbox import Attempt, Delivery
+from bedesten.webhooks.outbox import Attempt, Capacity, Delivery
 from tests.domain.tenant import Tenant, open_tenant
 from tests.store.raw import raw
 from tests.support.sites import opened
@@ -43,7 +43,7 @@ def machine(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def leased(store: PostgresStore) -> list[Delivery]:
     """Returns the deliveries that a worker of the machine leases now."""
-    return store.write_now(lambda tx: outbox.lease(tx, 10))
+    return store.write_now(lambda tx: outbox.lease(tx, Capacity(10)))
 
 
 def tenant_at(installation: Installation, store: PostgresStore) -> Tenant:
@@ -96,7 +96,7 @@ def test_with_sqlite_there_is_one_clock_and_nothing_to_compare(tmp_path: Path) -
     with opened("sqlite", tmp_path) as installation:
         tenant = open_tenant(installation, 10_000)
         tenant.order((tenant.card(1), 1))
-        (delivery,) = installation.store.write_now(lambda tx: outbox.lease(tx, 10))
+        (delivery,) = installation.store.write_now(lambda tx: outbox.lease(tx, Capacity(10)))
         assert delivery.attempts == 0
         watch = ClockMonitor(installation.store)
 

@@ -20,6 +20,7 @@ from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import outbox, product_events
 from bedesten.webhooks.event_body import stored_body
 from bedesten.webhooks.event_types import ORDER_LINE_TYPES
+from bedesten.webhooks.outbox import Capacity
 from tests.domain.tenant import URL, Tenant
 from tests.store.raw import RawConnection
 
@@ -57,7 +58,7 @@ def test_a_stored_body_gets_the_envelope_when_it_is_sent(tenant: Tenant) -> None
     tenant.write(webhooks.create_endpoint, tenant.installation.cipher, tenant.supplier, URL, None)
     tenant.write(webhooks.notify, tenant.supplier, "order.awaiting", "odl_1", {"orderId": "ord_1", "quantity": 2})
     tenant.write(webhooks.notify, tenant.supplier, "key.expiring", "key_1", {"days": 7})
-    due = tenant.store.write_now(lambda tx: outbox.lease(tx, 10_000))
+    due = tenant.store.write_now(lambda tx: outbox.lease(tx, Capacity(10_000)))
     first, second = (stored_body(one) for one in due if one.tenant_id == tenant.id)
     assert first.pop("occurredAt")
     assert second.pop("occurredAt")

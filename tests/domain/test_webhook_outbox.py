@@ -4,14 +4,13 @@ import asyncio
 import json
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import DAY, HOUR, SECOND
 from bedesten.gate.scopes import Surface
-from bedesten.server import worker
+from bedesten.server import deliverer
 from bedesten.store.transaction import SystemTransaction
 from bedesten.telemetry.metrics import Metrics
 from bedesten.webhooks import endpoints, history, outbox, simulator
@@ -19,6 +18,7 @@ from bedesten.webhooks.endpoints import EndpointDetail
 from bedesten.webhooks.history import ANY_STATE
 from bedesten.webhooks.moves import ACTIVE, DONE, DUE, FAILING, HELD
 from bedesten.webhooks.outbox import DEAD_AFTER, Attempt
+from bedesten.webhooks.sender import Receivers
 from tests.domain.mail import Mail
 from tests.domain.tenant import URL
 from tests.store.raw import raw
@@ -37,8 +37,8 @@ def work(mail: Mail) -> int:
     """One round of the worker: how many deliveries it tried."""
 
     async def round_() -> int:
-        async with httpx2.AsyncClient(trust_env=False) as http:
-            return await worker.deliver_due(mail.tenant.installation, http, Metrics())
+        async with Receivers() as receivers:
+            return await deliverer.deliver_due(mail.tenant.installation, receivers, Metrics())
 
     return asyncio.run(round_())
 

@@ -10,7 +10,7 @@ from bedesten.server.installation import Installation, open_store
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import endpoints, outbox
 from bedesten.webhooks.event_types import ORDER_LINE_TYPES
-from bedesten.webhooks.outbox import DELAYS, LEASE, Attempt
+from bedesten.webhooks.outbox import DELAYS, LEASE, Attempt, Capacity
 from tests.domain.database_errors import DANGLING, DOUBLE, refuses
 from tests.domain.mail import Mail
 from tests.domain.tenant import PASSWORD, URL, Tenant, fresh, open_tenant
@@ -240,10 +240,10 @@ def test_two_workers_at_the_same_moment_lease_different_deliveries(mail: Mail) -
     other = open_store(mail.tenant.installation.settings, mail.clock)
     if other.dialect == "postgresql":
         first, second = mail.store.write_now(
-            lambda tx: (outbox.lease(tx, 2), other.write_now(lambda t: outbox.lease(t, 9)))
+            lambda tx: (outbox.lease(tx, Capacity(2)), other.write_now(lambda t: outbox.lease(t, Capacity(9))))
         )
     else:
-        first, second = mail.lease(2), other.write_now(lambda tx: outbox.lease(tx, 9))
+        first, second = mail.lease(2), other.write_now(lambda tx: outbox.lease(tx, Capacity(9)))
     other.close()
     assert len(first) == len(second) == 2
     assert len({one.id for one in (*first, *second)}) == 4

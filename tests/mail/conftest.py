@@ -13,6 +13,7 @@ from bedesten.mail import actions as mail
 from bedesten.mail import outbox
 from bedesten.mail.sender import MailServer
 from bedesten.server.installation import Installation, open_store
+from bedesten.server.leases import Leases
 from bedesten.server.mailer import send_due
 from bedesten.store.transaction import Transaction
 from bedesten.telemetry.metrics import Metrics
@@ -46,7 +47,8 @@ class MailRoom:
 
     def send(self) -> int:
         """Sends what is due now; how many attempts there were."""
-        return asyncio.run(send_due(self.installation, self.server, self.metrics))
+        leases = Leases(self.installation.store, outbox.renew)
+        return asyncio.run(send_due(self.installation, self.server, self.metrics, leases))
 
     def mails(self) -> list[dict[str, Any]]:
         """The tenant's mails, the newest first."""

@@ -158,7 +158,7 @@ def _port(server: Server) -> int:
 
 def _sent(url: str, allowed: str) -> SendResult:
     async def scenario() -> SendResult:
-        async with sender.client() as client:
+        async with sender.Receivers() as client:
             webhook = OutgoingWebhook(LETTER.id, url, LETTER.body, LETTER.secrets, LETTER.outbound_key)
             return await sender.send(client, webhook, parse_networks(allowed))
 

@@ -1,10 +1,12 @@
 """Plans purchases, leases them to a worker, and says which call is next; `booking` books what the calls brought.
 
-A purchase that a worker holds is leased: `next_at` is set to a later time by the database's clock, and the lease of a worker
-that dies ends by itself. Every lease has a number, and a worker whose number is not the present one books nothing.
+A purchase that a worker holds is leased: `next_at` is set to a later time by the database's clock. The worker renews its
+leases while it works; those of a worker that dies end by themselves within `LEASE`. Every lease has a number, and a worker
+whose number is not the present one books nothing and buys nothing.
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -29,8 +31,8 @@ from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, inser
 from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
-LEASE = 90 * SECOND
-"""Longer than the calls of one purchase and their booking take together."""
+LEASE = 10 * SECOND
+"""Time after which another worker takes over what a dead one was working on; a living one renews its leases."""
 HELD_DELAY = MINUTE
 """Time after which a purchase is looked at again that cannot go on: its line is held, or its supplier disabled."""
 WORKER = Actor("worker")
@@ -80,6 +82,11 @@ class Lease:
     supplier_id: str
     line_id: str
     number: int
+
+    @property
+    def id(self) -> str:
+        """The purchase's."""
+        return self.purchase_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,17 @@ OF_TENANT = rows_as(
     )
     .order_by(_P.id.desc())
     .limit(p("most")),
+)
+_RENEW = statement(
+    update(purchases)
+    .where(
+        _P.tenant_id == TENANT,
+        _ROW,
+        _MINE,
+        or_(_P.state == PLANNED, _P.state == PLACING, _P.state == ORDERED),
+        _P.next_at <= DATABASE_NOW + LEASE,
+    )
+    .values(next_at=DATABASE_NOW + LEASE)
 )
 _DISABLED = statement(select(accounts.c.disabled).where(accounts.c.tenant_id == TENANT, accounts.c.id == p("supplier")))
 _SENT = move_of(
@@ -255,6 +273,12 @@ def lease(tx: SystemTransaction, most: int) -> list[Lease]:
     for one in leased:
         tx.for_tenant(one.tenant_id).run(_LEASE, id=one.purchase_id, at=tx.at)
     return leased
+
+
+def renew(tx: SystemTransaction, leased: Iterable[Lease]) -> None:
+    """Renews leases that are still this worker's."""
+    for one in leased:
+        tx.for_tenant(one.tenant_id).run(_RENEW, id=one.purchase_id, number=one.number, at=tx.at)
 
 
 def begin(tx: Transaction, cipher: TenantCipher, leased: Lease) -> Job | None:

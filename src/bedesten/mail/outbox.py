@@ -1,13 +1,14 @@
 """Leases waiting mails to a worker, writes their messages, and records the result of each attempt.
 
 A mail that is being sent is leased: its next attempt is set to a later time, so that no other worker sends it, and the
-lease of a worker that dies ends by itself.
+lease of a worker that dies ends by itself within `LEASE`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import links
@@ -20,12 +21,13 @@ from bedesten.mail.actions import PASSWORD, RESET
 from bedesten.mail.moves import MAIL, WAITING
 from bedesten.mail.tables import mail_counts, mails
 from bedesten.store.database_clock import DATABASE_NOW
-from bedesten.store.sql import cross_tenant, cross_tenant_rows_as, move_of, p
+from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, move_of, p, statement
 from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.mail_settings import mail_settings
 
-LEASE = 2 * MINUTE
+LEASE = 10 * SECOND
+"""Time after which another worker takes over what a dead one was sending; a living one renews its leases."""
 DELAYS = (5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR)
 """Delays (ms) after each failed attempt; the last one is repeated until the mail expires."""
 RETENTION = 7 * DAY
@@ -66,6 +68,17 @@ _DUE = cross_tenant_rows_as(
 _OVERDUE = cross_tenant(select(_M.tenant_id, _M.id).where(_M.state == WAITING, _M.expires <= p("now")).limit(p("most")))
 _ROW = _M.id == p("id")
 _LEASE = move_of(MAIL, "retry", _M.state, _ROW, attempts=_M.attempts + 1, next_at=DATABASE_NOW + LEASE)
+_RENEW = statement(
+    update(mails)
+    .where(
+        _M.tenant_id == TENANT,
+        _ROW,
+        _M.attempts == p("number"),
+        _M.state == WAITING,
+        _M.next_at <= DATABASE_NOW + LEASE,
+    )
+    .values(next_at=DATABASE_NOW + LEASE)
+)
 _RETRY = move_of(MAIL, "retry", _M.state, _ROW, next_at=DATABASE_NOW + p("delay"), error=p("why"), updated=p("now"))
 _ENDED = {"error": p("why"), "updated": p("now")}
 _SEND, _REFUSE, _EXPIRE, _DROP = (
@@ -94,6 +107,12 @@ def lease(tx: SystemTransaction, most: int) -> list[WaitingMail]:
         bound.run(_LEASE, id=one.id, at=tx.at)
         leased.append(one)
     return leased
+
+
+def renew(tx: SystemTransaction, leased: Iterable[WaitingMail]) -> None:
+    """Renews leases that are still this worker's."""
+    for one in leased:
+        tx.for_tenant(one.tenant_id).run(_RENEW, id=one.id, number=one.attempts, at=tx.at)
 
 
 def write_message(tx: SystemTransaction, cipher: TenantCipher, mail: WaitingMail) -> EmailMessage | None:

@@ -9,6 +9,8 @@ from bedesten.mail import outbox, sender
 from bedesten.mail.outbox import Result, WaitingMail
 from bedesten.mail.sender import MailServer
 from bedesten.server.installation import Installation
+from bedesten.server.leases import Leases
+from bedesten.server.rounds import IDLE_INTERVAL_S, errors_logged
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting, secret_of
 from bedesten.server.settings import Settings
@@ -43,26 +45,47 @@ def _password(text: str) -> Callable[[str | None], str]:
     return read
 
 
-async def send_due(installation: Installation, server: MailServer, metrics: Metrics) -> int:
+async def mail_for_ever(installation: Installation, metrics: Metrics) -> None:
+    """Sends mails until it is cancelled. Without a mail server they wait."""
+    server = mail_server(installation.settings)
+    leases = Leases(installation.store, outbox.renew)
+    keeping = asyncio.create_task(leases.keep())
+    try:
+        while True:
+            sent = 0
+            if server is not None:
+                with errors_logged():
+                    sent = await send_due(installation, server, metrics, leases)
+            await asyncio.sleep(0 if sent else IDLE_INTERVAL_S)
+    finally:
+        keeping.cancel()
+
+
+async def send_due(
+    installation: Installation, server: MailServer, metrics: Metrics, leases: Leases[WaitingMail]
+) -> int:
     """Sends the mails that are due, and returns how many there were."""
     store = installation.store
     if not await store.read_across(outbox.is_due):
         return 0
     due = await store.write_across(lambda tx: outbox.lease(tx, MAX_MAILS))
-    await asyncio.gather(*(_send(installation, server, one, metrics) for one in due))
+    await asyncio.gather(*(_send(installation, server, one, metrics, leases) for one in due))
     return len(due)
 
 
-async def _send(installation: Installation, server: MailServer, mail: WaitingMail, metrics: Metrics) -> None:
+async def _send(
+    installation: Installation, server: MailServer, mail: WaitingMail, metrics: Metrics, leases: Leases[WaitingMail]
+) -> None:
     store = installation.store
     message = await store.write_across(lambda tx: outbox.write_message(tx, installation.cipher, mail))
     if message is None:
         metrics.count("mails", "not-sent")
         return
-    try:
-        result = await asyncio.to_thread(sender.send, server, message)
-    except InvalidSetting as problem:
-        result = Result(str(problem))
+    with leases.held_while(mail):
+        try:
+            result = await asyncio.to_thread(sender.send, server, message)
+        except InvalidSetting as problem:
+            result = Result(str(problem))
     outcome = await store.write_across(lambda tx: outbox.settle(tx, mail, result))
     metrics.count("mails", outcome)
     write = log.warning if result.error else log.info

@@ -18,9 +18,9 @@ from bedesten.connectors.adapter import Absent, Adapter, CancelAnswer, Declined,
 from bedesten.connectors.booking import Answer
 from bedesten.connectors.connections import ADAPTERS
 from bedesten.connectors.http_call import DEADLINE_S, HttpCaller, http_client
-from bedesten.connectors.purchases import CANCEL, LEASE, PLACE, Job, Lease
-from bedesten.core.clock import SECOND
+from bedesten.connectors.purchases import CANCEL, PLACE, Job, Lease
 from bedesten.server.installation import Installation
+from bedesten.server.leases import Leases
 from bedesten.server.rounds import IDLE_INTERVAL_S, errors_logged, write_each
 from bedesten.store.tables import INSTALLATION
 from bedesten.telemetry.metrics import Metrics
@@ -30,8 +30,8 @@ log = structlog.get_logger("bedesten.server")
 MAX_PURCHASES = 32
 """Purchases that one worker works on at a time."""
 QUOTE = "quote"
-_MAX_QUOTE_AGE_S = LEASE / SECOND - 2 * DEADLINE_S
-"""A call that buys is sent only if so much time or less has passed since the lease: the lease must outlive the call."""
+_MAX_QUOTE_AGE_S = 2 * DEADLINE_S
+"""A call that buys is sent only if so much time or less has passed since the lease: later the price may be another one."""
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Purchaser:
     installation: Installation
     client: httpx2.AsyncClient
     metrics: Metrics
+    leases: "Leases[Lease]"
     running: set[asyncio.Task[None]] = field(default_factory=set)
     _slots: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
 
@@ -53,6 +54,7 @@ class Purchaser:
             return 0
         leased = await store.write_across(lambda tx: purchases.lease(tx, free))
         if leased:
+            self.leases.hold(leased)
             installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
             http = HttpCaller(self.client, parse_networks(installed.webhook_networks if installed else ""))
             for one in leased:
@@ -68,7 +70,7 @@ class Purchaser:
         await asyncio.gather(*self.running, return_exceptions=True)
 
     async def _work_on(self, http: HttpCaller, leased: Lease) -> None:
-        with errors_logged():
+        with errors_logged(), self.leases.held_while(leased):
             began = time.monotonic()
             store, cipher = self.installation.store, self.installation.cipher
             job = await store.write(leased.tenant_id, purchases.begin, cipher, leased)
@@ -77,6 +79,7 @@ class Purchaser:
             answer = await self._answer(http, leased, job, began)
             if answer is None:
                 return
+            self.leases.drop([leased])  # a renewal after the booking would move the next call
             outcome = await store.write(leased.tenant_id, booking.book, cipher, leased, job.call, answer)
             self._tell(leased, job, answer, outcome)
 
@@ -145,7 +148,9 @@ def _result(answer: Answer | Price) -> str:
 async def buy_for_ever(installation: Installation, metrics: Metrics) -> None:
     """Works on due purchases until it is cancelled."""
     async with http_client() as client:
-        purchaser = Purchaser(installation, client, metrics)
+        leases = Leases(installation.store, purchases.renew)
+        purchaser = Purchaser(installation, client, metrics, leases)
+        keeping = asyncio.create_task(leases.keep())
         try:
             while True:
                 started = 0
@@ -153,5 +158,6 @@ async def buy_for_ever(installation: Installation, metrics: Metrics) -> None:
                     started = await purchaser.start_due()
                 await asyncio.sleep(0 if started else IDLE_INTERVAL_S)
         finally:
+            keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await purchaser.stop()

@@ -1,13 +1,17 @@
 """Leases due deliveries to a worker and records the result of each attempt.
 
-A delivery that is being sent is leased: its next attempt is set to a later time, so that no other worker sends it, and
-the lease of a worker that dies expires by itself. All nodes compare and set times by one clock (`store.moment`);
-otherwise a worker whose clock is ahead would take deliveries that others are sending.
+A delivery that is being sent is leased: its next attempt is set to a later time, so that no other worker sends it. The
+worker renews its leases while it sends; those of a worker that dies expire by themselves within `LEASE`. The number of
+attempts tells a lease from the next one: a worker that lost its lease renews and returns nothing. All nodes compare and
+set times by one clock (`store.moment`); otherwise a worker whose clock is ahead would take deliveries that others are
+sending.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, func, select, update
 
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
@@ -19,7 +23,11 @@ from bedesten.webhooks.moves import ACTIVE, DELETED, DELIVERY, DUE, ENDPOINT, HE
 from bedesten.webhooks.tables import deliveries, delivery_attempts, events, webhook_endpoints
 from bedesten.webhooks.targets import host_of
 
-LEASE = 60 * SECOND
+LEASE = 6 * SECOND
+"""Time after which another worker takes over what a dead one was sending."""
+MAX_PER_ENDPOINT, MAX_PER_SLOW_ENDPOINT = 8, 2
+"""Deliveries that one worker sends to an endpoint at once. Slow: it has not answered for a while, or its last attempt
+failed."""
 DELAYS = (
     2 * SECOND, 10 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
     DAY, DAY,
@@ -71,6 +79,24 @@ class Attempt:
     duration: int
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a worker can still take on: how many deliveries in all, and how many it sends to each endpoint now."""
+
+    most: int
+    running: Mapping[str, int] = field(default_factory=dict)
+    slow: frozenset[str] = frozenset()
+
+    def limit(self, endpoint: str, *, failing: bool = False) -> int:
+        """How many deliveries of an endpoint may be sent at once."""
+        return MAX_PER_SLOW_ENDPOINT if failing or endpoint in self.slow else MAX_PER_ENDPOINT
+
+    @property
+    def full(self) -> frozenset[str]:
+        """The endpoints that have no capacity."""
+        return frozenset(one for one, count in self.running.items() if count >= self.limit(one))
+
+
 _D, _E, _W, _A = deliveries.c, events.c, webhook_endpoints.c, delivery_attempts.c
 _DUE = cross_tenant_rows_as(
     Delivery,
@@ -82,7 +108,7 @@ _DUE = cross_tenant_rows_as(
     .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
             webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)
         ))
-    .where(_D.state == DUE, _D.next_at <= DATABASE_NOW)
+    .where(_D.state == DUE, _D.next_at <= DATABASE_NOW, func.replace(p("full"), _D.endpoint_id, "") == p("full"))
     .order_by(_D.next_at, _D.id)
     .limit(p("most"))
     .with_for_update(skip_locked=True, of=deliveries),
@@ -91,6 +117,13 @@ _ROW = _D.id == p("id")
 _LEASE = move_of(
     DELIVERY, "retry", _D.state, _ROW, attempts=_D.attempts + 1, next_at=DATABASE_NOW + LEASE, updated=p("now")
 )
+_MINE = _D.attempts == p("number")
+_RENEW = statement(
+    update(deliveries)
+    .where(_D.tenant_id == TENANT, _ROW, _MINE, _D.state == DUE, _D.next_at <= DATABASE_NOW + LEASE)
+    .values(next_at=DATABASE_NOW + LEASE)
+)
+_RETURN = move_of(DELIVERY, "retry", _D.state, _ROW, _MINE, attempts=_D.attempts - 1, next_at=DATABASE_NOW)
 _RESULT = {"last_status": p("http_status"), "last_error": p("error"), "updated": p("now")}
 _DELIVERED = move_of(DELIVERY, "deliver", _D.state, _ROW, **_RESULT)
 _RETRY = move_of(DELIVERY, "retry", _D.state, _ROW, next_at=DATABASE_NOW + p("delay"), script=None, **_RESULT)
@@ -120,17 +153,34 @@ _FORGET_SECRETS = cross_tenant(
 _FORGET_ATTEMPTS = cross_tenant(delete(delivery_attempts).where(_A.at < p("before")))
 
 
-def lease(tx: SystemTransaction, most: int) -> list[Delivery]:
-    """Leases due deliveries, the longest waiting first. A delivery whose endpoint was paused is held instead."""
+def lease(tx: SystemTransaction, capacity: Capacity) -> list[Delivery]:
+    """Leases due deliveries, the longest waiting first, as far as there is capacity for their endpoints.
+
+    A delivery whose endpoint was paused is held instead.
+    """
     leased: dict[str, list[Delivery]] = {}
-    for one in tx.all(_DUE, at=tx.at, most=most):
+    running = Counter(capacity.running)
+    for one in tx.all(_DUE, at=tx.at, most=capacity.most, full=" ".join(sorted(capacity.full))):
         if one.endpoint_state != ACTIVE and not one.order_url:
             tx.for_tenant(one.tenant_id).run(_DROP if one.endpoint_state == DELETED else _HOLD, id=one.id)
-        else:
+        elif running[one.endpoint_id] < capacity.limit(one.endpoint_id, failing=one.failing_since is not None):
+            running[one.endpoint_id] += 1
             leased.setdefault(one.tenant_id, []).append(one)
     for tenant, found in leased.items():
         tx.for_tenant(tenant).run_all([Step(_LEASE, {"id": one.id, "at": tx.at, "now": tx.now}) for one in found])
     return [one for found in leased.values() for one in found]
+
+
+def renew(tx: SystemTransaction, leased: Iterable[Delivery]) -> None:
+    """Renews leases that are still this worker's."""
+    for one in leased:
+        tx.for_tenant(one.tenant_id).run(_RENEW, id=one.id, number=one.attempts + 1, at=tx.at)
+
+
+def give_back(tx: SystemTransaction, leased: Iterable[Delivery]) -> None:
+    """Ends leases that are still this worker's: the deliveries are due, as if they had not been leased."""
+    for one in leased:
+        tx.for_tenant(one.tenant_id).run(_RETURN, id=one.id, number=one.attempts + 1, at=tx.at)
 
 
 def delivered(tx: SystemTransaction, delivery: Delivery, attempt: Attempt) -> None:
