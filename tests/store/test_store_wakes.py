@@ -115,9 +115,9 @@ def test_a_listener_that_lost_its_connection_listens_again(store: Store, monkeyp
     listener.stop()
 
 
-def test_sqlite_sends_no_message_and_a_write_that_asks_for_one_is_kept(tmp_path: Path) -> None:
+def test_sqlite_sends_no_message_and_takes_a_write_that_asks_for_one(tmp_path: Path) -> None:
     with opened("sqlite", tmp_path) as installation:
         listener = Listener(installation.store)
-        assert installation.store.write_now(lambda tx: (tx.wake_worker(), 7)[1]) == 7
+        installation.store.write_now(wake)
         assert listener.count == 0
         listener.stop()
