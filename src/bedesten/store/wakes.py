@@ -76,7 +76,7 @@ class WakeListener:
     def _run(self) -> None:
         while not self._stopped.is_set():
             with contextlib.suppress(psycopg.Error, StoreUnavailable, OSError), self._connect() as connection:
-                if connection.info.backend_pid != connection.execute("SELECT pg_backend_pid()").fetchone()[0]:
+                if connection.execute("SELECT pg_backend_pid()").fetchone() != (connection.info.backend_pid,):
                     return  # a pooler that pools by transaction: another client would listen, and not know
                 connection.execute(f"LISTEN {CHANNEL}")
                 while not self._stopped.is_set():
