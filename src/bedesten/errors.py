@@ -98,6 +98,9 @@ LINK_REFUSED = _code(
 REGISTRATION_CLOSED = _code(
     -31, "registration-closed", 409, "The shop takes no new customers at present.",
     "Hide the registration while the site configuration says `closed`; ask the shop.")  # fmt: skip
+ROLE_MISSING = _code(
+    -32, "role-missing", 403, "Your roles do not allow this.",
+    "Ask the operator for a role that does; `bedesten staff roles` gives it.")  # fmt: skip
 NOT_ORDERABLE = _code(
     -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",
     "`data.items` names every such line and why; nothing was taken.")  # fmt: skip

@@ -188,6 +188,7 @@ def test_every_column_that_names_a_row_is_looked_at_or_is_no_reference() -> None
         ("provider_events", "payment_id"),
         ("purchases", "external_id"),
         ("supplier_product_ids", "external_id"),
+        ("staff_sessions", "staff_id"),
     }
     secrets = {(table, name) for table, name in names if name in ("pepper_id", "wrapping_id")}
     tenants = {(table, name) for table, name in names if name == "tenant_id"}

@@ -6,16 +6,18 @@
 | `GET /health/ready` | `OwnHost` | 200: this machine can answer requests; else 503 with the reason |
 | `GET /metrics` | `OwnHost` | the counts of this machine's processes, in the text format of Prometheus |
 | `POST /leaks` | `ScannerSecret` | which texts that a secret scanner found are live keys (`scanners`) |
+| `POST /operator/…` | `StaffSession` | what staff do, for programs (`console.api`) |
+| `/console…` | `StaffSession` | the same as pages for people (`console.pages`) |
 | `GET /gate/decide` | `TrustedProxy` | whether a request to another service is allowed (`forward_auth.endpoint`) |
 | `/gate/envoy/…` | `TrustedProxy(client_host=True)` | the same, as Envoy asks |
 
 It speaks HTTP through the same adapter as the surfaces, finds its routes in the same kind of table and answers errors
-from the same catalogue. Most routes demand no credential, so it listens on loopback by default. DNS rebinding must not
+from the same catalogue. Many routes demand no credential, so it listens on loopback by default. DNS rebinding must not
 let a web page in the operator's browser read it: the `Host` of a request has to be an address, `localhost` or a
 configured name; any other is refused with 421. A client without a `Host` (HTTP/1.0) is not a browser and is answered.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -23,7 +25,15 @@ import structlog
 
 from bedesten import errors
 from bedesten.admin_api.health import Health
-from bedesten.admin_api.route import ANY_METHOD, AdminRoute, OwnHost, ScannerSecret, TrustedProxy
+from bedesten.admin_api.route import (
+    ANY_METHOD,
+    AdminRoute,
+    OwnHost,
+    ScannerSecret,
+    StaffSession,
+    TrustedProxy,
+    found_route,
+)
 from bedesten.admin_api.scanners import Scanners
 from bedesten.core.ids import request_id
 from bedesten.errors import Refusal
@@ -34,6 +44,7 @@ from bedesten.http.responses import error_response
 from bedesten.telemetry.request_log import LineRateLimit
 
 log = structlog.get_logger("bedesten.admin_api")
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Authorizer(Protocol):
@@ -52,14 +63,22 @@ class Authorizer(Protocol):
         """The answer to a proxy's request."""
 
 
-def admin_routes(health: Health, scanners: Scanners, authorizer: Authorizer | None) -> tuple[AdminRoute, ...]:
-    """Every route of the listener. Without an authorizer there are no routes for proxies."""
-    routes = (
+def admin_routes(
+    health: Health, scanners: Scanners, authorizer: Authorizer | None, staff: Handler | None = None
+) -> tuple[AdminRoute, ...]:
+    """Every route of the listener. Without an authorizer there are no routes for proxies, without `staff` none for staff.
+
+    `staff` finds its own routes below these paths, so that what it needs is loaded when the first member of staff comes.
+    """
+    routes: tuple[AdminRoute, ...] = (
         AdminRoute("GET", "/health/live", OwnHost(), health.live),
         AdminRoute("GET", "/health/ready", OwnHost(), health.ready),
         AdminRoute("GET", "/metrics", OwnHost(), health.metrics),
         AdminRoute("POST", "/leaks", ScannerSecret(), scanners.take_report),
     )
+    if staff is not None:
+        paths = ("/console", "/console/{path*}", "/operator/{path*}")
+        routes += tuple(AdminRoute(ANY_METHOD, path, StaffSession(), staff) for path in paths)
     if authorizer is None:
         return routes
     envoy = endpoint.ENVOY.decode() + "/{target*}"
@@ -99,20 +118,15 @@ class AdminListener:
 
     def _route_of(self, request: Request) -> AdminRoute:
         """The route of a request. Raises `Refusal` (-3, -4), or -10 before either for a host that is not its own."""
-        routes, _ = self._table.find(request.path)
-        method = "GET" if request.method == "HEAD" else request.method
-        route = routes.get(method) or routes.get(ANY_METHOD)
-        if route is not None:
-            return route
-        self._check_host(request)
-        if not routes:
-            raise Refusal(errors.NOT_FOUND, "no such path")
-        allowed = ", ".join(sorted({*routes, "HEAD"} if "GET" in routes else routes))
-        raise Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allowed.encode()),))
+        try:
+            return found_route(self._table, request)
+        except Refusal:
+            self._check_host(request)
+            raise
 
     async def _check_access(self, route: AdminRoute, request: Request) -> None:
         match route.access:
-            case OwnHost():
+            case OwnHost() | StaffSession():
                 self._check_host(request)
             case ScannerSecret():
                 self._check_host(request)

@@ -7,7 +7,10 @@ A route cannot be made without its access. None of them knows a tenant, so none 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from bedesten import errors
+from bedesten.errors import Refusal
 from bedesten.http.message import Request, Response
+from bedesten.http.path_table import PathTable
 
 ANY_METHOD = "*"
 """The method of a route that answers every method."""
@@ -30,7 +33,13 @@ class TrustedProxy:
     client_host: bool = False
 
 
-AdminAccess = OwnHost | ScannerSecret | TrustedProxy
+@dataclass(frozen=True, slots=True)
+class StaffSession:
+    """A staff member's session, under one of the listener's own hosts. The handler reads it from the store together with
+    what it does, so that a session that has ended does nothing."""
+
+
+AdminAccess = OwnHost | ScannerSecret | TrustedProxy | StaffSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +53,16 @@ class AdminRoute:
     path: str
     access: AdminAccess
     handler: Callable[[Request], Awaitable[Response]]
+
+
+def found_route(table: PathTable[AdminRoute], request: Request) -> AdminRoute:
+    """The route of a request. Raises `Refusal`: -3, or -4 with the methods that the path has."""
+    routes, _ = table.find(request.path)
+    method = "GET" if request.method == "HEAD" else request.method
+    route = routes.get(method) or routes.get(ANY_METHOD)
+    if route is not None:
+        return route
+    if not routes:
+        raise Refusal(errors.NOT_FOUND, "no such path")
+    allowed = ", ".join(sorted({*routes, "HEAD"} if "GET" in routes else routes))
+    raise Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allowed.encode()),))

@@ -21,6 +21,7 @@ from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
+from bedesten.server.staff_console import staff_console
 from bedesten.store import migrate, wait_budget
 from bedesten.store.revision_log import COUNTER
 from bedesten.store.store import Store
@@ -67,7 +68,7 @@ def application(settings_json: str) -> Adapter:
     pool = ThreadPoolExecutor(THREADS, "admin")
     health = Health(check_ready, partial(exposition.read_store_metrics, store), render, pool)
     scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), report, pool)
-    routes = admin_routes(health, scanners, authorizer)
+    routes = admin_routes(health, scanners, authorizer, staff_console(settings, store, master_secrets))
     listener = AdminListener(routes, scanners, authorizer, settings.admin_names)
     return Adapter(listener.handle, startup, shutdown, on_drain=health.drain)
 
