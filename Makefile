@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON_HERE := .venv/bin/python
 # tests/conftest.py says how many processes `auto` is.
-PYTEST := $(PYTHON_HERE) -m pytest -n auto --dist loadfile
+PYTEST := $(PYTHON_HERE) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 BOOTSTRAP := @sh scripts/bootstrap.sh
 # ONCE=1 make demo: exit when the last step is done.
 DEMO_OPTIONS := $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(PORT),--port $(PORT))

@@ -17,8 +17,9 @@ import structlog
 from bedesten.gate import passwords
 from tests.support import cheap
 from tests.support.operator_actions import Operator
+from tests.support.postgres_server import max_connections, server_url
 from tests.support.shop import Shop, open_shop
-from tests.support.sites import ENGINES, Site, max_connections, opened, serving
+from tests.support.sites import ENGINES, Site, opened, serving
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: what tests start would inherit that Ctrl-C means nothing.
@@ -42,6 +43,12 @@ def pytest_xdist_auto_num_workers() -> int:
     useful = max(MIN_PROCESSES, os.cpu_count() or 1)
     allowed = max_connections()
     return min(useful, max(1, allowed // CONNECTIONS_PER_PROCESS)) if allowed else useful
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the PostgreSQL server that several test processes share, before there are any."""
+    if config.getoption("numprocesses", None):
+        server_url()
 
 
 COLLECTED = pytest.StashKey[tuple[pytest.Item, ...]]()

@@ -22,7 +22,8 @@ from tests.support.cli_program import Program
 from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, api_key, bearer
 from tests.support.metrics import ask, of, scrape, settled, until
-from tests.support.sites import ENGINES, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.sites import ENGINES
 
 pytestmark = pytest.mark.slow
 
@@ -313,10 +314,10 @@ def postgres_gone(database: str) -> Iterator[None]:
     """The database under another name, with every connection to it ended, for the time of a block."""
     import psycopg
 
-    from tests.support.sites import POSTGRES
+    from tests.support.postgres_server import server_url
 
     name = database.rsplit("/", 1)[1]
-    with psycopg.connect(POSTGRES, autocommit=True) as server:
+    with psycopg.connect(server_url(), autocommit=True) as server:
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         try:

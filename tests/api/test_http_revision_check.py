@@ -11,8 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 from bedesten.gate.scopes import Surface
 from tests.support.client import api_key, bearer, request_bytes
 from tests.support.operator_actions import Operator
+from tests.support.postgres_server import server_url
 from tests.support.shop import Shop, open_shop
-from tests.support.sites import POSTGRES, Site, opened, serving
+from tests.support.sites import Site, opened, serving
 from tests.support.wire import Answer, speak
 
 pytestmark = pytest.mark.requirement(146, 161)
@@ -30,7 +31,7 @@ def stranded(sale_status: Shop) -> Iterator[Shop]:
     """The shop while its database takes no connection and has dropped those that it had."""
     assert sale_status.reseller.get("/Account/Details").status == 200
     name = conninfo_to_dict(sale_status.site.database or "")["dbname"]
-    with psycopg.connect(POSTGRES, autocommit=True) as server:
+    with psycopg.connect(server_url(), autocommit=True) as server:
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         try:
             server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))

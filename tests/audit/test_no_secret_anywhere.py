@@ -21,7 +21,9 @@ from tests.store.raw import raw
 from tests.support.client import api_key, bearer
 from tests.support.inprocess import HOST, InProcessServer, found_in
 from tests.support.operator_actions import PASSWORD
-from tests.support.sites import ENGINES, POSTGRES, opened, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.postgres_server import server_url
+from tests.support.sites import ENGINES, opened
 
 pytestmark = pytest.mark.requirement(162)
 
@@ -116,7 +118,7 @@ def take_away(scene: Scene) -> None:
     if settings.database is None:
         settings.sqlite_file.rename(settings.sqlite_file.with_name("elsewhere"))
         return
-    with psycopg.connect(POSTGRES, autocommit=True) as server:
+    with psycopg.connect(server_url(), autocommit=True) as server:
         name = settings.database.rpartition("/")[2]
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))

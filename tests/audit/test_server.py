@@ -11,7 +11,8 @@ import pytest
 from tests.support.cli_program import Program
 from tests.support.cli_server import served
 from tests.support.client import Client, api_key
-from tests.support.sites import ENGINES, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.sites import ENGINES
 
 pytestmark = pytest.mark.slow
 

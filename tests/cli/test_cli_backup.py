@@ -9,7 +9,7 @@ import pytest
 
 from bedesten.store import sqlite_file
 from tests.support.cli_program import Program
-from tests.support.sites import postgres_database
+from tests.support.postgres_databases import postgres_database
 
 
 def test_a_backup_opens_with_the_secrets_and_has_the_data(shop: Program, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ from bedesten.tenants.checkout_limits import NO_LIMITS
 from bedesten.tenants.money_approval import set_approve_above
 from tests.domain.tenant import PASSWORD
 from tests.support.cli_program import ENVIRONMENT, Program
-from tests.support.sites import postgres_database
+from tests.support.postgres_databases import postgres_database
 from tests.support.stock_codes import add_codes
 
 LINES = {("serve",), ("worker",), ("demo",), ("audit", "tail")}

@@ -15,7 +15,8 @@ from bedesten.gate.keyring import Keyring
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite_file
 from tests.support.cli_program import Program
-from tests.support.sites import ENGINES, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.sites import ENGINES
 
 
 def mode(path: Path) -> int:

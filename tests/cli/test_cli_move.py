@@ -23,7 +23,7 @@ from tests.support.cli_program import Program
 from tests.support.client import api_key, bearer
 from tests.support.inprocess import InProcessServer
 from tests.support.operator_actions import Operator
-from tests.support.sites import postgres_database
+from tests.support.postgres_databases import postgres_database
 
 HOST = "shop.example"
 

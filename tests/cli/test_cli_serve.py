@@ -20,7 +20,9 @@ from bedesten.server.child_process import free_port
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, api_key, bearer
-from tests.support.sites import ENGINES, POSTGRES, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.postgres_server import server_url
+from tests.support.sites import ENGINES
 from tests.support.wire import NoAnswer
 
 pytestmark = pytest.mark.slow
@@ -336,5 +338,5 @@ def restore(database: str) -> None:
 
 
 def run_on_server(statement: str) -> None:
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+    with psycopg.connect(server_url(), autocommit=True) as connection:
         connection.execute(statement)

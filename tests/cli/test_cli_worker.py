@@ -15,7 +15,8 @@ from bedesten.server import supervisor
 from bedesten.server.supervisor import ServeSpec
 from tests.server.processes import eventually
 from tests.support.cli_program import ENVIRONMENT, Program
-from tests.support.sites import ENGINES, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.sites import ENGINES
 
 
 @pytest.fixture(params=ENGINES)

@@ -13,7 +13,7 @@ from bedesten.server.supervisor import ServeSpec
 from tests.support.cli_program import Program
 from tests.support.documents import DOCS, ROOT, blocks, section
 from tests.support.installed_programs import installed
-from tests.support.sites import postgres_database
+from tests.support.postgres_databases import postgres_database
 
 pytestmark = pytest.mark.slow
 

@@ -23,7 +23,8 @@ from tests.support.cli_program import ENVIRONMENT
 from tests.support.client import Client, Lines, api_key
 from tests.support.documents import ROOT
 from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
-from tests.support.sites import ENGINES, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.sites import ENGINES
 from tests.support.wire import TIMEOUT_S, Answer
 
 pytestmark = pytest.mark.external

@@ -18,9 +18,9 @@ from bedesten.server.settings import Settings
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.client import Client, Lines, api_key, bearer
 from tests.support.metrics import ask
+from tests.support.postgres_databases import postgres_database
 from tests.support.receiver import Receiver, receiving
 from tests.support.shop import line
-from tests.support.sites import postgres_database
 
 HOST, OTHER_HOST = "api.day.example", "api.other.example"
 LOGIN, CUSTOMER_LOGIN = "/Login/Customer/Api/Verify", "/Storefront/Customers/Login"

@@ -30,7 +30,7 @@ from tests.secret_references.peers import REGION, Aws
 from tests.support.cli_program import Program
 from tests.support.cli_server import served
 from tests.support.client import Client
-from tests.support.sites import postgres_database
+from tests.support.postgres_databases import postgres_database
 from tests.support.wire import Answer
 
 pytestmark = pytest.mark.slow

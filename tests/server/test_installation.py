@@ -8,7 +8,7 @@ from bedesten.server.installation import initialise, open_installation, open_sto
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.transaction import StoreUnavailable
-from tests.support.sites import postgres_database
+from tests.support.postgres_databases import postgres_database
 
 
 def test_the_version_that_is_written_down_is_the_one_that_the_migrations_lead_to() -> None:

@@ -20,7 +20,9 @@ from bedesten.store import migrate
 from bedesten.store.sql import metadata
 from tests.store.fresh import fresh_tenant
 from tests.store.raw import RawConnection, raw
-from tests.support.sites import ENGINES, opened, postgres_database
+from tests.support.postgres_databases import postgres_database
+from tests.support.postgres_server import server_url
+from tests.support.sites import ENGINES, opened
 
 NOT_DECLARED = {"alembic_version"}
 for _module in pkgutil.walk_packages(bedesten.__path__, "bedesten."):
@@ -160,7 +162,7 @@ def test_an_empty_database_has_no_version_and_one_that_is_away_is_not_taken_for_
         assert migrate.current(url) is None
     with pytest.raises(Exception, match="cannot be opened"):
         migrate.current(f"{url}_{secrets.token_hex(4)}")
-    with psycopg.connect("postgresql://127.0.0.1:5432/postgres", connect_timeout=10) as server:
+    with psycopg.connect(server_url(), connect_timeout=10) as server:
         assert server.execute("SELECT 1").fetchone() == (1,)
 
 

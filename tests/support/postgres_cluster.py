@@ -1,7 +1,7 @@
 """PostgreSQL clusters of a test's own: made, copied to a standby, cut off, promoted, paused, killed, and removed.
 
-The server on which other tests make their databases is never touched. A cluster listens on loopback only, at a free port,
-and takes everybody in. initdb and postgres refuse root, so as root they run as the user `postgres`.
+The server on which other tests make their databases (`postgres_server`) is another one. A cluster listens on loopback only,
+at a free port, and takes everybody in. initdb and postgres refuse root, so as root they run as the user `postgres`.
 """
 
 import contextlib
@@ -34,10 +34,14 @@ _SETTINGS = {
 }
 
 
-def _program(name: str) -> str:
+def find_program(name: str) -> str | None:
     """A program of PostgreSQL's server. Debian keeps them out of PATH, each version in a folder of its own."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), reverse=True)
-    found = shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")]))
+    return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")]))
+
+
+def _program(name: str) -> str:
+    found = find_program(name)
     if found is None and not os.environ.get("CI"):
         pytest.skip(f"NOT TESTED: {name} is missing; apt-get install postgresql")
     assert found is not None, f"{name} is missing: apt-get install postgresql"
@@ -66,8 +70,9 @@ def until(condition: Callable[[], bool], what: str) -> None:
 class Cluster:
     """One cluster: a data directory, a port, and its server while it runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
         self.folder = folder
+        self._settings = _SETTINGS | (settings or {})
         self.port = free_port(0)
         self.log = folder.with_suffix(".log")
         """What the server logs."""
@@ -94,7 +99,7 @@ class Cluster:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        options = [option for name, value in _SETTINGS.items() for option in ("-c", f"{name}={value}")]
+        options = [option for name, value in self._settings.items() for option in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 _command("postgres", "-D", str(self.folder), "-p", str(self.port), *options),
@@ -181,12 +186,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(**settings: str) -> Iterator[Cluster]:
     """A running cluster. It and all that was copied from it end with the block, and nothing of them is left."""
     with tempfile.TemporaryDirectory(prefix="bedesten-cluster-", ignore_cleanup_errors=True) as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
-        first = Cluster(Path(folder, "primary"))
+        first = Cluster(Path(folder, "primary"), settings)
         _run(
             "initdb", "-D", str(first.folder), "-U", SYSTEM_USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
         )

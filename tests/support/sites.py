@@ -4,8 +4,6 @@ import atexit
 import contextlib
 import functools
 import json
-import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -15,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-import pytest
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.schema import Table
 
 from bedesten.admin.keyring_file import write_keyring
@@ -27,11 +23,9 @@ from bedesten.server.settings import Settings
 from bedesten.store import migrate, sqlite_file
 from bedesten.store.sql import metadata
 from tests.support.client import Client, Lines
+from tests.support.postgres_databases import migrated_database
 
 SERVE = Path(__file__).with_name("serve_process.py")
-POSTGRES = os.environ.get("BEDESTEN_TEST_POSTGRES", "postgresql://127.0.0.1:5432/postgres")
-"""A PostgreSQL on which databases may be made. One that cannot be reached is a failure: half would not be tested."""
-
 ENGINES = ("sqlite", "postgresql")
 SEALS = frozenset({"audit.seq", "audit.hash"})
 
@@ -100,50 +94,9 @@ def _connection(settings: Settings) -> Iterator["contextlib.AbstractContextManag
             yield connection
 
 
-def _postgres() -> "psycopg.Connection[tuple[object, ...]]":
-    try:
-        return psycopg.connect(POSTGRES, autocommit=True, connect_timeout=10)
-    except psycopg.OperationalError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at BEDESTEN_TEST_POSTGRES: {str(error).partition(chr(10))[0]}")
-
-
-def max_connections() -> int:
-    """How many connections PostgreSQL allows; 0 if there is none."""
-    try:
-        with psycopg.connect(POSTGRES, connect_timeout=10) as connection:
-            row = connection.execute("SHOW max_connections").fetchone()
-    except psycopg.OperationalError:
-        return 0
-    assert row is not None
-    return int(row[0])
-
-
-@contextlib.contextmanager
-def postgres_database(template: str | None = None) -> Iterator[str]:
-    """The URL of a fresh database, empty or a copy of `template`, that is dropped afterwards.
-
-    Without a server the test is skipped, but in CI it fails.
-    """
-    name = f"bedesten_test_{os.getpid()}_{secrets.token_hex(4)}"
-    with _postgres() as server:
-        server.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
-        try:
-            yield _url(name)
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def _url(name: str) -> str:
-    known = conninfo_to_dict(POSTGRES)
-    login = f"{known['user']}:{known.get('password', '')}@" if "user" in known else ""
-    return f"postgresql://{login}{known.get('host', '127.0.0.1')}:{known.get('port', 5432)}/{name}"
-
-
 @functools.cache
 def _migrated_file() -> Path:
-    """The same for SQLite: a file."""
+    """A file with the schema and no rows, made once a process: copying it is faster than the migrations."""
     folder = tempfile.TemporaryDirectory(prefix="bedesten-template-")
     atexit.register(folder.cleanup)
     made = Settings(data=Path(folder.name), database=None)
@@ -153,21 +106,11 @@ def _migrated_file() -> Path:
     return made.sqlite_file
 
 
-@functools.cache
-def _migrated() -> str:
-    """A database with the schema and no rows, made once a process: copying it is faster than the migrations."""
-    stack = contextlib.ExitStack()
-    atexit.register(stack.close)
-    url = stack.enter_context(postgres_database())
-    migrate.upgrade(url)
-    return url.rpartition("/")[2]
-
-
 @contextlib.contextmanager
 def opened(engine: str, folder: Path, clock: Clock | None = None, /, **settings: object) -> Iterator[Installation]:
     """A fresh installation on the engine; with a clock its store asks no other one."""
     with contextlib.ExitStack() as stack:
-        database = stack.enter_context(postgres_database(_migrated())) if engine == "postgresql" else None
+        database = stack.enter_context(migrated_database()) if engine == "postgresql" else None
         made = Settings.model_validate({"data": folder / "data", "database": database, **settings})
         made.data.mkdir(mode=0o700, parents=True)
         write_keyring(Keyring.generate(), made.secrets_file)

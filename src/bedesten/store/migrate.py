@@ -76,6 +76,8 @@ def head() -> str:
 
 def knows(version: str) -> bool:
     """Whether the migrations come by this version."""
+    if version == HEAD:
+        return True
     from alembic.script import ScriptDirectory
 
     return any(one.revision == version for one in ScriptDirectory.from_config(_config()).walk_revisions())

@@ -1,0 +1,50 @@
+"""The PostgreSQL server on which tests make their databases.
+
+`BEDESTEN_TEST_POSTGRES` names one. Without it the tests start one of their own, which ends with them: databases are made
+and dropped by the hundred, and a server that may lose them in a power cut drops one in a fiftieth of the time.
+"""
+
+import atexit
+import contextlib
+import functools
+import os
+
+import psycopg
+
+from tests.support.postgres_cluster import find_program, running_cluster
+
+VARIABLE = "BEDESTEN_TEST_POSTGRES"
+LOCAL = "postgresql://127.0.0.1:5432/postgres"
+SETTINGS = {
+    "max_connections": "400",
+    "shared_buffers": "128MB",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "on",
+    "max_wal_size": "4GB",
+}
+
+
+@functools.cache
+def server_url() -> str:
+    """Where the server is. One that was started is named in the environment, for every process that this one starts."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return named
+    if find_program("initdb") is None:
+        return LOCAL
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    os.environ[VARIABLE] = stack.enter_context(running_cluster(**SETTINGS)).url()
+    return os.environ[VARIABLE]
+
+
+def max_connections() -> int:
+    """How many connections the server allows; 0 if there is none."""
+    try:
+        with psycopg.connect(server_url(), connect_timeout=10) as connection:
+            row = connection.execute("SHOW max_connections").fetchone()
+    except psycopg.OperationalError:
+        return 0
+    assert row is not None
+    return int(row[0])
