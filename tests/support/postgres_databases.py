@@ -35,6 +35,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
     UNION ALL SELECT 'table ' || oid || ' ' || relname || ' ' || relkind::text FROM pg_class WHERE oid >= 16384
     UNION ALL SELECT 'setting ' || array_to_string(setconfig, ',') FROM pg_db_role_setting
         WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+    UNION ALL SELECT 'version ' || version_num FROM alembic_version
     UNION ALL SELECT 'statistics ' || starelid FROM pg_statistic WHERE starelid >= 16384
 ) AS lines(line)
 """
