@@ -11,7 +11,7 @@ from bedesten.store.sql import metadata
 from bedesten.store.transaction import Transaction
 from tests.store.raw import raw
 
-CALLS = ("one", "all", "run", "one_each", "run_each", "run_all")
+CALLS = ("one", "all", "run", "one_each", "all_each", "run_each", "run_all", "run_last")
 """The calls of a transaction. On SQLite `run_all` makes several, and each of them can fail."""
 MAX_CALLS = 300
 """No action of ours makes so many calls; a loop that reaches it does not count what it should."""

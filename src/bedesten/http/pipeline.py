@@ -173,7 +173,9 @@ async def _undone(
     """What the action returns; nothing that it wrote is kept."""
 
     def run(tx: Transaction) -> None:
-        raise _Undo(action(tx, context, body))
+        result = action(tx, context, body)
+        tx.run_pending()
+        raise _Undo(result)
 
     try:
         await store.write(tenant, run)

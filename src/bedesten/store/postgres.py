@@ -13,7 +13,7 @@ one more server process waiting for a standby.
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -26,7 +26,8 @@ from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import Revision
 from bedesten.store import wait_budget
 from bedesten.store.job import Job, JobState, Watchdog
-from bedesten.store.postgres_session import CONNECTION_ERRORS, Address, PostgresSession, TimedConnection
+from bedesten.store.postgres_connection import BEGIN_PLAIN, PostgresConnection
+from bedesten.store.postgres_session import CONNECTION_ERRORS, Address, PostgresSession
 from bedesten.store.recovery import Recovery
 from bedesten.store.revision_log import COUNTER
 from bedesten.store.store import MAX_ATTEMPTS, Store, StoreStats, Work
@@ -56,6 +57,10 @@ MAX_COMMIT_S = 300.0
 _RETRIED_ERRORS = (pg.DeadlockDetected, pg.SerializationFailure, RetryTransaction)
 _PROBE = "SELECT current_setting('transaction_read_only'), pg_logical_emit_message(true, 'bedesten', 'a write')"
 """Writes something that no table shows: COMMIT then takes the way of every other one, standbys included."""
+
+
+_BEGIN_READING = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
+_BEGIN_BUSY = ("BEGIN", f"SET LOCAL lock_timeout = '{BUSY_LOCK_TIMEOUT_MS}ms'")
 
 
 class RowLocked(StoreUnavailable):
@@ -267,7 +272,8 @@ class PostgresStore(Store):
             raise StoreUnavailable("the store is silent")
         for last in (False, True):
             try:
-                row = session.connected(job).execute(self._counter_sql).fetchone()
+                connection = PostgresConnection(session.connected(job), job, reads_outside=True)
+                row = connection.execute(self._counter_sql).fetchone()
             except CONNECTION_ERRORS as error:
                 session.drop()
                 if last or job.answered:
@@ -333,22 +339,24 @@ class PostgresStore(Store):
             self._announcer.announce(session)
         self._watchdog.forget(job)
 
-    def _transaction(self, connection: TimedConnection) -> SystemTransaction:
+    def _transaction(self, connection: PostgresConnection, attempt: int, lane: int) -> SystemTransaction:
         now = self._clock()
-        return SystemTransaction(connection, "postgresql", now, self.ids, at=now if self._one_clock else None)
+        made = SystemTransaction(connection, "postgresql", now, self.ids, at=now if self._one_clock else None)
+        made.attempt, made.lane = attempt, lane
+        return made
 
     def _transact(self, session: PostgresSession, job: Job, reading: bool) -> Any:
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+        attempt = 1
+        while True:
             if not job.start(session):
                 raise StoreUnavailable("the store was silent for too long")
-            connection = self._begun(session, job, self._begin(session, reading))
+            kept = session.kept
+            connection = self._connection(session, job, reading)
             try:
-                result = job.work(self._transaction(connection))
+                result = job.work(self._transaction(connection, attempt, session.lane))
                 if not reading:
                     job.start_commit()
-                if connection.execute("COMMIT").statusmessage != "COMMIT":
-                    # an error that the action swallowed had ended the transaction, and COMMIT undid it
-                    raise StoreUnavailable("the transaction ended under an action")
+                connection.commit()
                 if not reading:
                     self.stats.add(1)
                     session.wakes_worker = connection.wakes_worker
@@ -358,6 +366,7 @@ class PostgresStore(Store):
                 self.stats.retries += 1
                 if attempt == MAX_ATTEMPTS:
                     raise StoreUnavailable(f"the store was too contended: {error}") from error
+                attempt += 1
             except pg.LockNotAvailable as error:
                 session.undo()
                 raise RowLocked(f"a row was locked for too long: {error}") from error
@@ -365,31 +374,30 @@ class PostgresStore(Store):
                 session.drop()
                 if job.state is JobState.COMMITTING:
                     raise OutcomeUnknown(f"outcome open: the store went away at COMMIT: {error}") from error
-                raise StoreUnavailable(f"the store went away: {error}") from error
+                if connection.answered or not kept or job.answered:
+                    raise StoreUnavailable(f"the store went away: {error}") from error
+                # it was lost since it was last used: nothing was asked of a new one yet
             except BaseException:
                 session.undo()
                 raise
-        raise AssertionError("unreachable")
 
-    def _begin(self, session: PostgresSession, reading: bool) -> str:
+    def _connection(self, session: PostgresSession, job: Job, reading: bool) -> PostgresConnection:
+        try:
+            connection = session.connected(job)
+        except psycopg.Error as error:
+            session.drop()
+            raise StoreUnavailable(f"the store cannot be reached: {error}") from error
+        begin = self._begin(session, reading)
+        if session.local_settings:
+            return PostgresConnection(connection, job, (begin[0], *session.local_settings, *begin[1:]))
+        return PostgresConnection(connection, job, begin, reads_outside=not reading)
+
+    def _begin(self, session: PostgresSession, reading: bool) -> Sequence[str]:
         if reading:
-            return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            return _BEGIN_READING
         if session.lock_timeout_ms == LOCK_TIMEOUT_MS and self._lock_waits.busy:
-            return f"BEGIN; SET LOCAL lock_timeout = '{BUSY_LOCK_TIMEOUT_MS}ms'"
-        return "BEGIN"
-
-    def _begun(self, session: PostgresSession, job: Job, begin: str) -> TimedConnection:
-        """The session's connection in a transaction. One that was lost since it was last used is made again."""
-        while True:
-            kept = session.kept
-            try:
-                connection = session.connected(job)
-                connection.begin(begin)
-                return connection
-            except psycopg.Error as error:
-                session.drop()
-                if not kept or job.answered:
-                    raise StoreUnavailable(f"the store cannot be reached: {error}") from error
+            return _BEGIN_BUSY
+        return BEGIN_PLAIN
 
 
 def _nothing(_tx: SystemTransaction) -> None:

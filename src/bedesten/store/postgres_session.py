@@ -9,17 +9,21 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import psycopg
 from psycopg import conninfo
 from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8BinaryDumper
 
 from bedesten.store.job import Job
+from bedesten.store.postgres_connection import Connection
 from bedesten.store.transaction import StoreUnavailable
 
-Connection = psycopg.Connection[tuple[object, ...]]
+MAX_PREPARED = 500
+"""Prepared statements of a connection: more than a worker uses again and again."""
 
 CONNECTION_ERRORS = (
     psycopg.OperationalError,
@@ -47,12 +51,9 @@ SELECT pg_is_in_recovery(), pid <> %(pid)s,
        CASE WHEN pid = %(pid)s THEN set_config('enable_bitmapscan', 'off', false) END
 FROM pg_backend_pid() AS pid
 """
-_POOLED = (
-    "SET LOCAL lock_timeout = '{lock_timeout_ms}ms'; SET LOCAL idle_in_transaction_session_timeout = '30s';"
-    " SET LOCAL enable_bitmapscan = off"
-)
+_POOLED = ("SET LOCAL idle_in_transaction_session_timeout = '30s'", "SET LOCAL enable_bitmapscan = off")
 # A pooler stands in between if the server process that answers is not the one that the connection knows: then each
-# transaction may run in another process, so that nothing is kept in one. Parameters are set for a transaction, in the text
+# transaction may run in another process, so that nothing is kept in one. Parameters are set for a transaction, in the flight
 # that begins it, and no statement is prepared.
 #
 # Every statement of a request is led by an index. Without statistics (a fresh or a restored database) a planner that may
@@ -74,57 +75,6 @@ class Address(Protocol):
         ...
 
 
-class TimedConnection:
-    """A connection as actions see it: their job knows when it waits for the server."""
-
-    __slots__ = ("_connection", "_job", "_local_settings", "wakes_worker")
-
-    def __init__(self, connection: Connection, job: Job, local_settings: str = "") -> None:
-        """`local_settings` are statements that set parameters for a transaction."""
-        self._connection = connection
-        self._job = job
-        self._local_settings = local_settings
-        self.wakes_worker = False
-
-    def execute(self, sql: Any, parameters: Any = None, /) -> Any:
-        """Runs one statement."""
-        self._job.wait_started()
-        try:
-            return self._connection.execute(sql, parameters)
-        finally:
-            self._job.wait_ended()
-
-    def executemany(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> int:
-        """Runs one statement with each set of parameters, in one go; how many rows that changed."""
-        self._job.wait_started()
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(sql, rows)
-                return cursor.rowcount
-        finally:
-            self._job.wait_ended()
-
-    def fetch_each(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> list[tuple[Any, ...] | None]:
-        """The first row of one query with each set of parameters, in one go."""
-        self._job.wait_started()
-        try:
-            with self._connection.pipeline():
-                return [cursor.fetchone() for cursor in [self._connection.execute(sql, row) for row in rows]]
-        finally:
-            self._job.wait_ended()
-
-    def begin(self, sql: str) -> None:
-        """Begins a transaction; the text may have more than one statement."""
-        if self._local_settings:
-            begin, _, rest = sql.partition(";")
-            sql = f"{begin}; {self._local_settings}; {rest}"
-        self._job.wait_started()
-        try:
-            self._connection.execute(sql, prepare=False)
-        finally:
-            self._job.wait_ended()
-
-
 class PostgresSession:
     """One thread's connection, made when it is first needed and again when it broke. `interrupt` is for other threads.
 
@@ -140,17 +90,23 @@ class PostgresSession:
         self._opened = opened
         self._made_in = -1
         self._connection: Connection | None = None
-        self._local_settings = ""
+        self.local_settings: tuple[str, ...] = ()
+        """What sets the parameters of each transaction, where a pooler stands in between."""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self.wakes_worker = False
+
+    @property
+    def lane(self) -> int:
+        """A number that most other connections to the database do not have."""
+        return 0 if self._connection is None else self._connection.info.backend_pid
 
     @property
     def kept(self) -> bool:
         """Whether there is a connection from before, which may have been lost meanwhile."""
         return self._usable() is not None
 
-    def connected(self, job: Job) -> TimedConnection:
+    def connected(self, job: Job) -> Connection:
         """The connection. Raises `psycopg.Error`, and `StoreUnavailable` also if the job was given up meanwhile."""
         connection = self._usable()
         if connection is None:
@@ -161,7 +117,7 @@ class PostgresSession:
             finally:
                 job.wait_ended()
             job.check_timeout()
-        return TimedConnection(connection, job, self._local_settings)
+        return connection
 
     def interrupt(self) -> None:
         """Ends whatever waits for an answer on this connection, at once. The connection is of no use afterwards."""
@@ -181,9 +137,9 @@ class PostgresSession:
             twin.close()
 
     def undo(self) -> None:
-        """Undoes the open transaction, or drops the connection if that cannot be done."""
+        """Undoes the open transaction, if there is one, or drops the connection if that cannot be done."""
         try:
-            if self._connection is not None:
+            if self._connection is not None and self._connection.info.transaction_status != TransactionStatus.IDLE:
                 self._connection.execute("ROLLBACK")
         except psycopg.Error:
             self.drop()
@@ -216,10 +172,10 @@ class PostgresSession:
         if row is None or row[0]:
             raise StoreUnavailable("the store cannot be used: the server is a standby")
         if row[1]:
-            self._local_settings = _POOLED.format(lock_timeout_ms=self.lock_timeout_ms)
+            self.local_settings = (f"SET LOCAL lock_timeout = '{self.lock_timeout_ms}ms'", *_POOLED)
             connection.prepare_threshold = None
             return
-        self._local_settings = ""
+        self.local_settings = ()
         with contextlib.suppress(psycopg.DatabaseError):
             connection.execute(_LOOK_AT_CLIENT)
 
@@ -247,4 +203,7 @@ def missing_defaults(url: str) -> dict[str, str | int]:
 
 def _connected(url: str) -> Connection:
     made: Connection = psycopg.connect(url, autocommit=True, prepare_threshold=2, **missing_defaults(url))  # type: ignore[arg-type]
+    made.prepared_max = MAX_PREPARED
+    # one width for every integer: the driver chooses by value, and each choice would be a statement to prepare
+    made.adapters.register_dumper(int, Int8BinaryDumper)
     return made

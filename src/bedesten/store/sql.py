@@ -136,6 +136,27 @@ def batch(statements: tuple[Statement[Any], ...]) -> str:
     return f"WITH {ran} SELECT {counts}"
 
 
+COUNTS_MARK = "bedesten counts "
+"""Begins the text that a guarded batch fails to read as a number."""
+
+
+@lru_cache(256)
+def guarded_batch(statements: tuple[Statement[Any], ...]) -> str:
+    """Like `batch`, but wrong counts are an error of the server, which undoes all of it, even where COMMIT is on its way.
+
+    The counts that are right are parameters: `0__rows`, `1__rows`. The error names the parameter `part` and the counts.
+    Statements are run in their sequence, so the one whose row others wait for comes last.
+    """
+    parts = [_named(statement.compiled("postgresql"), number) for number, statement in enumerate(statements)]
+    ran = ", ".join(f"s{number} AS ({part} RETURNING 1)" for number, part in enumerate(parts))
+    numbers = range(len(parts))
+    counts = ", ".join(f"(SELECT count(*) FROM s{number}) AS n{number}" for number in numbers)  # noqa: S608
+    right = " AND ".join(f"n{number} = %({number}__rows)s" for number in numbers)
+    told = " || ',' || ".join(["CAST(%(part)s AS bigint)", *(f"n{number}" for number in numbers)])
+    wrong = f"CAST('{COUNTS_MARK}' || {told} AS bigint)"
+    return f"WITH {ran} SELECT CASE WHEN {right} THEN 0 ELSE {wrong} END FROM (SELECT {counts} OFFSET 0) AS c"  # noqa: S608
+
+
 def _named(text: str, number: int) -> str:
     return re.sub(r"%\((?!tenant\))(\w+)\)s", rf"%({number}_\1)s", text)
 

@@ -163,7 +163,8 @@ class _Writer:
             if job.wait_budget.renewed:
                 job.disable_timeout()
             connection.execute("SAVEPOINT action")
-            for _ in range(MAX_ATTEMPTS):
+            for attempt in range(1, MAX_ATTEMPTS + 1):
+                transaction.attempt = attempt
                 result, error = _attempt(job, transaction)
                 if error and connection.in_transaction:
                     connection.execute("ROLLBACK TO action")

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import new_nonce
 from bedesten.store.revision_log import ADVANCE, APPEND, INSERT_COUNTER
-from bedesten.store.sql import CrossTenantStatement, DialectName, Statement, batch
+from bedesten.store.sql import CrossTenantStatement, DialectName, Statement, batch, guarded_batch
 
 Row = TypeVar("Row")
 
@@ -36,8 +36,18 @@ class BatchConnection(Connection, Protocol):
 
     wakes_worker: bool
 
-    def executemany(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> int: ...
-    def fetch_each(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> list[tuple[Any, ...] | None]: ...
+    def executemany(self, sql: str, rows: Sequence[dict[str, Any]], /) -> int: ...
+    def fetch_each(self, queries: Sequence[tuple[str, dict[str, Any]]], /) -> list[list[tuple[Any, ...]]]: ...
+    def defer(self, changes: Any, /) -> None: ...
+    def flush(self) -> None: ...
+
+
+class Changes(NamedTuple):
+    """A guarded statement (`sql.guarded_batch`) that waits to travel, and what raises if its counts are wrong."""
+
+    text: str
+    parameters: dict[str, Any]
+    raise_for: Callable[[Sequence[int]], None]
 
 
 class StoreUnavailable(Exception):
@@ -69,10 +79,18 @@ class Step:
     error: Callable[[], Exception] = _defect
 
 
+@dataclass(frozen=True, slots=True)
+class Query(Generic[Row]):
+    """A statement that reads, and its parameters."""
+
+    statement: Statement[Row]
+    parameters: dict[str, Any]
+
+
 class _StatementRunner:
     """Runs compiled statements on a driver's connection."""
 
-    __slots__ = ("_connection", "_dialect", "_ids", "at", "now")
+    __slots__ = ("_connection", "_dialect", "_ids", "at", "attempt", "lane", "now")
 
     def __init__(
         self, connection: Connection, dialect: DialectName, now: int, ids: IdGenerator, *, at: int | None
@@ -82,6 +100,10 @@ class _StatementRunner:
         self._dialect: DialectName = dialect
         self.now = now
         self.at = at
+        self.attempt = 1
+        """How often the action was begun. From the second time on it expects that others are in its way."""
+        self.lane = 0
+        """A number of the connection. Connections with different numbers count in different rows."""
 
     def new_id(self, prefix: str) -> str:
         """Returns a fresh id such as `ord_01jd…`, from the generator of the store."""
@@ -139,12 +161,18 @@ class Transaction(_StatementRunner):
 
     def one_each(self, statement: Statement[Row], rows: Sequence[dict[str, Any]]) -> list[Row | None]:
         """`one` for each set of parameters, in their order; a server gets them all before it is asked for an answer."""
-        bound = [{**row, "tenant": self.tenant} for row in rows]
+        found = self.all_each([Query(statement, row) for row in rows])
+        return [next(iter(one), None) for one in found]
+
+    def all_each(self, queries: Sequence[Query[Any]]) -> list[list[Any]]:
+        """`all` for each query, in their order; a server gets them all before it is asked for an answer."""
+        bound = [{**one.parameters, "tenant": self.tenant} for one in queries]
         if self._dialect == "postgresql":
-            found = cast(BatchConnection, self._connection).fetch_each(statement.compiled(self._dialect), bound)
+            texts = [one.statement.compiled(self._dialect) for one in queries]
+            found = cast(BatchConnection, self._connection).fetch_each(list(zip(texts, bound, strict=True)))
         else:
-            found = [self._execute(statement, row).fetchone() for row in bound]
-        return [None if row is None else statement.make_row(*row) for row in found]
+            found = [self._execute(one.statement, row).fetchall() for one, row in zip(queries, bound, strict=True)]
+        return [[one.statement.make_row(*row) for row in rows] for one, rows in zip(queries, found, strict=True)]
 
     def run_each(self, statement: Statement[Any], rows: Iterable[dict[str, Any]]) -> int:
         """Runs a statement once for each set of parameters; answers how many rows all of them changed."""
@@ -165,6 +193,34 @@ class Transaction(_StatementRunner):
             for step, changed in zip(part, self._run_batch(part), strict=True):
                 _check_count(step, changed)
 
+    def run_last(self, *batches: Sequence[Step]) -> None:
+        """Runs batches of steps, one after another, as the last changes of the action: a server gets them with COMMIT.
+
+        The steps of a batch neither need nor see each other's changes. The step whose row others wait for comes last. A
+        wrong count raises after the action has returned, or at its next statement; `run_pending` makes that now.
+        """
+        if self._dialect == "sqlite":
+            for steps in batches:
+                self.run_all(steps)
+            return
+        for steps in batches:
+            for start in range(0, len(steps), MAX_BATCH_STEPS):
+                self._defer(steps[start : start + MAX_BATCH_STEPS])
+
+    def run_pending(self) -> None:
+        """Runs what `run_last` left for COMMIT; its errors are raised here."""
+        if self._dialect == "postgresql":
+            cast(BatchConnection, self._connection).flush()
+
+    def _defer(self, steps: Sequence[Step]) -> None:
+        parameters: dict[str, Any] = {"tenant": self.tenant}
+        for at, step in enumerate(steps):
+            parameters.update((f"{at}_{name}", value) for name, value in step.parameters.items())
+            parameters[f"{at}__rows"] = step.rows
+        text = guarded_batch(tuple(step.statement for step in steps))
+        changes = Changes(text, parameters, partial(_check_counts, steps))
+        cast(BatchConnection, self._connection).defer(changes)
+
     def _run_batch(self, steps: Sequence[Step]) -> tuple[int, ...]:
         parameters: dict[str, Any] = {"tenant": self.tenant}
         for at, step in enumerate(steps):
@@ -177,6 +233,11 @@ class Transaction(_StatementRunner):
     def advance_revision(self, kind: str, ref: str) -> None:
         """Advances the revision: a right was given or taken in this transaction. See `store.revision_log` for the kinds."""
         advance_revision(self._connection, self._dialect, kind, ref)
+
+
+def _check_counts(steps: Sequence[Step], counts: Sequence[int]) -> None:
+    for step, changed in zip(steps, counts, strict=True):
+        _check_count(step, changed)
 
 
 def _check_count(step: Step, changed: int) -> None:
@@ -194,7 +255,9 @@ class SystemTransaction(_StatementRunner):
 
     def for_tenant(self, tenant: str) -> Transaction:
         """The same transaction, seen by one tenant."""
-        return Transaction(self._connection, self._dialect, self.now, self._ids, tenant, at=self.at)
+        bound = Transaction(self._connection, self._dialect, self.now, self._ids, tenant, at=self.at)
+        bound.attempt, bound.lane = self.attempt, self.lane
+        return bound
 
     def one(self, statement: CrossTenantStatement[Row], **parameters: Any) -> Row | None:
         """The first row, or None."""

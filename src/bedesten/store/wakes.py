@@ -52,7 +52,7 @@ def _nothing(_tx: SystemTransaction) -> None:
 def _notify(session: PostgresSession, job: Job) -> None:
     if job.start(session):
         try:
-            session.connected(job).execute(f"NOTIFY {CHANNEL}")
+            session.connected(job).execute(f"NOTIFY {CHANNEL}", prepare=False)
         except psycopg.Error:
             session.drop()
             raise
