@@ -362,15 +362,17 @@ def test_what_an_unpaid_checkout_gives_back_has_its_old_place(tenant: Tenant) ->
 
 def test_units_are_taken_all_or_none(tenant: Tenant) -> None:
     card = tenant.card(3)
-    took = tenant.write(lambda tx: (stock.take(tx, card, 4), stock.take(tx, card, 3), stock.take(tx, card, 1)))
+    took = tenant.write(
+        lambda tx: (stock.take(tx, card, 4), stock.take(tx, card, 3), stock.take(tx, card, 1, before=3))
+    )
     assert took == (None, Allotment(earns=False), None)
-    tenant.write(lambda tx: stock.put(tx, card, 3))
+    tenant.write(stock.return_units, card, 3)
 
 
 # --- what the database refuses by itself ------------------------------------------------------------------------------
 
 
-def test_the_database_refuses_to_sell_more_than_there_is(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_the_database_refuses_a_stock_level_below_zero(tenant: Tenant, other_connection: RawConnection) -> None:
     card = tenant.card(2)
     change = "UPDATE stock_levels SET available = available - 3 WHERE product_id = :card"
     refuses(other_connection, "never_oversold", change, card=card)

@@ -60,6 +60,11 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("UPDATE stock_levels SET available = available - 1 WHERE product_id = '{card}'",),
         r"product prd_\w+ has 4 available, its free codes are 5",
     ),
+    "a counter of taken codes": (
+        4,
+        ("UPDATE stock_counters SET taken = taken + 1 WHERE product_id = '{card}'",),
+        r"product prd_\w+ has 4 available, its free codes are 5",
+    ),
     "a product without a stock level": (
         4,
         ("DELETE FROM stock_levels WHERE product_id = '{card}'",),

@@ -31,6 +31,10 @@ from tests.store.raw import RawConnection
 from tests.support.sites import opened
 
 Parts = dict[str, dict[str, Any]]
+FREE_CODES = (
+    "available - CAST(coalesce((SELECT sum(taken) FROM stock_counters AS one WHERE one.product_id = "
+    "stock_levels.product_id), 0) AS bigint)"
+)
 ORDER_STATES = ("unpaid", "placed", "expired", "withdrawn")
 UNIT_STATES = ("free", "claimed", "delivered", "withdrawn", "loading", "bad")
 PAYMENT_STATES = (
@@ -130,7 +134,7 @@ class StoreSide:
             "orders": {row[0]: (ORDER_STATES[row[1]], row[2]) for row in self._rows("id, state, expires", "orders")},
             "lines": self._lines(),
             "units": self._units(),
-            "free": dict(self._rows("product_id, available", "stock_levels")),
+            "free": dict(self._rows(f"product_id, {FREE_CODES}", "stock_levels")),
             "money": self._money(),
             "payments": {
                 row[0]: (PAYMENT_STATES[row[1]], *row[2:])

@@ -1,11 +1,12 @@
 """Reads and changes products and categories."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import case, exists, func, or_, select, update
 
 from bedesten import errors
+from bedesten.catalogue.levels import AVAILABLE
 from bedesten.catalogue.model import STOCK as STOCK
 from bedesten.catalogue.model import STOCK_FIRST as STOCK_FIRST
 from bedesten.catalogue.model import SUPPLIER as SUPPLIER
@@ -18,7 +19,7 @@ from bedesten.catalogue.tables import categories, product_suppliers, products, s
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
-from bedesten.store.transaction import RetryTransaction, Transaction
+from bedesten.store.transaction import Query, RetryTransaction, Transaction
 
 _P = products.c
 SUPPLIER_READY = case(
@@ -52,7 +53,7 @@ _COLUMNS = (
     _P.code_pattern,
     _P.pin_pattern,
     _P.serial_pattern,
-    stock_levels.c.available,
+    AVAILABLE,
     SUPPLIER_READY,
 )
 _FROM = products.join(stock_levels, stock_levels.c.product_id == _P.id)
@@ -61,6 +62,10 @@ _COVERED = or_(_P.cost.is_(None), _P.cost <= _P.price, _P.cost <= _P.accepted_co
 _SOLD = (_P.active == 1) & (_P.offered == 1) & _P.price.is_not(None) & _COVERED
 _ALL = select(*_COLUMNS).select_from(_FROM).where(_P.tenant_id == TENANT)
 _ONE = rows_as(Product, _ALL.where(_P.id == p("id")))
+_WITH_TERMS = rows_as(
+    lambda *columns: StockedProduct(Product(*columns[:-2]), bool(columns[-2]), columns[-1]),
+    _ALL.add_columns(stock_levels.c.consigned, stock_levels.c.next_expiry).where(_P.id == p("id")),
+)
 _LIST = rows_as(Product, _ALL.order_by(_P.id))
 _PAGE = _ALL.where(_P.id > p("after"), _P.updated >= p("since")).order_by(_P.id).limit(p("most"))
 SHOP_PRODUCTS = _ALL
@@ -153,6 +158,19 @@ class Page:
 def product(tx: Transaction, product_id: str) -> Product | None:
     """Returns the product with this id, sold or not."""
     return tx.one(_ONE, id=product_id, now=tx.now)
+
+
+class StockedProduct(NamedTuple):
+    """A product with the terms of its stock: whether a supplier may earn with its codes, and by when one may expire."""
+
+    product: Product
+    earns: bool
+    next_expiry: int | None
+
+
+def stocked_query(tx: Transaction, product_id: str) -> Query[StockedProduct]:
+    """Returns the query of a product, sold or not, with the terms of its stock."""
+    return Query(_WITH_TERMS, {"id": product_id, "now": tx.now})
 
 
 def by_sku(tx: Transaction, sku: str) -> Product | None:

@@ -1,7 +1,7 @@
 """Manages stock: lists batches, withdraws codes, moves them to another product, changes how codes are compared.
 
-Every change locks the stock levels first, by product id, in the same order as purchases: nobody buys a code while it is
-withdrawn or moved.
+Every change locks the stock levels first, by product id, and waits for the codes that orders have locked: a code is
+either sold or withdrawn or moved.
 """
 
 from collections.abc import Sequence

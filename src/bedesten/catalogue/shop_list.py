@@ -12,16 +12,17 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 
 from bedesten.catalogue.actions import SHOP_PRODUCTS, SUPPLIER_READY, Page, visible
+from bedesten.catalogue.levels import AVAILABLE
 from bedesten.catalogue.model import STOCK, SUPPLIER, Product
-from bedesten.catalogue.tables import products, stock_levels
+from bedesten.catalogue.tables import products
 from bedesten.core.text import key
 from bedesten.store.sql import TENANT, Statement, p, rows_as, statement
 from bedesten.store.transaction import Transaction
 
 MAX_REGIONS = 10
 MAX_LISTED_REGIONS = 300
-_P, _S = products.c, stock_levels.c
-_IN_STOCK = or_(and_(_P.fulfilment != SUPPLIER, _S.available > 0), and_(_P.fulfilment != STOCK, SUPPLIER_READY == 1))
+_P = products.c
+_IN_STOCK = or_(and_(_P.fulfilment != SUPPLIER, AVAILABLE > 0), and_(_P.fulfilment != STOCK, SUPPLIER_READY == 1))
 
 
 @dataclass(frozen=True, slots=True)

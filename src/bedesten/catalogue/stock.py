@@ -1,11 +1,12 @@
 """Sells stock codes: takes, attaches to a unit of an order line, returns, decrypts. `batches` adds them.
 
-The row of the stock level always changes first. On PostgreSQL it is the lock on which buyers of one product wait for
-each other, so that no buyer sees "sold out" while another order can still roll back. Its check constraint guarantees
-that stock is never oversold.
+A code is sold by a conditional change of its own row, so stock is never oversold. On PostgreSQL buyers skip the codes
+that other transactions have locked. A buyer who finds too few waits for those (`take`): nobody sees "sold out" while
+another order can still roll back.
 
 Order of sale: first in, first out. Batches are sold in the order in which their uploads began, and the codes of a batch
-in the order of the file or call. A code that an unpaid checkout returns keeps its place.
+in the order of the file or call; buyers of the same moment get neighbouring codes. A code that an unpaid checkout returns
+keeps its place.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +18,12 @@ from sqlalchemy import and_, func, literal, or_, select, update
 from bedesten.audit.actions import Actor, record
 from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
 from bedesten.catalogue.code_pattern import CodePatterns, MalformedCodes
+from bedesten.catalogue.levels import AVAILABLE, count_taken, undo_count
 from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, UNIT
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import HOUR
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, statement
-from bedesten.store.transaction import Step, SystemTransaction, Transaction
+from bedesten.store.transaction import RetryTransaction, Step, SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
 PURPOSE = "stock-code"
@@ -34,15 +36,10 @@ EXPIRED = "expired"
 
 _L, _C, _B = stock_levels.c, stock_codes.c, stock_batches.c
 _LEVEL = (_L.tenant_id == TENANT) & (_L.product_id == p("product"))
-_TAKE = statement(
-    update(stock_levels)
-    .where(_LEVEL, _L.available >= p("count"), or_(_L.next_expiry.is_(None), _L.next_expiry > p("until")))
-    .values(available=_L.available - p("count"))
-    .returning(_L.consigned)
-)
+_TERMS = statement(select(_L.consigned, _L.next_expiry).where(_LEVEL))
 _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.available + p("count")))
 LOCK_LEVEL = statement(update(stock_levels).where(_LEVEL).values(available=_L.available))
-"""Locks the level: other buyers of the product wait until COMMIT."""
+"""Locks the level: other changes of the product's stock, and other checkouts, wait until COMMIT. Orders do not."""
 _ADD = insert_of(stock_codes, or_ignore=True)
 _CODE_RULES = statement(
     select(products.c.code_comparison, products.c.code_pattern, products.c.pin_pattern, products.c.serial_pattern)
@@ -51,13 +48,23 @@ _CODE_RULES = statement(
 )
 _FREE = (
     select(_C.id, _C.batch_id, _C.position)
-    .where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == 0)
+    .where(
+        _C.tenant_id == TENANT,
+        _C.product_id == p("product"),
+        _C.state == 0,
+        or_(_C.expires.is_(None), _C.expires > p("until")),
+    )
     .order_by(_C.batch_id, _C.position)
     .limit(p("quantity"))
 )
+_COUNT_FREE = statement(select(func.count()).select_from(_FREE.subquery()))
+_LOCK_FREE = statement(_FREE.with_for_update(skip_locked=True))
+_AWAIT_FREE = statement(_FREE.with_for_update())
+_SAME_TERMS = select(_L.consigned).where(_LEVEL).scalar_subquery() == p("earns")
+_UNLOCKED = _FREE.where(_SAME_TERMS).with_for_update(skip_locked=True)
 _SOLD = {"line_id": p("line"), "line_quantity": p("quantity")}
-_FIRST = _C.id == _FREE.with_only_columns(_C.id).scalar_subquery()
-_CHOSEN = _FREE.subquery()
+_FIRST = _C.id == _UNLOCKED.with_only_columns(_C.id).scalar_subquery()
+_CHOSEN = _UNLOCKED.cte("chosen")
 _UNIT = func.row_number().over(order_by=(_CHOSEN.c.batch_id, _CHOSEN.c.position)) - 1
 _PLACED = select(_CHOSEN.c.id, _UNIT.label("unit")).subquery()
 _EVENTS = {CLAIMED: "claim", DELIVERED: "sell"}
@@ -90,7 +97,7 @@ _CIPHERTEXTS = statement(select(_C.id, _C.ciphertext).where(_OF_LINE, _C.state =
 _CLAIMED = statement(
     select(func.count()).where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == CLAIMED)
 )
-_AVAILABLE = statement(select(_L.available).where(_LEVEL))
+_AVAILABLE = statement(select(AVAILABLE).where(_LEVEL))
 _EARNED = statement(
     select(_B.supplier_id, func.sum(_B.unit_cost))
     .select_from(stock_codes.join(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
@@ -118,41 +125,59 @@ _EXPIRED = statement(
 
 
 class Allotment(NamedTuple):
-    """Units that were taken off a level. `earns` says whether a supplier may earn with them, see `supplier_earnings`."""
+    """Units that an order takes. `earns` says whether a supplier may earn with them, see `supplier_earnings`."""
 
     earns: bool
 
 
-def take(tx: Transaction, product: str, count: int, until: int = 0) -> Allotment | None:
-    """Takes units off the level, all or none. The caller attaches codes in the same transaction.
+def sold_until(tx: Transaction, until: int = 0) -> int:
+    """Returns by when a code that is sold now must be valid, or after `until` if that is later."""
+    return max(until, tx.now + MIN_VALIDITY_MS)
 
-    Withdraws the codes that expire by then, or within `MIN_VALIDITY_MS`, instead of selling them.
+
+def take(tx: Transaction, product: str, count: int, until: int = 0, before: int = 0) -> Allotment | None:
+    """Takes units, all or none: locks as many free codes. The caller attaches them in the same transaction.
+
+    Waits for codes that other orders have locked if there are too few others, and answers None only if too few are free
+    by what is committed. `before` counts units of the product that this transaction has taken and not attached yet.
+    Withdraws the codes that expire by then, or within `MIN_VALIDITY_MS`, instead of selling them. Raises
+    `RetryTransaction` if codes became free at this moment.
     """
-    until = max(until, tx.now + MIN_VALIDITY_MS)
-    rows = tx.all(_TAKE, product=product, count=count, until=until)
-    if not rows and withdraw_expired(tx, product, until):
-        rows = tx.all(_TAKE, product=product, count=count, until=until)
-    return Allotment(earns=bool(rows[0][0])) if rows else None
+    until, wanted = sold_until(tx, until), count + before
+    terms = tx.one(_TERMS, product=product)
+    if terms is None:
+        return None
+    if terms[1] is not None and terms[1] <= until:
+        withdraw_expired(tx, product, until)
+    asked = {"product": product, "quantity": wanted, "until": until}
+    if len(tx.all(_LOCK_FREE, **asked)) < wanted and len(tx.all(_AWAIT_FREE, **asked)) < wanted:
+        row = tx.one(_COUNT_FREE, **asked)
+        if row is not None and row[0] >= wanted:
+            raise RetryTransaction("codes became free at this moment")
+        return None
+    count_taken(tx, product, count)
+    return Allotment(earns=bool(terms[0]))
 
 
-def attach_step(product: str, line: str, count: int, state: int) -> Step:
-    """Gives the first free codes to the units of a line, which `take` has reserved.
+def attach_step(tx: Transaction, product: str, line: str, count: int, state: int, until: int, *, earns: bool) -> Step:
+    """Gives the first free codes to the units of a line, without waiting for a code that another order has locked.
 
-    Never combine the two in one statement: a purchase waits for the level, and only a later statement sees which codes
-    the others have left.
+    Without `take` before, too few is no answer yet: the step raises `RetryTransaction`. So it does if a supplier who earns
+    with sales has put codes in since the order was read. Two such steps of one product cannot run together.
     """
     attach = (_ATTACH_ONE if count == 1 else _ATTACH_MANY)[state]
-    what = {"product": product, "line": line, "quantity": count}
-    return Step(attach, what, rows=count, error=partial(AssertionError, "a unit that the level had is there"))
+    what = {"product": product, "line": line, "quantity": count, "until": sold_until(tx, until), "earns": int(earns)}
+    return Step(attach, what, rows=count, error=partial(RetryTransaction, "others have locked the codes, or sold them"))
 
 
 def exceeds_claim_share(tx: Transaction, product: str, count: int, share: int | None) -> bool:
     """Reports whether unpaid checkouts would hold more than this percentage of the stock, including these units.
 
-    `MIN_CLAIMABLE` units may always be held. `take` has locked the row of the level, so nobody claims at the same time.
+    `MIN_CLAIMABLE` units may always be held. Locks the row of the level: checkouts of one product are counted one by one.
     """
     if share is None:
         return False
+    tx.run(LOCK_LEVEL, product=product)
     claimed, available = ((tx.one(one, product=product) or (0,))[0] for one in (_CLAIMED, _AVAILABLE))
     stock = available + count + claimed
     return bool(claimed + count > max(MIN_CLAIMABLE, stock * share // 100))
@@ -160,7 +185,7 @@ def exceeds_claim_share(tx: Transaction, product: str, count: int, share: int | 
 
 def return_units(tx: Transaction, product: str, count: int) -> None:
     """Undoes `take` in the same transaction."""
-    tx.run(_PUT, product=product, count=count)
+    undo_count(tx, product, count)
 
 
 def put_back(tx: Transaction, product: str, line: str) -> None:

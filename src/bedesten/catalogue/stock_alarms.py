@@ -6,6 +6,7 @@ rounds is not noticed.
 
 from sqlalchemy import and_, delete, exists, func, or_, select, update
 
+from bedesten.catalogue.levels import AVAILABLE
 from bedesten.catalogue.tables import products, stock_alarms, stock_levels
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, rows_as, statement
 from bedesten.store.transaction import SystemTransaction, Transaction
@@ -15,7 +16,7 @@ MAX_THRESHOLD = 1_000_000
 _A, _L, _P = stock_alarms.c, stock_levels.c, products.c
 _ALARM = (_A.tenant_id == TENANT) & (_A.product_id == p("product"))
 _LEVEL = and_(_L.tenant_id == _A.tenant_id, _L.product_id == _A.product_id)
-_LOW = exists().where(_LEVEL, _L.available < _A.threshold)
+_LOW = exists().where(_LEVEL, _A.threshold > AVAILABLE)
 _THRESHOLD = statement(select(_A.threshold).where(_ALARM))
 _ALL = rows_as(
     lambda product, threshold, low: (product, (threshold, low)),
@@ -28,8 +29,8 @@ _CROSSED = cross_tenant(
     .select_from(stock_alarms.join(stock_levels, _LEVEL))
     .where(
         or_(
-            and_(_A.low_since.is_(None), _L.available < _A.threshold),
-            and_(_A.low_since.is_not(None), _L.available >= _A.threshold),
+            and_(_A.low_since.is_(None), _A.threshold > AVAILABLE),
+            and_(_A.low_since.is_not(None), _A.threshold <= AVAILABLE),
         )
     )
     .order_by(_A.product_id)
@@ -39,7 +40,7 @@ _COUNT_LOW = cross_tenant(select(func.count()).select_from(stock_alarms).where(_
 _FALL = statement(update(stock_alarms).where(_ALARM, _A.low_since.is_(None), _LOW).values(low_since=p("now")))
 _RECOVER = statement(update(stock_alarms).where(_ALARM, _A.low_since.is_not(None), ~_LOW).values(low_since=None))
 _SHOWN = statement(
-    select(_A.threshold, _L.available, _P.supplier_id)
+    select(_A.threshold, AVAILABLE, _P.supplier_id)
     .select_from(
         stock_alarms.join(stock_levels, _LEVEL).join(
             products, and_(_P.tenant_id == _A.tenant_id, _P.id == _A.product_id)

@@ -180,8 +180,22 @@ stock_levels = Table(
     integer("consigned", CheckConstraint("consigned IN (0, 1)", name="consigned")),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
 )
-"""`next_expiry` is no later than the earliest expiry of a free code. `consigned`: a supplier who earns with sales has
-added codes, now or in the past."""
+"""`available` is the number of free codes together with what `stock_counters` has taken since. `next_expiry` is no later
+than the earliest expiry of a free code. `consigned`: a supplier who earns with sales has added codes, now or in the past."""
+
+stock_counters = Table(
+    "stock_counters",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("product_id"),
+    integer("lane", CheckConstraint("lane >= 0", name="lane")),
+    integer("taken", CheckConstraint("taken >= 0", name="taken")),
+    PrimaryKeyConstraint("product_id", "lane", "tenant_id"),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    sqlite_with_rowid=False,
+)
+"""How many codes orders have taken off each level. A connection counts in the row of its own `lane`, so that buyers of one
+product do not wait for each other (`catalogue.levels`)."""
 
 stock_alarms = Table(
     "stock_alarms",

@@ -52,8 +52,10 @@ _MARK_BAD = move_of(UNIT, "markBad", _C.state, _C.id == p("code"), reason=p("why
 _FIRST_FREE = (
     select(_C.id)
     .where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == FREE)
+    .where(or_(_C.expires.is_(None), _C.expires > p("until")))
     .order_by(_C.batch_id, _C.position)
     .limit(1)
+    .with_for_update(skip_locked=True)
 )
 _PUT_IN_PLACE = move_of(
     UNIT, "sell", _C.state, _C.id == _FIRST_FREE.scalar_subquery(),
@@ -98,7 +100,7 @@ def replace(tx: Transaction, unit: Unit, quantity: int, reason: str) -> Unit | N
     if not tx.run(_MARK_BAD, code=unit.code_id, why=reason):
         raise RetryTransaction("the code was replaced at this moment")
     where = {"line": unit.line_id, "unit": unit.unit}
-    changed = tx.run(_PUT_IN_PLACE, product=unit.product_id, quantity=quantity, **where)
+    changed = tx.run(_PUT_IN_PLACE, product=unit.product_id, quantity=quantity, until=stock.sold_until(tx), **where)
     assert changed == 1, "a unit that the level had is there"
     row = tx.one(_IN_PLACE, **where)
     made = unit_of(tx, row[0]) if row else None

@@ -164,14 +164,20 @@ def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> li
     """Returns the steps that set money aside for an order and capture the part that is delivered at once.
 
     One statement checks and changes the balance, so that two orders can never spend the same money. It raises `Refusal`
-    (-300) if the balance is too low.
+    (-300) if the balance is too low. It comes last: other orders of the buyer wait for its row.
     """
     parts = {"id": from_.id, "total": amount, "waiting": amount - captured, "captured": captured}
     held = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
     return [
-        Step(_SET_ASIDE, parts, error=_insufficient),
         Step(_HOLD, {"order_id": order, **held}),
+        Step(_SET_ASIDE, parts, error=_insufficient),
     ]
+
+
+def check_covered(from_: Balance, amount: int) -> None:
+    """Raises `Refusal` (-300) if a balance that was read does not cover the amount."""
+    if from_.available + from_.credit_limit < amount:
+        raise _insufficient()
 
 
 def sale_steps(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: str, order: str) -> list[Step]:

@@ -12,8 +12,11 @@ States of a line, as the wire shows them: 0 cancelled, 1 delivered, 2 being proc
 
 Invariants. An order is all or nothing: if one line is unavailable, there is no order. The same reference with the same
 content returns the same order; with other content it is refused. An order's hold is placed together with it, captured
-line by line on delivery and released on cancellation. Locks are taken in one sequence (the order's reference, stock
-levels by product id, the buyer's ledger account), so that two orders never deadlock.
+line by line on delivery and released on cancellation. Locks are taken in one sequence (the order's reference, stock codes
+by product id, the buyer's ledger account), so that two orders never deadlock.
+
+Pace. The first attempt reads all facts in one round trip and sends all changes with COMMIT in another one
+(`actions.place`). An order that others have overtaken, or that finds too little stock, is done step by step.
 
 Not here: stock codes (`catalogue`), money (`ledger`, `payments`), suppliers' deliveries (`fulfilment`).
 """

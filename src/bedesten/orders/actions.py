@@ -1,25 +1,27 @@
 """Places orders and changes their lines.
 
-Locks are taken in one sequence everywhere: the order's row, stock levels by product id, the ledger account.
+Locks are taken in one sequence everywhere: the order's row, stock codes and levels by product id, the ledger account.
 """
 
 import json
 from dataclasses import dataclass
 
 from bedesten import errors
-from bedesten.catalogue import moves, stock, suppliers
+from bedesten.catalogue import stock, suppliers
 from bedesten.catalogue.suppliers import Candidate
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
-from bedesten.orders import assignments, checkout_limits, review
+from bedesten.orders import assignments, checkout_limits, facts, review
 from bedesten.orders import limits as daily_limits
 from bedesten.orders import statements as sql
 from bedesten.orders.availability import (
     RequestedLine,
     check_sums,
+    expect,
     in_order,
     match_products,
     not_orderable,
+    read_products,
     take,
     take_all,
 )
@@ -30,7 +32,6 @@ from bedesten.orders.model import (
     EXPIRED,
     PLACED,
     PROCESSING,
-    TAKEN_OUT,
     UNPAID,
     Buyer,
     Line,
@@ -40,6 +41,16 @@ from bedesten.orders.model import (
     Reason,
     RequiredDatum,
 )  # fmt: skip
+from bedesten.orders.placing import (
+    count_steps,
+    insert_order,
+    line_step,
+    new_line,
+    new_order,
+    order_step,
+    payment_steps,
+    run,
+)
 from bedesten.store.transaction import RetryTransaction, Step, Transaction
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.webhooks import actions as webhooks
@@ -62,29 +73,39 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     The same reference with the same content returns the first order; with other content it is refused (-8). Raises
     `Refusal`: -200 with every unavailable line and the reason, -300 if the balance does not cover the order.
     """
-    daily = daily_limits.lock(tx, buyer)
-    known = _replayed(tx, buyer, request)
-    if known:
-        return known
-    asked, problems = match_products(tx, buyer, request)
+    known = facts.read(tx, buyer, request)
+    daily = None
+    if known.limited:
+        daily = daily_limits.lock(tx, buyer)
+        known = facts.read(tx, buyer, request)
+    if known.known and (before := _replayed(tx, buyer, request)):
+        return before
+    asked, problems = match_products(known.products, buyer, request)
     check_sums(buyer, asked)
-    _check_limits(tx, daily, buyer, asked)
+    if daily is not None:
+        _check_limits(tx, daily, buyer, asked)
     if request.notify_url is not None:
         check_target(request.notify_url, webhooks.allowed_networks(tx), "notifyUrl")
-    # read first: other buyers wait from the change of the stock level until COMMIT
-    money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
-    sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
-    endpoints = webhooks.endpoints_of(tx, buyer.id)
-    order = _insert_order(tx, buyer, request, asked, PLACED, None)
-    held = review.reasons(tx, order, [(one.position, one.product.id) for one in asked])
-    wanted = take_all(tx, asked, problems, tx.now)
-    lines = [_line(tx, order, one, hold=held.get(one.position)) for one in wanted]
-    steps = [_insert_step(line) for line in lines]
-    steps += _payment_steps(tx, order, money, sales, lines)
+    order = new_order(tx, buyer, request, asked, PLACED, None)
+    held = review.reasons(tx, order, [(one.position, one.product.id) for one in asked]) if known.reviewed else {}
+    wanted = None
+    if tx.attempt == 1 and not problems:  # what others have overtaken once is done step by step
+        wanted = expect(tx, asked, known.products, tx.now)
+    money = known.money or ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
+    sales = known.sales or ledger.account(tx, tx.tenant, "sales", buyer.currency)
+    steps = []
+    if wanted is not None:
+        ledger.check_covered(money, order.total)
+        steps = [order_step(order), *count_steps(tx, wanted)]
+    else:
+        insert_order(tx, order)
+        wanted = take_all(tx, asked, problems, tx.now)
+    lines = [new_line(tx, order, one, hold=held.get(one.position)) for one in wanted]
+    steps += [line_step(line) for line in lines]
     for line in lines:
         change = LineEvent(buyer.id, line.id, line.version, line.status, EVENT_TYPES[line.status])
-        steps += webhooks.event_steps(tx, change, endpoints, order.notify_url)
-    _run(tx, steps, wanted, lines)
+        steps += webhooks.event_steps(tx, change, known.endpoints, order.notify_url)
+    run(tx, steps, wanted, lines, tx.now, payment_steps(tx, order, money, sales, lines))
     for line, one in zip(lines, wanted, strict=True):
         if one.earns and line.status == DELIVERED:
             accrue_stock_payables(tx, order, line)
@@ -119,13 +140,14 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limi
 def _reserve(
     tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits, daily: OrderLimits
 ) -> PlacedOrder:
-    asked, problems = match_products(tx, buyer, request)
+    asked, problems = match_products(read_products(tx, request), buyer, request)
     check_sums(buyer, asked)
     _check_limits(tx, daily, buyer, asked)
-    order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
+    order = new_order(tx, buyer, request, asked, UNPAID, expires)
+    insert_order(tx, order)
     wanted = take_all(tx, asked, problems, expires, limits.stock_share)
-    lines = [_line(tx, order, one, reserved=True) for one in wanted]
-    _run(tx, [_insert_step(line) for line in lines], wanted, lines)
+    lines = [new_line(tx, order, one, reserved=True) for one in wanted]
+    run(tx, [line_step(line) for line in lines], wanted, lines, expires)
     return PlacedOrder(order, lines, replayed=False)
 
 
@@ -159,7 +181,7 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
     lines = lines_of(tx, order.id)
     buyer = Buyer(order.buyer_id, "customer", order.surface, order.currency, order.region)
     again = NewOrder(order.reference, tuple(_as_asked(line) for line in lines))
-    asked, problems = match_products(tx, buyer, again)
+    asked, problems = match_products(read_products(tx, again), buyer, again)
     taken = take(tx, asked, problems, until, share)
     if problems:
         for one in taken:
@@ -177,7 +199,7 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
         )
         for line, one in zip(lines, taken, strict=True)
     ]
-    _run(tx, steps, taken, lines)
+    run(tx, steps, taken, lines, until)
     return []
 
 
@@ -290,107 +312,3 @@ def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder |
     if bytes(known.digest) != request.digest():
         raise Refusal(errors.CONFLICT, "the reference names an order with another content")
     return PlacedOrder(known, lines_of(tx, known.id), replayed=True)
-
-
-def _insert_order(
-    tx: Transaction, buyer: Buyer, request: NewOrder, asked: list[RequestedLine], state: int, expires: int | None
-) -> Order:
-    """Inserts the order before anything else changes.
-
-    A concurrent request with the same reference blocks here and then gets this order, not a false "out of stock".
-    """
-    order = Order(
-        id=tx.new_id("ord"),
-        surface=buyer.surface,
-        buyer_id=buyer.id,
-        reference=request.reference,
-        digest=request.digest(),
-        currency=buyer.currency,
-        total=sum(one.price for one in asked),
-        notify_url=request.notify_url,
-        state=state,
-        expires=expires,
-        created=tx.now,
-        region=buyer.region,
-        units=sum(line.quantity for line in request.lines),
-        address=buyer.address,
-    )
-    made = tx.run(sql.INSERT_ORDER, **{name: getattr(order, name) for name in sql.INSERT_ORDER.columns})
-    if not made:
-        raise RetryTransaction("the same reference was used at the same moment: the next run finds its order")
-    return order
-
-
-def _line(
-    tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: bool = False, hold: str | None = None
-) -> Line:
-    product, line = wanted.product, wanted.line
-    assert product.price is not None, "only sellable products get here"
-    status = DELIVERED if wanted.from_stock and not reserved else PROCESSING
-    status = status if hold is None else TAKEN_OUT
-    asked = status == PROCESSING and not reserved
-    data = [{"productRequireId": one.id, "identifier": one.identifier, "value": one.value} for one in line.data]
-    return Line(
-        id=tx.new_id("odl"),
-        order_id=order.id,
-        position=wanted.position,
-        deliver_id=line.deliver_id,
-        product_id=product.id,
-        product_name=product.name,
-        quantity=line.quantity,
-        unit_price=product.price,
-        unit_cost=wanted.supplier.cost if wanted.supplier else product.cost,
-        price=wanted.price,
-        status=status,
-        placed_status=status,
-        version=0 if reserved else 1,
-        supplier_id=wanted.supplier.supplier_id if wanted.supplier else None,
-        queued=tx.now if asked else None,
-        require_data=json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else "[]",
-        note=None,
-        updated=tx.now,
-        delivered=line.quantity if status == DELIVERED else 0,
-        cancelled=0,
-        refunded=0,
-        hold=hold,
-        accepted=None,
-        promised=None,
-        deadline=wanted.supplier.first_deadline(tx.now) if wanted.supplier and asked else None,
-    )
-
-
-def _insert_step(line: Line) -> Step:
-    return Step(sql.INSERT_LINE, {name: getattr(line, name) for name in sql.INSERT_LINE.columns})
-
-
-def _payment_steps(
-    tx: Transaction,
-    order: Order,
-    money: ledger.Balance,
-    sales: ledger.Balance,
-    lines: list[Line],
-) -> list[Step]:
-    """Returns the steps that hold the order's money and capture the part that is delivered at once."""
-    at_once = [line for line in lines if line.status == DELIVERED]
-    steps = ledger.hold_steps(money, order.total, order.id, captured=sum(line.price for line in at_once))
-    for line in at_once:
-        steps += ledger.sale_steps(tx, money.id, sales, line.price, line.id, order.id)
-    return steps
-
-
-def _run(tx: Transaction, steps: list[Step], wanted: list[RequestedLine], lines: list[Line]) -> None:
-    """Runs the steps and assigns codes to the lines: delivers them with a delivered line, else claims them.
-
-    The second line of a product must see which codes the first line got.
-    """
-    seen: set[str] = set()
-    later: list[Step] = []
-    for line, one in zip(lines, wanted, strict=True):
-        if one.from_stock:
-            state = moves.DELIVERED if line.status == DELIVERED else moves.CLAIMED
-            step = stock.attach_step(one.product.id, line.id, line.quantity, state)
-            (later if one.product.id in seen else steps).append(step)
-            seen.add(one.product.id)
-    tx.run_all(steps)
-    for step in later:
-        tx.run_all([step])

@@ -1,11 +1,13 @@
-"""Matches the lines of a request with products, checks their availability and takes them off the stock levels."""
+"""Matches the lines of a request with products, checks their availability and takes them off the stock."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bedesten import errors
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock, suppliers
-from bedesten.catalogue.actions import Product
+from bedesten.catalogue.actions import Product, StockedProduct
 from bedesten.catalogue.stock import Allotment
 from bedesten.catalogue.suppliers import Candidate
 from bedesten.core.money import MAX_MINOR
@@ -37,12 +39,22 @@ Problems = dict[int, dict[str, str]]
 """Unavailable lines by their position in the request: the caller's own id of the line, and the reason."""
 
 
-def match_products(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[list[RequestedLine], Problems]:
+def read_products(tx: Transaction, request: NewOrder) -> Mapping[str, StockedProduct]:
+    """Returns the products of a request by their ids; those that the tenant does not have are missing."""
+    names = list(dict.fromkeys(line.product_id for line in request.lines))
+    found = tx.all_each([catalogue.stocked_query(tx, name) for name in names])
+    return {name: one[0] for name, one in zip(names, found, strict=True) if one}
+
+
+def match_products(
+    known: Mapping[str, StockedProduct], buyer: Buyer, request: NewOrder
+) -> tuple[list[RequestedLine], Problems]:
     """Returns the lines that the buyer may order as requested, and the problems of the others."""
     wanted: list[RequestedLine] = []
     problems: Problems = {}
     for position, line in enumerate(request.lines):
-        product = catalogue.product(tx, line.product_id)
+        stocked = known.get(line.product_id)
+        product = stocked.product if stocked else None
         reason = problem_of(product, buyer, line)
         if reason or product is None:
             problems[position] = {"deliverId": line.deliver_id, "reason": reason or Reason.UNKNOWN_PRODUCT}
@@ -101,15 +113,19 @@ def take_all(
 def take(
     tx: Transaction, wanted: list[RequestedLine], problems: Problems, until: int, share: int | None = None
 ) -> list[RequestedLine]:
-    """Takes the lines' units off the stock levels, by product id; leaves to a supplier what it can deliver instead.
+    """Takes the lines' units off the stock, by product id; leaves to a supplier what it can deliver instead.
 
     The codes must be valid until `until`. Returns the available lines in the sequence of the request and adds the
     others to `problems`. For a checkout, `share` is the percentage of a product's stock that unpaid checkouts may hold.
     """
     taken: list[RequestedLine] = []
+    units_of: Counter[str] = Counter()
     for one in sorted(wanted, key=lambda one: one.product.id):
-        units = _take_units(tx, one, until, share) if one.from_stock else Reason.OUT_OF_STOCK
+        units: Allotment | str = Reason.OUT_OF_STOCK
+        if one.from_stock:
+            units = _take_units(tx, one, until, share, units_of[one.product.id])
         if not isinstance(units, str):
+            units_of[one.product.id] += one.line.quantity
             taken.append(replace(one, earns=True) if units.earns else one)
         elif supplier := _supplier(tx, one.product):
             taken.append(replace(one, from_stock=False, supplier=supplier))
@@ -125,10 +141,35 @@ def _supplier(tx: Transaction, product: Product) -> Candidate | None:
     return next(iter(suppliers.candidates(tx, product.id, product.price)), None)
 
 
-def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | None) -> Allotment | str:
-    """Takes a line's units off the stock level, or returns the reason and takes nothing."""
+def expect(
+    tx: Transaction, wanted: list[RequestedLine], known: Mapping[str, StockedProduct], until: int
+) -> list[RequestedLine] | None:
+    """Does what `take` does, but takes nothing: the steps that attach the codes find out whether they are there.
+
+    Returns None where only `take` can tell: a product has too few codes by the facts, or one of them is about to expire.
+    """
+    units = Counter[str]()
+    for one in wanted:
+        units[one.product.id] += one.line.quantity
+    expected: list[RequestedLine] = []
+    for one in wanted:
+        stocked = known[one.product.id]
+        expires = stocked.next_expiry
+        if one.from_stock and (expires is None or expires > stock.sold_until(tx, until)):
+            if stocked.product.available < units[one.product.id]:
+                return None
+            expected.append(replace(one, earns=stocked.earns))
+        elif not one.from_stock and (supplier := _supplier(tx, one.product)):
+            expected.append(replace(one, supplier=supplier))
+        else:
+            return None
+    return expected
+
+
+def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | None, before: int) -> Allotment | str:
+    """Takes a line's units off the stock, or returns the reason and takes nothing."""
     product, count = one.product.id, one.line.quantity
-    allotment = stock.take(tx, product, count, until)
+    allotment = stock.take(tx, product, count, until, before)
     if allotment is None:
         return Reason.OUT_OF_STOCK
     if stock.exceeds_claim_share(tx, product, count, share):

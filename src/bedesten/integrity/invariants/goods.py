@@ -4,6 +4,7 @@ from sqlalchemy import and_, case, func, or_, select
 
 from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH
 from bedesten.catalogue.code import FOLDED
+from bedesten.catalogue.levels import AVAILABLE
 from bedesten.catalogue.moves import BAD, CLAIMED, DELIVERED, FREE, LOADING, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.integrity.invariants.query import invariant_query, sum_where
@@ -71,13 +72,13 @@ GOODS = (
     invariant_query(
         4,
         "product {} has {} available, its free codes are {}",
-        select(_P.tenant_id, _P.id, func.coalesce(_S.available, -1), func.coalesce(_free.c.codes, 0))
+        select(_P.tenant_id, _P.id, func.coalesce(AVAILABLE, -1), func.coalesce(_free.c.codes, 0))
         .select_from(
             products.outerjoin(stock_levels, and_(_S.tenant_id == _P.tenant_id, _S.product_id == _P.id)).outerjoin(
                 _free, and_(_free.c.tenant_id == _P.tenant_id, _free.c.product_id == _P.id)
             )
         )
-        .where(func.coalesce(_S.available, -1) != func.coalesce(_free.c.codes, 0)),
+        .where(func.coalesce(AVAILABLE, -1) != func.coalesce(_free.c.codes, 0)),
     ),
     invariant_query(
         4,

@@ -1491,6 +1491,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_stock_batches_tenant_id_id")),
     )
     op.create_table(
+        "stock_counters",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("lane", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("taken", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("lane >= 0", name=op.f("ck_stock_counters_lane")),
+        sa.CheckConstraint("taken >= 0", name=op.f("ck_stock_counters_taken")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_stock_counters_tenant_id_product_id"),
+        ),
+        sa.PrimaryKeyConstraint("product_id", "lane", "tenant_id", name=op.f("pk_stock_counters")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "stock_levels",
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
