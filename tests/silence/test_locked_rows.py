@@ -28,9 +28,9 @@ def other_product(faulty: Faulty) -> str:
 
 @contextlib.contextmanager
 def stock_locked(faulty: Faulty) -> Iterator[None]:
-    """The stock row of the card, locked by a connection of its own."""
+    """The codes of the card, locked by a connection of its own."""
     with psycopg.connect(str(faulty.shop.site.database)) as other:
-        other.execute("SELECT 1 FROM stock_levels WHERE product_id = %s FOR UPDATE", (faulty.shop.card,))
+        other.execute("SELECT 1 FROM stock_codes WHERE product_id = %s FOR UPDATE", (faulty.shop.card,))
         yield
         other.rollback()
 
@@ -56,7 +56,7 @@ def buyers(faulty: Faulty) -> Iterator[list[tuple[int, int | None]]]:
             thread.join()
 
 
-def test_a_locked_stock_row_stops_neither_reads_nor_logins_nor_orders_of_other_products(
+def test_locked_codes_stop_neither_reads_nor_logins_nor_orders_of_other_products(
     faulty: Faulty, other_product: str
 ) -> None:
     login = {"email": faulty.shop.partner_email, "password": PASSWORD}

@@ -149,23 +149,31 @@ class PostgresConnection:
     def _sent(
         self, statements: Sequence[tuple[NumberedText, dict[str, Any] | None]], *, alone: bool = False
     ) -> list[Cursor]:
-        """Runs statements in one flight. `alone`: it is one, which needs no pipeline."""
+        """Runs statements in one flight. `alone`: it is one, which needs no pipeline.
+
+        What follows a statement that fails is skipped, and the driver would count it as prepared. So several changes in one
+        flight are not prepared, nor are BEGIN and COMMIT.
+        """
         self._waiter.wait_started()
         try:
             if alone:
                 cursors = [self._started(*statements[0])]
             else:
+                prepare = (
+                    None if sum(not text.reads for text, values in statements if values is not None) < 2 else False
+                )
                 with self._connection.pipeline():
-                    cursors = [self._started(*one) for one in statements]
+                    cursors = [self._started(*one, prepare=prepare) for one in statements]
         finally:
             self._waiter.wait_ended()
         self.answered = True
         return cursors
 
-    def _started(self, text: NumberedText, parameters: dict[str, Any] | None) -> Cursor:
+    def _started(self, text: NumberedText, parameters: dict[str, Any] | None, *, prepare: bool | None = None) -> Cursor:
         cursor = psycopg.RawCursor(self._connection)
-        values = [parameters[name] for name in text.names] if parameters is not None else None
-        return cursor.execute(text.sql, values or None)
+        if not text.names or parameters is None:
+            return cursor.execute(text.sql, prepare=False)
+        return cursor.execute(text.sql, [parameters[name] for name in text.names], prepare=prepare)
 
 
 _COMMIT = numbered("COMMIT")

@@ -140,7 +140,7 @@ class PostgresSession:
         """Undoes the open transaction, if there is one, or drops the connection if that cannot be done."""
         try:
             if self._connection is not None and self._connection.info.transaction_status != TransactionStatus.IDLE:
-                self._connection.execute("ROLLBACK")
+                self._connection.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
             self.drop()
 

@@ -16,6 +16,10 @@ MAX_BATCH_STEPS: Final = 12
 """As many steps go to a server as one statement: an order of one line fits."""
 
 
+MAX_LAST_STEPS: Final = 40
+"""As many of an action's last steps go to a server as one statement: an order of nine lines fits."""
+
+
 class Cursor(Protocol):
     """The part of a DB-API cursor that is used here."""
 
@@ -204,8 +208,8 @@ class Transaction(_StatementRunner):
                 self.run_all(steps)
             return
         for steps in batches:
-            for start in range(0, len(steps), MAX_BATCH_STEPS):
-                self._defer(steps[start : start + MAX_BATCH_STEPS])
+            for start in range(0, len(steps), MAX_LAST_STEPS):
+                self._defer(steps[start : start + MAX_LAST_STEPS])
 
     def run_pending(self) -> None:
         """Runs what `run_last` left for COMMIT; its errors are raised here."""
