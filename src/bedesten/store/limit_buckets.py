@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psycopg
 
 from bedesten.store.job import Job
+from bedesten.store.postgres_connection import PostgresConnection
 from bedesten.store.postgres_session import Address, PostgresSession
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.store.wait_budget import WaitBudget
@@ -22,7 +23,7 @@ TIMEOUT_S = 0.5
 """Longest wait of a caller. A transaction that takes longer is cut off."""
 MAX_BATCH = 256
 MINUTE_US, MAX_BUCKET_US = 60_000_000, 61_000_000
-_BEGIN = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '200ms'"
+_BEGIN = ("BEGIN", "SET LOCAL synchronous_commit = off", "SET LOCAL lock_timeout = '200ms'")
 _TAKE = f"""
 WITH clock AS (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS now),
      known AS (SELECT empty_at FROM rate_buckets WHERE name = %(name)s),
@@ -104,16 +105,15 @@ class LimitBuckets:
         while not self._closed:
             kept = self._session.kept
             try:
-                connection = self._session.connected(job)
-                connection.begin(_BEGIN)
-                rows = connection.fetch_each(_TAKE, [_parameters(ask) for ask in asks])
-                connection.execute("COMMIT")
+                connection = PostgresConnection(self._session.connected(job), job, _BEGIN)
+                rows = connection.fetch_each([(_TAKE, _parameters(ask)) for ask in asks])
+                connection.commit()
             except psycopg.Error as problem:
                 self._session.drop()
                 if not kept:  # a connection that was lost since it was last used is made again
                     raise StoreUnavailable(f"the shared limits cannot be asked: {problem}") from problem
             else:
-                return [_answer(row, ask) for row, ask in zip(rows, asks, strict=True)]
+                return [_answer(row[0], ask) for row, ask in zip(rows, asks, strict=True)]
         raise StoreUnavailable("the shared limits are closed")
 
 
@@ -141,8 +141,7 @@ def _parameters(ask: Ask) -> dict[str, object]:
     }
 
 
-def _answer(row: tuple[int | None, int | None] | None, ask: Ask) -> Answer:
-    assert row is not None, "the statement gives one row"
+def _answer(row: tuple[int | None, int | None], ask: Ask) -> Answer:
     taken, known = row
     if taken is not None:
         return True, max(0, taken)
