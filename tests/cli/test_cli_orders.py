@@ -80,6 +80,16 @@ def test_an_order_is_shown_with_all_that_happened_and_without_its_code(bedesten:
     assert violations(tenant.installation) == []
 
 
+def test_an_order_is_shown_while_the_endpoint_of_its_webhooks_is_paused(bedesten: Program, tenant: Tenant) -> None:
+    option = ("--tenant", tenant.id)
+    before = tenant.order((tenant.topup(), 1)).order.id
+    (endpoint,) = bedesten.run_json("webhooks", "endpoints", *option)["endpoints"]
+    bedesten.run_json("webhooks", "pause", endpoint["endpointId"], *option)
+    assert endpoint["account"] == "partner@example.com"
+    timeline = bedesten.run_json("orders", "show", before, *option)["timeline"]
+    assert [one["state"] for one in timeline if one["what"] == "webhook"] == ["held"]
+
+
 def test_lines_are_cancelled_one_by_one_and_delivered_ones_are_refused(bedesten: Program, tenant: Tenant) -> None:
     option = ("--tenant", tenant.id)
     placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 1), (tenant.topup(), 1))

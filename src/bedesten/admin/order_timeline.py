@@ -18,11 +18,11 @@ from bedesten.payments.moves import PAYMENT
 from bedesten.payments.tables import payments
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
+from bedesten.webhooks.moves import DELIVERY
 from bedesten.webhooks.tables import deliveries, events
 
 MAX_ENTRIES = 1_000
 _E, _V, _T, _P, _U, _L = events.c, deliveries.c, transfers.c, payments.c, audit.c, order_lines.c
-_DELIVERY_STATES = ("waiting", "delivered", "given up")
 _from, _to = ledger_accounts.alias("from_account"), ledger_accounts.alias("to_account")
 _LINES_OF_ORDER = select(_L.id).where(_L.tenant_id == TENANT, _L.order_id == p("order_id"))
 _PAYMENTS_OF_ORDER = select(_P.id).where(_P.tenant_id == TENANT, _P.order_id == p("order_id"))
@@ -91,8 +91,8 @@ def _events(tx: Transaction, order: Order, names: dict[str, str]) -> list[Entry]
         for at, line, sequence, status in tx.all(_EVENTS, order_id=order.id, most=MAX_ENTRIES)
     ]
     for at, line, sequence, state, attempts, status, error in tx.all(_DELIVERIES, order_id=order.id, most=MAX_ENTRIES):
-        told = {"line": names[line], "sequence": sequence, "state": _DELIVERY_STATES[state], "attempts": attempts}
-        found.append((at, {"what": "webhook", **told, "status": status, "error": error}))
+        shown = {"line": names[line], "sequence": sequence, "state": DELIVERY.states[state].name, "attempts": attempts}
+        found.append((at, {"what": "webhook", **shown, "status": status, "error": error}))
     return found
 
 

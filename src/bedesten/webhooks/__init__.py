@@ -6,7 +6,7 @@ secrets: one signs messages, the other (the outbound key) goes along in the head
 events that it chose (`event_types`). A *delivery* sends one event to one endpoint; an order's own `notifyUrl` takes
 precedence over the endpoints' URLs. The *outbox* is the set of due deliveries.
 
-States of a delivery: due (0), done (1), given up (2). A worker leases a due delivery while it sends it.
+States of a delivery: due (0), delivered (1), failed (2), held (3). A worker leases a due delivery while it sends it.
 
 Invariants. Events and deliveries are written in the transaction of the change, so a crash loses neither. A body
 that may contain codes is never stored: it is built for every attempt; the other bodies are stored with their events.
