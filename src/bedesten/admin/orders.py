@@ -1,11 +1,13 @@
 """Orders in the operator's hand: list, find by anything that a buyer can name, show with a time line, cancel."""
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select
 
 from bedesten import errors
-from bedesten.accounts.tables import accounts
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.tables import accounts as account_rows
 from bedesten.admin import order_timeline
 from bedesten.audit.actions import OPERATOR, Actor, record
+from bedesten.catalogue import stock
 from bedesten.catalogue.code import BadCode, read_code
 from bedesten.catalogue.tables import stock_codes
 from bedesten.core import text
@@ -24,28 +26,28 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
 MAX_FOUND = 50
-_O, _L, _A, _P, _C = orders.c, order_lines.c, accounts.c, payments.c, stock_codes.c
+_O, _L, _A, _P, _C = orders.c, order_lines.c, account_rows.c, payments.c, stock_codes.c
 _BUYER = statement(select(_A.handle, _A.name).where(_A.tenant_id == TENANT, _A.id == p("id")))
-_OF_TEXT = statement(
-    select(_O.id)
-    .select_from(orders.join(accounts, and_(_A.tenant_id == _O.tenant_id, _A.id == _O.buyer_id)))
-    .where(
-        _O.tenant_id == TENANT,
-        or_(_O.id == p("text"), _O.reference == p("text"), _O.buyer_id == p("text"), _A.handle == p("handle")),
-    )
-    .order_by(_O.id.desc())
-    .limit(p("most"))
+_OF_REFERENCE = statement(
+    select(_O.id).where(_O.tenant_id == TENANT, _O.reference == p("text")).order_by(_O.id.desc()).limit(p("most"))
+)
+_OF_BUYER = statement(
+    select(_O.id).where(_O.tenant_id == TENANT, _O.buyer_id == p("buyer")).order_by(_O.id.desc()).limit(p("most"))
 )
 _OF_LINE = statement(select(_L.order_id).where(_L.tenant_id == TENANT, _L.id == p("text")))
-_OF_PAYMENT = statement(
-    select(_P.order_id).where(_P.tenant_id == TENANT, or_(_P.id == p("text"), _P.reference == p("text"))).distinct()
+_OF_PAYMENT = statement(select(_P.order_id).where(_P.tenant_id == TENANT, _P.id == p("text")))
+_INTEGRATIONS = select(_A.id).where(_A.tenant_id == TENANT, _A.kind == "integration")
+_OF_PAYMENT_REFERENCE = statement(
+    select(_P.order_id)
+    .where(_P.tenant_id == TENANT, _P.reference == p("text"), _P.integration_id.in_(_INTEGRATIONS))
+    .distinct()
 )
+"""Integrations are few: each is looked up in the unique index of references, which begins with it."""
 _OF_CODE = statement(
-    select(_L.order_id)
-    .select_from(stock_codes.join(order_lines, and_(_L.tenant_id == _C.tenant_id, _L.id == _C.line_id)))
-    .where(
-        _C.tenant_id == TENANT,
-        or_(_C.digest == p("digest"), and_(_C.folds == 1, _C.folded_digest == p("folded"))),
+    stock.with_digest(
+        select(_L.order_id)
+        .select_from(stock_codes.join(order_lines, and_(_L.tenant_id == _C.tenant_id, _L.id == _C.line_id)))
+        .where(_C.tenant_id == TENANT)
     )
 )
 _ORDER = rows_as(Order, select(*sql.ORDER_COLUMNS).where(_O.tenant_id == TENANT, _O.id == p("order_id")))
@@ -70,21 +72,17 @@ def list_orders(tx: Transaction, wanted: OrderFilter, buyer: str, most: int) -> 
 
 
 def _buyer_id(tx: Transaction, name: str) -> str:
-    row = tx.one(_BUYER_BY_NAME, text=name, handle=text.email_or_none(name) or name)
-    if row is None:
+    found = _buyers(tx, name)
+    if not found:
         raise Refusal(errors.NOT_FOUND, f"there is no buyer {name!r}", fields={"buyer": "there is no such buyer"})
-    return str(row[0])
+    return found[0]
 
 
-_BUYER_BY_NAME = statement(
-    select(_A.id)
-    .where(
-        _A.tenant_id == TENANT,
-        or_(_A.kind == "partner", _A.kind == "customer"),
-        or_(_A.id == p("text"), _A.handle == p("handle")),
-    )
-    .order_by(_A.id)
-)
+def _buyers(tx: Transaction, name: str) -> list[str]:
+    """The partner and the customer with this id or e-mail, by id."""
+    handle = text.email_or_none(name) or name
+    found = [accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, handle) for kind in ("partner", "customer")]
+    return sorted(one.id for one in found if one is not None)
 
 
 def find(tx: Transaction, cipher: TenantCipher, anything: str) -> list[dict[str, object]]:
@@ -95,10 +93,11 @@ def find(tx: Transaction, cipher: TenantCipher, anything: str) -> list[dict[str,
     wanted = anything.strip()
     if not wanted:
         raise bad_field("text", "is empty")
-    found = [
-        row[0] for row in tx.all(_OF_TEXT, text=wanted, handle=text.email_or_none(wanted) or wanted, most=MAX_FOUND)
-    ]
-    found += [row[0] for one in (_OF_LINE, _OF_PAYMENT) for row in tx.all(one, text=wanted)]
+    newest = [tx.all(_OF_REFERENCE, text=wanted, most=MAX_FOUND)]
+    newest += [tx.all(_OF_BUYER, buyer=buyer, most=MAX_FOUND) for buyer in _buyers(tx, wanted)]
+    found = [wanted] if tx.one(_ORDER, order_id=wanted) else []
+    found += sorted((row[0] for rows in newest for row in rows), reverse=True)
+    found += [row[0] for one in (_OF_LINE, _OF_PAYMENT, _OF_PAYMENT_REFERENCE) for row in tx.all(one, text=wanted)]
     found += _orders_with_code(tx, cipher, wanted)
     named = [order_of(tx, order_id) for order_id in dict.fromkeys(found)]
     return [summary(tx, (order, actions.lines_of(tx, order.id))) for order in named[:MAX_FOUND]]
@@ -109,7 +108,7 @@ def _orders_with_code(tx: Transaction, cipher: TenantCipher, given: str) -> list
         code = read_code(given)
     except BadCode:
         return []
-    digests = {"digest": cipher.fingerprint(tx, code.exact), "folded": cipher.fingerprint(tx, code.folded)}
+    digests = {"digest": cipher.fingerprint(tx, code.exact), "folded_digest": cipher.fingerprint(tx, code.folded)}
     return [row[0] for row in tx.all(_OF_CODE, **digests)]
 
 

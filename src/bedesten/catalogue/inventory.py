@@ -87,11 +87,10 @@ _OF_SUPPLIER = rows_as(
 )
 _WITHDRAW_BATCH = move_of(UNIT, "withdraw", _C.state, _C.batch_id == p("batch"), _C.state == FREE, reason=p("why"))
 _BY_DIGEST = statement(
-    select(_C.id, _C.product_id, _C.state, _B.supplier_id)
-    .select_from(stock_codes.outerjoin(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
-    .where(
-        _C.tenant_id == TENANT,
-        or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
+    stock.with_digest(
+        select(_C.id, _C.product_id, _C.state, _B.supplier_id)
+        .select_from(stock_codes.outerjoin(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
+        .where(_C.tenant_id == TENANT)
     )
 )
 _WITHDRAW_CODE = move_of(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, literal, or_, select, update
+from sqlalchemy import Select, and_, func, literal, or_, select, union, update
 
 from bedesten.audit.actions import Actor, record
 from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
@@ -33,6 +33,17 @@ MIN_VALIDITY_MS = HOUR
 """A code that expires sooner than this is no longer sold."""
 EXPIRED = "expired"
 """The reason recorded when such a code is withdrawn."""
+
+
+def with_digest(codes: Select[Any]) -> Select[Any]:
+    """Selects from `codes` as their products compare codes: by `digest`, or by `folded_digest` where a product folds.
+
+    Two look-ups by unique indexes: with OR, or with `id IN`, PostgreSQL may read the whole table.
+    """
+    folded = codes.where(stock_codes.c.folded_digest == p("folded_digest"), stock_codes.c.folds == 1)
+    found = union(codes.where(stock_codes.c.digest == p("digest")), folded).subquery("found")
+    return select(*found.c)
+
 
 _L, _C, _B = stock_levels.c, stock_codes.c, stock_batches.c
 _LEVEL = (_L.tenant_id == TENANT) & (_L.product_id == p("product"))

@@ -38,13 +38,7 @@ _UNITS = (
 )
 _OF_LINE = rows_as(Unit, _UNITS.where(_C.line_id == p("line")).order_by(_C.unit, _C.id))
 _BY_ID = rows_as(Unit, _UNITS.where(_C.id == p("code")))
-_BY_DIGEST = rows_as(
-    Unit,
-    _UNITS.where(
-        _C.line_id == p("line"),
-        or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
-    ),
-)
+_BY_DIGEST = rows_as(Unit, stock.with_digest(_UNITS.where(_C.line_id == p("line"))))
 _CIPHERTEXT = statement(
     select(_C.ciphertext).where(_C.tenant_id == TENANT, _C.id == p("code"), or_(_C.state == DELIVERED, _C.state == BAD))
 )

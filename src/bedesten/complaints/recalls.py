@@ -13,7 +13,7 @@ from sqlalchemy import and_, func, or_, select
 from bedesten.accounts.tables import accounts
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.audit.tables import audit
-from bedesten.catalogue import units
+from bedesten.catalogue import stock, units
 from bedesten.catalogue.code import StockCode
 from bedesten.catalogue.moves import BAD, CLAIMED, DELIVERED, FREE, WITHDRAWN
 from bedesten.catalogue.tables import stock_codes
@@ -60,9 +60,7 @@ class SoldUnit:
 _C, _L, _O, _A, _T = stock_codes.c, order_lines.c, orders.c, accounts.c, audit.c
 _CODES = select(_C.id, _C.product_id, _C.state).where(_C.tenant_id == TENANT)
 _OF_BATCH = statement(_CODES.where(_C.batch_id == p("batch")).order_by(_C.position))
-_BY_DIGEST = statement(
-    _CODES.where(or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)))
-)
+_BY_DIGEST = statement(stock.with_digest(_CODES))
 _CHECKOUT = statement(
     select(_O.id)
     .select_from(

@@ -9,11 +9,11 @@ Locks: the orders of the codes, by id; then stock levels. A code that is sold at
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select
 
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
-from bedesten.catalogue import inventory
+from bedesten.catalogue import inventory, stock
 from bedesten.catalogue.code import StockCode
 from bedesten.catalogue.inventory import Withdrawal
 from bedesten.catalogue.moves import BAD, CLAIMED, DELIVERED
@@ -54,11 +54,10 @@ class SupplierRecall:
 
 _C, _B, _L = stock_codes.c, stock_batches.c, order_lines.c
 _BY_DIGEST = statement(
-    select(_C.id, _C.product_id, _C.state, _C.line_id, _C.unit, _C.batch_id, _B.supplier_id)
-    .select_from(stock_codes.outerjoin(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
-    .where(
-        _C.tenant_id == TENANT,
-        or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
+    stock.with_digest(
+        select(_C.id, _C.product_id, _C.state, _C.line_id, _C.unit, _C.batch_id, _B.supplier_id)
+        .select_from(stock_codes.outerjoin(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
+        .where(_C.tenant_id == TENANT)
     )
 )
 _ORDER = statement(
