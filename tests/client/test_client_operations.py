@@ -66,16 +66,19 @@ def routes(surface: Surface) -> dict[str, Route]:
     return {route.endpoint: route for route in ROUTES if route.access.surface is surface}
 
 
-def operations(module: ModuleType) -> dict[str, Operation[Any]]:
-    found = [one for one in vars(module).values() if isinstance(one, Operation)]
+def operations(surface: Surface) -> dict[str, Operation[Any]]:
+    """Return the operations that the module names, and those of its calls."""
+    found = [one for one in vars(MODULES[surface]).values() if isinstance(one, Operation)]
+    found += [one.operation for one in calls(surface).values()]
     return {f"{one.method} {one.path}": one for one in found}
 
 
 def builders(module: ModuleType) -> dict[str, Callable[..., Call[Any]]]:
     return {
         name: one
-        for name, one in inspect.getmembers(module, inspect.isfunction)
-        if one.__module__ == module.__name__ and "Call" in str(inspect.signature(one).return_annotation)
+        for name, one in inspect.getmembers(module, inspect.isroutine)
+        if (inspect.ismethod(one) or one.__module__ == module.__name__)
+        and "Call" in str(inspect.signature(one).return_annotation)
     }
 
 
@@ -94,7 +97,7 @@ def calls(surface: Surface) -> dict[str, Call[Any]]:
 
 @pytest.mark.parametrize("surface", Surface)
 def test_the_library_has_exactly_the_operations_of_the_table(surface: Surface) -> None:
-    assert set(operations(MODULES[surface])) == set(routes(surface))
+    assert set(operations(surface)) == set(routes(surface))
     assert set(calls(surface)) == set(routes(surface)), "each of them has a function that calls it"
 
 
@@ -125,7 +128,7 @@ def test_a_call_sends_the_fields_that_the_table_takes(surface: Surface) -> None:
 
 @pytest.mark.parametrize("surface", Surface)
 def test_retries_match_what_the_server_makes_safe(surface: Surface) -> None:
-    for endpoint, operation in operations(MODULES[surface]).items():
+    for endpoint, operation in operations(surface).items():
         takes_keys = routes(surface)[endpoint].repeatable
         if endpoint in LOOK_FIRST:
             expected = RetryPolicy.NEVER
@@ -138,7 +141,7 @@ def test_retries_match_what_the_server_makes_safe(surface: Surface) -> None:
 
 @pytest.mark.parametrize("surface", Surface)
 def test_credentials_go_to_operations_that_need_one(surface: Surface) -> None:
-    for endpoint, operation in operations(MODULES[surface]).items():
+    for endpoint, operation in operations(surface).items():
         assert operation.anonymous is isinstance(routes(surface)[endpoint].access, Anonymous | Open), endpoint
 
 

@@ -1,6 +1,6 @@
 """Operations on the presented API key, the same on the Payment and the Supplier surface."""
 
-from bedesten_client._call import Operation
+from bedesten_client._call import Call, Operation
 from bedesten_client._paging import Body
 from bedesten_client._retry import RetryPolicy
 from bedesten_client.schemas import ApiKey, KeyRevocation, KeyRotation
@@ -16,28 +16,33 @@ class _Revoke(Body, frozen=True):
     previous: bool = False
 
 
-def get(surface: str) -> Operation[ApiKey]:
-    """Read the API key's state."""
-    return Operation(method="POST", path=f"/{surface}/Keys/Get", result=ApiKey)
+class KeyCalls:
+    """The calls of one surface, `Payment` or `Supplier`. Two are never retried: the key may be another one by then."""
 
+    def __init__(self, surface: str) -> None:
+        path, never = f"/{surface}/Keys", RetryPolicy.NEVER
+        self._get = Operation(method="POST", path=f"{path}/Get", result=ApiKey)
+        self._rotate = Operation(
+            method="POST", path=f"{path}/Rotate", result=KeyRotation, retry_policy=never, renews=False
+        )
+        self._revoke = Operation(
+            method="POST", path=f"{path}/Revoke", result=KeyRevocation, retry_policy=never, renews=False
+        )
 
-def rotate(surface: str) -> Operation[KeyRotation]:
-    """Replace the secret of the presented API key. Never retried: the server would refuse a second rotation."""
-    path = f"/{surface}/Keys/Rotate"
-    return Operation(method="POST", path=path, result=KeyRotation, retry_policy=RetryPolicy.NEVER, renews=False)
+    def get_key(self) -> Call[ApiKey]:
+        """Return the state of the client's API key."""
+        return Call(self._get)
 
+    def rotate_key(
+        self, *, grace_seconds: int | None = None, from_first_use: bool = False, replaces: str | None = None
+    ) -> Call[KeyRotation]:
+        """Replace the API key's secret. Store the new one where the client reads it. Never retried automatically.
 
-def revoke(surface: str) -> Operation[KeyRevocation]:
-    """Revoke the presented API key. Never repeated with a renewed credential, which may be another key."""
-    path = f"/{surface}/Keys/Revoke"
-    return Operation(method="POST", path=path, result=KeyRevocation, retry_policy=RetryPolicy.NEVER, renews=False)
+        `replaces`: the hint of the secret to replace; None: the presented one.
+        """
+        body = _Rotate(grace_seconds=grace_seconds, from_first_use=from_first_use or None, replaces=replaces)
+        return Call(self._rotate, body)
 
-
-def rotate_body(grace_seconds: int | None, from_first_use: bool, replaces: str | None) -> Body:
-    """Build the body. `replaces`: the hint of the secret to replace; None: the presented one."""
-    return _Rotate(grace_seconds=grace_seconds, from_first_use=from_first_use or None, replaces=replaces)
-
-
-def revoke_body(previous: bool) -> Body:
-    """Build the body: whether only the previous secret is revoked."""
-    return _Revoke(previous=previous)
+    def revoke_key(self, *, previous: bool = False) -> Call[KeyRevocation]:
+        """Revoke the API key, or only the previous secret of its rotation."""
+        return Call(self._revoke, _Revoke(previous=previous))

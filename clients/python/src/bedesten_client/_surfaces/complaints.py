@@ -1,7 +1,9 @@
 """Complaints, for the surfaces of buyers and of suppliers."""
 
-from bedesten_client._call import Operation
-from bedesten_client._paging import Body
+from datetime import datetime
+
+from bedesten_client._call import Call, Operation
+from bedesten_client._paging import Body, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client.schemas import Amount, Complaint, ComplaintSummary, Page
 
@@ -40,21 +42,46 @@ class ComplaintAnswer(Body, frozen=True):
     text: str | None = None
 
 
-def create(path: str) -> Operation[Complaint]:
-    """Open a complaint."""
-    return Operation(method="POST", path=f"{path}/Create", result=Complaint, retry_policy=RetryPolicy.KEYED)
+class BuyerComplaintCalls:
+    """The calls of buyers under one path, such as `/Complaints`."""
 
+    def __init__(self, path: str) -> None:
+        self._create = Operation(method="POST", path=f"{path}/Create", result=Complaint, retry_policy=RetryPolicy.KEYED)
+        self._list = Operation(method="POST", path=f"{path}/List", result=Page[ComplaintSummary])
+        self._get = Operation(method="POST", path=f"{path}/Get", result=Complaint)
+        self._withdraw = Operation(
+            method="POST", path=f"{path}/Withdraw", result=Complaint, retry_policy=RetryPolicy.KEYED
+        )
 
-def list_own(path: str) -> Operation[Page[ComplaintSummary]]:
-    """List complaints."""
-    return Operation(method="POST", path=f"{path}/List", result=Page[ComplaintSummary])
+    def create_complaint(
+        self,
+        order_detail_id: str,
+        reason: str,
+        *,
+        code: str | None = None,
+        text: str | None = None,
+        evidence: str | None = None,
+    ) -> Call[Complaint]:
+        """Complain about a delivered unit: `code`, or the only one of the line. The same complaint again is the same one."""
+        body = NewComplaint(order_detail_id=order_detail_id, reason=reason, code=code, text=text, evidence=evidence)
+        return Call(self._create, body)
 
+    def list_complaints(
+        self,
+        *,
+        state: str | None = None,
+        updated_since: datetime | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+    ) -> Call[Page[ComplaintSummary]]:
+        """Return a page of the account's complaints, oldest first."""
+        body = ComplaintPaging(page_size=page_size, cursor=cursor, updated_since=since(updated_since), state=state)
+        return Call(self._list, body)
 
-def get(path: str) -> Operation[Complaint]:
-    """Read one complaint."""
-    return Operation(method="POST", path=f"{path}/Get", result=Complaint)
+    def get_complaint(self, complaint_id: str) -> Call[Complaint]:
+        """Return one complaint with its texts."""
+        return Call(self._get, OneComplaint(complaint_id=complaint_id))
 
-
-def withdraw(path: str) -> Operation[Complaint]:
-    """Withdraw a complaint."""
-    return Operation(method="POST", path=f"{path}/Withdraw", result=Complaint, retry_policy=RetryPolicy.KEYED)
+    def withdraw_complaint(self, complaint_id: str) -> Call[Complaint]:
+        """Withdraw an open complaint."""
+        return Call(self._withdraw, OneComplaint(complaint_id=complaint_id))

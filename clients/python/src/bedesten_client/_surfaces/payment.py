@@ -1,6 +1,5 @@
 """The Payment surface: payment services and back offices."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from bedesten_client._call import Call, Operation
@@ -9,22 +8,12 @@ from bedesten_client._retry import RetryPolicy
 from bedesten_client._surfaces import api_keys, webhooks
 from bedesten_client.schemas import (
     Amount,
-    ApiKey,
-    CreatedWebhookEndpoint,
-    DeletedWebhookEndpoint,
     Deposit,
-    KeyRevocation,
-    KeyRotation,
     Page,
     Payment,
     PaymentRefund,
     ProviderEvent,
-    QueuedEvents,
-    ReplayedDeliveries,
-    RotatedWebhookEndpoint,
     Settlement,
-    WebhookDelivery,
-    WebhookEndpoint,
 )
 
 
@@ -118,7 +107,6 @@ LIST_SETTLEMENTS = Operation(method="POST", path="/Payment/Settlements/List", re
 REJECT_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Reject", result=Deposit, retry_policy=_KEYED)
 GET_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Get", result=Deposit)
 LIST_DEPOSITS = Operation(method="POST", path="/Payment/Deposits/List", result=Page[Deposit])
-GET_KEY, ROTATE_KEY, REVOKE_KEY = api_keys.get("Payment"), api_keys.rotate("Payment"), api_keys.revoke("Payment")
 
 
 def create_deposit(partner: str, amount: Amount, reference: str, *, currency: str | None = None) -> Call[Deposit]:
@@ -284,85 +272,12 @@ def list_deposits(
     )
 
 
-def get_key() -> Call[ApiKey]:
-    """Return the state of the client's API key."""
-    return Call(GET_KEY)
+_KEYS = api_keys.KeyCalls("Payment")
+get_key, rotate_key, revoke_key = _KEYS.get_key, _KEYS.rotate_key, _KEYS.revoke_key
 
 
-def rotate_key(
-    *, grace_seconds: int | None = None, from_first_use: bool = False, replaces: str | None = None
-) -> Call[KeyRotation]:
-    """Replace the API key's secret. Store the new one where the client reads it. Never retried automatically."""
-    return Call(ROTATE_KEY, api_keys.rotate_body(grace_seconds, from_first_use, replaces))
-
-
-def revoke_key(*, previous: bool = False) -> Call[KeyRevocation]:
-    """Revoke the API key, or only the previous secret of its rotation."""
-    return Call(REVOKE_KEY, api_keys.revoke_body(previous))
-
-
-_HOOKS = webhooks.WebhookOperations("/Payment/Webhooks")
-CREATE_ENDPOINT, LIST_ENDPOINTS, UPDATE_ENDPOINT = _HOOKS.create, _HOOKS.list, _HOOKS.update
-ROTATE_ENDPOINT, TEST_ENDPOINT, DELETE_ENDPOINT = _HOOKS.rotate, _HOOKS.test, _HOOKS.delete
-LIST_DELIVERIES, REPLAY, SIMULATE = _HOOKS.deliveries, _HOOKS.replay, _HOOKS.simulate
-
-
-def create_endpoint(url: str, *, event_types: Sequence[str] | None = None) -> Call[CreatedWebhookEndpoint]:
-    """Create a webhook endpoint; by default it receives events of every type. Its secrets are shown once."""
-    return webhooks.create(_HOOKS, url, event_types)
-
-
-def list_endpoints() -> Call[Page[WebhookEndpoint]]:
-    """Return the account's webhook endpoints."""
-    return webhooks.list_all(_HOOKS)
-
-
-def update_endpoint(
-    endpoint_id: str, *, url: str | None = None, event_types: Sequence[str] | None = None, paused: bool | None = None
-) -> Call[WebhookEndpoint]:
-    """Change a webhook endpoint. None keeps a value. `paused` False releases what was held."""
-    return webhooks.update(_HOOKS, endpoint_id, url, event_types, paused)
-
-
-def rotate_endpoint(endpoint_id: str, *, overlap_seconds: int | None = None) -> Call[RotatedWebhookEndpoint]:
-    """Replace the signing secret of a webhook endpoint. Until the overlap ends, both secrets sign."""
-    return webhooks.rotate(_HOOKS, endpoint_id, overlap_seconds)
-
-
-def test_endpoint(endpoint_id: str) -> Call[QueuedEvents]:
-    """Send a test event to a webhook endpoint."""
-    return webhooks.test(_HOOKS, endpoint_id)
-
-
-def delete_endpoint(endpoint_id: str) -> Call[DeletedWebhookEndpoint]:
-    """Delete a webhook endpoint."""
-    return webhooks.delete(_HOOKS, endpoint_id)
-
-
-def list_deliveries(
-    *,
-    endpoint_id: str | None = None,
-    state: str | None = None,
-    page_size: int | None = None,
-    cursor: str | None = None,
-) -> Call[Page[WebhookDelivery]]:
-    """Return a page of webhook deliveries with their attempts, newest first."""
-    return webhooks.deliveries(_HOOKS, endpoint_id, state, page_size, cursor)
-
-
-def replay_deliveries(
-    delivery_id: str | None = None,
-    *,
-    endpoint_id: str | None = None,
-    begin: datetime | None = None,
-    end: datetime | None = None,
-    failed_only: bool | None = None,
-    cursor: str | None = None,
-) -> Call[ReplayedDeliveries]:
-    """Send one delivery again, or those of an endpoint whose events lie in a range of time."""
-    return webhooks.replay(_HOOKS, delivery_id, endpoint_id, begin, end, failed_only, cursor)
-
-
-def simulate_webhooks(endpoint_id: str, scenario: str) -> Call[QueuedEvents]:
-    """Play a scenario of test deliveries to a webhook endpoint: delivered, late, twice and others."""
-    return webhooks.simulate(_HOOKS, endpoint_id, scenario)
+_HOOKS = webhooks.WebhookCalls("/Payment/Webhooks")
+create_endpoint, list_endpoints, update_endpoint = _HOOKS.create_endpoint, _HOOKS.list_endpoints, _HOOKS.update_endpoint
+rotate_endpoint, test_endpoint, delete_endpoint = _HOOKS.rotate_endpoint, _HOOKS.test_endpoint, _HOOKS.delete_endpoint
+list_deliveries, replay_deliveries = _HOOKS.list_deliveries, _HOOKS.replay_deliveries
+simulate_webhooks = _HOOKS.simulate_webhooks

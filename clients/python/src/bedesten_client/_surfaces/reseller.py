@@ -14,10 +14,6 @@ from bedesten_client.schemas import (
     Amount,
     BasketLine,
     Category,
-    Complaint,
-    ComplaintSummary,
-    CreatedWebhookEndpoint,
-    DeletedWebhookEndpoint,
     LowBalance,
     Order,
     OrderLine,
@@ -25,14 +21,9 @@ from bedesten_client.schemas import (
     Page,
     PlacedOrder,
     Product,
-    QueuedEvents,
-    ReplayedDeliveries,
-    RotatedWebhookEndpoint,
     Statement,
     Token,
     ValidOrder,
-    WebhookDelivery,
-    WebhookEndpoint,
 )
 
 LOGIN_PATH = "/Login/Customer/Api/Verify"
@@ -81,9 +72,6 @@ GET_ORDER = Operation(method="POST", path="/Orders/Get", result=Order)
 ORDER_DETAIL = Operation(method="GET", path="/Orders/Detail/{orderDetailId}", result=OrderLine)
 LIST_ORDERS = Operation(method="POST", path="/Orders/List", result=Page[OrderSummary])
 CANCEL_ORDER = Operation(method="POST", path="/Orders/Cancel", result=OrderSummary, retry_policy=RetryPolicy.KEYED)
-COMPLAINTS = "/Complaints"
-CREATE_COMPLAINT, LIST_COMPLAINTS = complaints.create(COMPLAINTS), complaints.list_own(COMPLAINTS)
-GET_COMPLAINT, WITHDRAW_COMPLAINT = complaints.get(COMPLAINTS), complaints.withdraw(COMPLAINTS)
 SET_LOW_BALANCE = Operation(
     method="POST", path="/Account/LowBalance", result=LowBalance, retry_policy=RetryPolicy.KEYED
 )
@@ -217,38 +205,9 @@ def set_low_balance(threshold: Amount) -> Call[LowBalance]:
     return Call(SET_LOW_BALANCE, _LowBalance(threshold=threshold))
 
 
-def create_complaint(
-    order_detail_id: str, reason: str, *, code: str | None = None, text: str | None = None, evidence: str | None = None
-) -> Call[Complaint]:
-    """Complain about a delivered unit: `code`, or the only one of the line. The same complaint again is the same one."""
-    body = complaints.NewComplaint(
-        order_detail_id=order_detail_id, reason=reason, code=code, text=text, evidence=evidence
-    )
-    return Call(CREATE_COMPLAINT, body)
-
-
-def list_complaints(
-    *,
-    state: str | None = None,
-    updated_since: datetime | None = None,
-    page_size: int | None = None,
-    cursor: str | None = None,
-) -> Call[Page[ComplaintSummary]]:
-    """Return a page of the account's complaints, oldest first."""
-    body = complaints.ComplaintPaging(
-        page_size=page_size, cursor=cursor, updated_since=since(updated_since), state=state
-    )
-    return Call(LIST_COMPLAINTS, body)
-
-
-def get_complaint(complaint_id: str) -> Call[Complaint]:
-    """Return one complaint with its texts."""
-    return Call(GET_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
-
-
-def withdraw_complaint(complaint_id: str) -> Call[Complaint]:
-    """Withdraw an open complaint."""
-    return Call(WITHDRAW_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
+_COMPLAINTS = complaints.BuyerComplaintCalls("/Complaints")
+create_complaint, list_complaints = _COMPLAINTS.create_complaint, _COMPLAINTS.list_complaints
+get_complaint, withdraw_complaint = _COMPLAINTS.get_complaint, _COMPLAINTS.withdraw_complaint
 
 
 def list_transfers(
@@ -263,68 +222,8 @@ def list_transfers(
     return Call(LIST_TRANSFERS, body)
 
 
-_HOOKS = webhooks.WebhookOperations("/Webhooks")
-CREATE_ENDPOINT, LIST_ENDPOINTS, UPDATE_ENDPOINT = _HOOKS.create, _HOOKS.list, _HOOKS.update
-ROTATE_ENDPOINT, TEST_ENDPOINT, DELETE_ENDPOINT = _HOOKS.rotate, _HOOKS.test, _HOOKS.delete
-LIST_DELIVERIES, REPLAY, SIMULATE = _HOOKS.deliveries, _HOOKS.replay, _HOOKS.simulate
-
-
-def create_endpoint(url: str, *, event_types: Sequence[str] | None = None) -> Call[CreatedWebhookEndpoint]:
-    """Create a webhook endpoint; by default it receives events of every type. Its secrets are shown once."""
-    return webhooks.create(_HOOKS, url, event_types)
-
-
-def list_endpoints() -> Call[Page[WebhookEndpoint]]:
-    """Return the account's webhook endpoints."""
-    return webhooks.list_all(_HOOKS)
-
-
-def update_endpoint(
-    endpoint_id: str, *, url: str | None = None, event_types: Sequence[str] | None = None, paused: bool | None = None
-) -> Call[WebhookEndpoint]:
-    """Change a webhook endpoint. None keeps a value. `paused` False releases what was held."""
-    return webhooks.update(_HOOKS, endpoint_id, url, event_types, paused)
-
-
-def rotate_endpoint(endpoint_id: str, *, overlap_seconds: int | None = None) -> Call[RotatedWebhookEndpoint]:
-    """Replace the signing secret of a webhook endpoint. Until the overlap ends, both secrets sign."""
-    return webhooks.rotate(_HOOKS, endpoint_id, overlap_seconds)
-
-
-def test_endpoint(endpoint_id: str) -> Call[QueuedEvents]:
-    """Send a test event to a webhook endpoint."""
-    return webhooks.test(_HOOKS, endpoint_id)
-
-
-def delete_endpoint(endpoint_id: str) -> Call[DeletedWebhookEndpoint]:
-    """Delete a webhook endpoint."""
-    return webhooks.delete(_HOOKS, endpoint_id)
-
-
-def list_deliveries(
-    *,
-    endpoint_id: str | None = None,
-    state: str | None = None,
-    page_size: int | None = None,
-    cursor: str | None = None,
-) -> Call[Page[WebhookDelivery]]:
-    """Return a page of webhook deliveries with their attempts, newest first."""
-    return webhooks.deliveries(_HOOKS, endpoint_id, state, page_size, cursor)
-
-
-def replay_deliveries(
-    delivery_id: str | None = None,
-    *,
-    endpoint_id: str | None = None,
-    begin: datetime | None = None,
-    end: datetime | None = None,
-    failed_only: bool | None = None,
-    cursor: str | None = None,
-) -> Call[ReplayedDeliveries]:
-    """Send one delivery again, or those of an endpoint whose events lie in a range of time."""
-    return webhooks.replay(_HOOKS, delivery_id, endpoint_id, begin, end, failed_only, cursor)
-
-
-def simulate_webhooks(endpoint_id: str, scenario: str) -> Call[QueuedEvents]:
-    """Play a scenario of test deliveries to a webhook endpoint: delivered, late, twice and others."""
-    return webhooks.simulate(_HOOKS, endpoint_id, scenario)
+_HOOKS = webhooks.WebhookCalls("/Webhooks")
+create_endpoint, list_endpoints, update_endpoint = _HOOKS.create_endpoint, _HOOKS.list_endpoints, _HOOKS.update_endpoint
+rotate_endpoint, test_endpoint, delete_endpoint = _HOOKS.rotate_endpoint, _HOOKS.test_endpoint, _HOOKS.delete_endpoint
+list_deliveries, replay_deliveries = _HOOKS.list_deliveries, _HOOKS.replay_deliveries
+simulate_webhooks = _HOOKS.simulate_webhooks

@@ -13,8 +13,6 @@ from bedesten_client.schemas import (
     Amount,
     Basket,
     CheckoutItem,
-    Complaint,
-    ComplaintSummary,
     CustomerOrder,
     CustomerOrderSummary,
     CustomerPayment,
@@ -107,9 +105,6 @@ LIST_ORDERS = Operation(method="POST", path="/Storefront/Orders/List", result=Pa
 CANCEL_ORDER = Operation(
     method="POST", path="/Storefront/Orders/Cancel", result=CustomerOrderSummary, retry_policy=_KEYED
 )
-COMPLAINTS = "/Storefront/Complaints"
-CREATE_COMPLAINT, LIST_COMPLAINTS = complaints.create(COMPLAINTS), complaints.list_own(COMPLAINTS)
-GET_COMPLAINT, WITHDRAW_COMPLAINT = complaints.get(COMPLAINTS), complaints.withdraw(COMPLAINTS)
 GET_ORDER = Operation(method="POST", path="/Storefront/Orders/Get", result=CustomerOrder)
 LIST_TRANSFERS = Operation(method="POST", path="/Storefront/Wallet/Get", result=Wallet)
 
@@ -348,38 +343,9 @@ def get_order(order_id: str) -> Call[CustomerOrder]:
     return Call(GET_ORDER, shop_bodies.GetOrder(order_id=order_id))
 
 
-def create_complaint(
-    order_detail_id: str, reason: str, *, code: str | None = None, text: str | None = None, evidence: str | None = None
-) -> Call[Complaint]:
-    """Complain about a delivered unit: `code`, or the only one of the line. The same complaint again is the same one."""
-    body = complaints.NewComplaint(
-        order_detail_id=order_detail_id, reason=reason, code=code, text=text, evidence=evidence
-    )
-    return Call(CREATE_COMPLAINT, body)
-
-
-def list_complaints(
-    *,
-    state: str | None = None,
-    updated_since: datetime | None = None,
-    page_size: int | None = None,
-    cursor: str | None = None,
-) -> Call[Page[ComplaintSummary]]:
-    """Return a page of the account's complaints, oldest first."""
-    body = complaints.ComplaintPaging(
-        page_size=page_size, cursor=cursor, updated_since=since(updated_since), state=state
-    )
-    return Call(LIST_COMPLAINTS, body)
-
-
-def get_complaint(complaint_id: str) -> Call[Complaint]:
-    """Return one complaint with its texts."""
-    return Call(GET_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
-
-
-def withdraw_complaint(complaint_id: str) -> Call[Complaint]:
-    """Withdraw an open complaint."""
-    return Call(WITHDRAW_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
+_COMPLAINTS = complaints.BuyerComplaintCalls("/Storefront/Complaints")
+create_complaint, list_complaints = _COMPLAINTS.create_complaint, _COMPLAINTS.list_complaints
+get_complaint, withdraw_complaint = _COMPLAINTS.get_complaint, _COMPLAINTS.withdraw_complaint
 
 
 def list_transfers(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from bedesten_client._call import Call, Operation
 from bedesten_client._paging import Body, since
@@ -17,7 +18,10 @@ from bedesten_client.schemas import (
     WebhookEndpoint,
 )
 
-_KEYED, _NEVER = RetryPolicy.KEYED, RetryPolicy.NEVER  # what shows a secret is never repeated
+_SAFE, _KEYED, _NEVER = RetryPolicy.SAFE, RetryPolicy.KEYED, RetryPolicy.NEVER  # what shows a secret is never repeated
+
+
+Result = TypeVar("Result")
 
 
 class _Empty(Body, frozen=True):
@@ -66,94 +70,87 @@ class _Simulate(Body, frozen=True):
     scenario: str
 
 
-class WebhookOperations:
-    """The operations under one path."""
+class WebhookCalls:
+    """The calls under one path, such as `/Supplier/Webhooks`."""
 
     def __init__(self, path: str) -> None:
-        self.create = Operation(
-            method="POST", path=f"{path}/Endpoints/Create", result=CreatedWebhookEndpoint, retry_policy=_NEVER
+        self._path = path
+
+    def create_endpoint(self, url: str, *, event_types: Sequence[str] | None = None) -> Call[CreatedWebhookEndpoint]:
+        """Create a webhook endpoint; by default it receives events of every type. Its secrets are shown once."""
+        body = _Create(url=url, event_types=_types(event_types))
+        return Call(self._operation("Endpoints/Create", CreatedWebhookEndpoint, _NEVER), body)
+
+    def list_endpoints(self) -> Call[Page[WebhookEndpoint]]:
+        """Return the account's webhook endpoints."""
+        return Call(self._operation("Endpoints/List", Page[WebhookEndpoint], _SAFE), _Empty())
+
+    def update_endpoint(
+        self,
+        endpoint_id: str,
+        *,
+        url: str | None = None,
+        event_types: Sequence[str] | None = None,
+        paused: bool | None = None,
+    ) -> Call[WebhookEndpoint]:
+        """Change a webhook endpoint. None keeps a value. `paused` False releases what was held."""
+        body = _Update(endpoint_id=endpoint_id, url=url, event_types=_types(event_types), paused=paused)
+        return Call(self._operation("Endpoints/Update", WebhookEndpoint, _KEYED), body)
+
+    def rotate_endpoint(self, endpoint_id: str, *, overlap_seconds: int | None = None) -> Call[RotatedWebhookEndpoint]:
+        """Replace the signing secret of a webhook endpoint. Until the overlap ends, both secrets sign."""
+        body = _Rotate(endpoint_id=endpoint_id, overlap_seconds=overlap_seconds)
+        return Call(self._operation("Endpoints/Rotate", RotatedWebhookEndpoint, _NEVER), body)
+
+    def test_endpoint(self, endpoint_id: str) -> Call[QueuedEvents]:
+        """Send a test event to a webhook endpoint."""
+        return Call(self._operation("Endpoints/Test", QueuedEvents, _KEYED), _One(endpoint_id=endpoint_id))
+
+    def delete_endpoint(self, endpoint_id: str) -> Call[DeletedWebhookEndpoint]:
+        """Delete a webhook endpoint."""
+        return Call(self._operation("Endpoints/Delete", DeletedWebhookEndpoint, _KEYED), _One(endpoint_id=endpoint_id))
+
+    def list_deliveries(
+        self,
+        *,
+        endpoint_id: str | None = None,
+        state: str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+    ) -> Call[Page[WebhookDelivery]]:
+        """Return a page of webhook deliveries with their attempts, newest first."""
+        body = _Deliveries(endpoint_id=endpoint_id, state=state, page_size=page_size, cursor=cursor)
+        return Call(self._operation("Deliveries/List", Page[WebhookDelivery], _SAFE), body)
+
+    def replay_deliveries(
+        self,
+        delivery_id: str | None = None,
+        *,
+        endpoint_id: str | None = None,
+        begin: datetime | None = None,
+        end: datetime | None = None,
+        failed_only: bool | None = None,
+        cursor: str | None = None,
+    ) -> Call[ReplayedDeliveries]:
+        """Send one delivery again, or those of an endpoint whose events lie in a range of time."""
+        body = _Replay(
+            delivery_id=delivery_id,
+            endpoint_id=endpoint_id,
+            from_=since(begin),
+            to=since(end),
+            only_failed=failed_only,
+            cursor=cursor,
         )
-        self.list = Operation(method="POST", path=f"{path}/Endpoints/List", result=Page[WebhookEndpoint])
-        self.update = Operation(
-            method="POST", path=f"{path}/Endpoints/Update", result=WebhookEndpoint, retry_policy=_KEYED
+        return Call(self._operation("Deliveries/Replay", ReplayedDeliveries, _KEYED), body)
+
+    def simulate_webhooks(self, endpoint_id: str, scenario: str) -> Call[QueuedEvents]:
+        """Play a scenario of test deliveries to a webhook endpoint: delivered, late, twice and others."""
+        return Call(
+            self._operation("Simulate", QueuedEvents, _KEYED), _Simulate(endpoint_id=endpoint_id, scenario=scenario)
         )
-        self.rotate = Operation(
-            method="POST", path=f"{path}/Endpoints/Rotate", result=RotatedWebhookEndpoint, retry_policy=_NEVER
-        )
-        self.test = Operation(method="POST", path=f"{path}/Endpoints/Test", result=QueuedEvents, retry_policy=_KEYED)
-        self.delete = Operation(
-            method="POST", path=f"{path}/Endpoints/Delete", result=DeletedWebhookEndpoint, retry_policy=_KEYED
-        )
-        self.deliveries = Operation(method="POST", path=f"{path}/Deliveries/List", result=Page[WebhookDelivery])
-        self.replay = Operation(
-            method="POST", path=f"{path}/Deliveries/Replay", result=ReplayedDeliveries, retry_policy=_KEYED
-        )
-        self.simulate = Operation(method="POST", path=f"{path}/Simulate", result=QueuedEvents, retry_policy=_KEYED)
 
-
-def create(of: WebhookOperations, url: str, event_types: Sequence[str] | None) -> Call[CreatedWebhookEndpoint]:
-    """Build the call that creates an endpoint."""
-    return Call(of.create, _Create(url=url, event_types=_types(event_types)))
-
-
-def list_all(of: WebhookOperations) -> Call[Page[WebhookEndpoint]]:
-    """Build the call that lists the endpoints."""
-    return Call(of.list, _Empty())
-
-
-def update(
-    of: WebhookOperations, endpoint_id: str, url: str | None, event_types: Sequence[str] | None, paused: bool | None
-) -> Call[WebhookEndpoint]:
-    """Build the call that changes an endpoint."""
-    return Call(of.update, _Update(endpoint_id=endpoint_id, url=url, event_types=_types(event_types), paused=paused))
-
-
-def rotate(of: WebhookOperations, endpoint_id: str, overlap_seconds: int | None) -> Call[RotatedWebhookEndpoint]:
-    """Build the call that rotates a signing secret."""
-    return Call(of.rotate, _Rotate(endpoint_id=endpoint_id, overlap_seconds=overlap_seconds))
-
-
-def test(of: WebhookOperations, endpoint_id: str) -> Call[QueuedEvents]:
-    """Build the call that sends a test event."""
-    return Call(of.test, _One(endpoint_id=endpoint_id))
-
-
-def delete(of: WebhookOperations, endpoint_id: str) -> Call[DeletedWebhookEndpoint]:
-    """Build the call that deletes an endpoint."""
-    return Call(of.delete, _One(endpoint_id=endpoint_id))
-
-
-def deliveries(
-    of: WebhookOperations, endpoint_id: str | None, state: str | None, page_size: int | None, cursor: str | None
-) -> Call[Page[WebhookDelivery]]:
-    """Build the call that lists deliveries."""
-    return Call(of.deliveries, _Deliveries(endpoint_id=endpoint_id, state=state, page_size=page_size, cursor=cursor))
-
-
-def replay(
-    of: WebhookOperations,
-    delivery_id: str | None,
-    endpoint_id: str | None,
-    begin: datetime | None,
-    end: datetime | None,
-    only_failed: bool | None,
-    cursor: str | None,
-) -> Call[ReplayedDeliveries]:
-    """Build the call that replays a delivery or a range."""
-    body = _Replay(
-        delivery_id=delivery_id,
-        endpoint_id=endpoint_id,
-        from_=since(begin),
-        to=since(end),
-        only_failed=only_failed,
-        cursor=cursor,
-    )
-    return Call(of.replay, body)
-
-
-def simulate(of: WebhookOperations, endpoint_id: str, scenario: str) -> Call[QueuedEvents]:
-    """Build the call that plays a scenario."""
-    return Call(of.simulate, _Simulate(endpoint_id=endpoint_id, scenario=scenario))
+    def _operation(self, name: str, result: type[Result], retry_policy: RetryPolicy) -> Operation[Result]:
+        return Operation(method="POST", path=f"{self._path}/{name}", result=result, retry_policy=retry_policy)
 
 
 def _types(event_types: Sequence[str] | None) -> tuple[str, ...] | None:
