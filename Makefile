@@ -1,7 +1,7 @@
 # Every target sets up what it needs in .venv by itself: Python 3.11 or newer and make are enough to begin with.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all check check-all lint types contracts bench mutants lock changelog dist clean
+.PHONY: help demo test test-all check check-all lint types contracts bench mixed mutants lock changelog dist clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON_HERE := .venv/bin/python
@@ -53,6 +53,10 @@ mutants: ## defects put into the gate one at a time: would a test notice? (about
 	$(BOOTSTRAP) dev
 	@.venv/bin/mutmut run $(foreach module,$(ARGS),"bedesten.*.$(module).*")
 	@$(PYTHON_HERE) scripts/mutation_scores.py --write
+
+mixed: ## 10,000 operations of every kind by 16 clients while the server is killed, on both engines (ARGS=-k sqlite)
+	$(BOOTSTRAP) dev
+	@BEDESTEN_TEST_OPERATIONS=$(or $(OPERATIONS),10000) $(PYTHON_HERE) -m pytest -n0 -q tests/crash/test_mixed.py $(ARGS)
 
 lock: ## resolve requirements.lock again, with hashes, from constraints.txt and both pyproject.toml
 	$(BOOTSTRAP) dev

@@ -1,4 +1,4 @@
-"""Sixteen clients that do everything that can happen to an order, at random, beside kills of the server.
+"""Sixteen clients that do everything that can happen to orders, goods and money, at random, beside kills of the server.
 
 Unlike `traffic`, a refusal is an answer here: clients race each other for the same lines, so that many calls come too late.
 What must hold is what `check` says afterwards. Each operation carries an `Idempotency-Key` or a reference of its own.
@@ -8,10 +8,12 @@ import itertools
 import random
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from tests.crash.mixed_operator import METHOD, MixedOperator
 from tests.support.client import Client, Lines
 from tests.support.shop import Shop, line
 from tests.support.wire import Answer, NoAnswer
@@ -25,10 +27,19 @@ class MixedTraffic:
     """Runs the clients until `operations` were answered. `answers` counts them by operation and error code."""
 
     def __init__(
-        self, shop: Shop, port: Callable[[], int], operations: int, seed: str, refund_order: Callable[[str], None]
+        self,
+        shop: Shop,
+        port: Callable[[], int],
+        operations: int,
+        seed: str,
+        operator: MixedOperator,
+        called: str,
+        hook: str,
     ) -> None:
         self.shop = shop
-        self.refund_order = refund_order
+        self.operator = operator
+        self.called = called
+        self.hook = hook
         self.port = port
         self.operations = operations
         self.answers: Counter[tuple[str, int]] = Counter()
@@ -41,6 +52,9 @@ class MixedTraffic:
         self._payments: list[tuple[str, str]] = []
         self._delivered: list[tuple[str, str]] = []
         self._complaints: list[str] = []
+        self._checkouts: list[str] = []
+        self._batches: list[str] = []
+        self._endpoints: list[str] = []
         self._threads = [
             threading.Thread(target=self._run, args=(random.Random(f"{seed} {number}"),)) for number in range(CLIENTS)
         ]
@@ -73,7 +87,7 @@ class MixedTraffic:
             while self.answered < self.operations:
                 session.act()
         except BaseException as problem:
-            self.failures.append(repr(problem))
+            self.failures.append("".join(traceback.format_exception(problem)))
         finally:
             session.close()
 
@@ -114,7 +128,10 @@ class _Session:
         self._actions: list[tuple[int, Callable[[], None]]] = [
             (6, self._order), (3, self._cancel), (6, self._deliver), (2, self._accept), (2, self._reject),
             (3, self._check_out), (2, self._refund_payment), (3, self._complain), (2, self._withdraw_complaint),
-            (2, self._deposit), (1, self._read),
+            (2, self._deposit), (1, self._read), (2, self._order_called), (3, self._fill_basket),
+            (2, self._check_basket_out), (4, self._start_payment),
+            (2, self._refund_to_payer), (1, self._end_refund), (3, self._answer_complaint),
+            (2, self._upload), (1, self._recall), (2, self._change_endpoints), (1, self._hold),
         ]  # fmt: skip
 
     def act(self) -> None:
@@ -158,6 +175,15 @@ class _Session:
             self._traffic.note("orders", [made["orderId"]])
             self._traffic.note("lines", [one["orderDetailId"] for one in made["details"]])
 
+    def _order_called(self) -> None:
+        """An order that the shop buys from a supplier that is called."""
+        number = self._traffic.number()
+        basket = [line(self._traffic.called, 1 + number % 2, "b")]
+        made = self._post("partner", "/Orders/Create", {"orderReference": f"b-{number}", "basketData": basket})
+        if made:
+            self._traffic.note("orders", [made["orderId"]])
+            self._traffic.note("lines", [one["orderDetailId"] for one in made["details"]])
+
     def _cancel(self) -> None:
         order = self._traffic.pick("orders", self._chance)
         if order:
@@ -188,6 +214,9 @@ class _Session:
         order = self._post("customer", "/Storefront/Checkout/Create", wanted)
         if not order:
             return
+        if self._chance.random() < 0.3:  # its customer starts the payment
+            self._traffic.note("checkouts", [order["orderId"]])
+            return
         body = {"orderId": order["orderId"], "amount": order["total"], "reference": f"mp-{number}"}
         payment = self._post("service", "/Payment/Payments/Create", body)
         if self._chance.random() < 0.2:
@@ -195,10 +224,67 @@ class _Session:
         if payment and self._post("service", "/Payment/Payments/Capture", {"paymentId": payment["paymentId"]}):
             self._traffic.note("payments", [(order["orderId"], payment["paymentId"])])
 
+    def _fill_basket(self) -> None:
+        shop = self._traffic.shop
+        wanted: dict[str, Any] = {"productId": shop.card, "quantity": 1}
+        if self._chance.random() < 0.4:
+            data = [{"productRequireId": "player", "identifier": "Player", "value": f"p-{self._chance.randrange(3)}"}]
+            wanted = {"productId": shop.topup, "quantity": 1, "requireData": data}
+        basket = self._post("customer", "/Storefront/Basket/Add", wanted)
+        if basket and len(basket["items"]) > 3:
+            ids = [one["lineId"] for one in basket["items"][:2]]
+            self._post("customer", "/Storefront/Basket/Remove", {"lineIds": ids, "version": basket["version"]})
+
+    def _check_basket_out(self) -> None:
+        """The basket is everybody's: most of the time another client has changed it, and the version is old."""
+        basket = self._post("customer", "/Storefront/Basket/Get", {})
+        if basket and basket["orderable"]:
+            wanted = {"fromBasket": True, "reference": f"bo-{self._traffic.number()}", "expectedTotal": basket["total"]}
+            order = self._post("customer", "/Storefront/Checkout/Create", wanted | {"basketVersion": basket["version"]})
+            if order:
+                self._traffic.note("checkouts", [order["orderId"]])
+
+    def _start_payment(self) -> None:
+        order = self._traffic.pick("checkouts", self._chance)
+        if not order:
+            return
+        started = self._post("customer", "/Storefront/Payments/Start", {"orderId": order, "method": METHOD})
+        if not started:
+            return
+        payment, roll = started["paymentId"], self._chance.random()
+        if roll < 0.4:
+            captured = self._post("service", "/Payment/Payments/Capture", {"paymentId": payment})
+        elif roll < 0.85:
+            event = {"eventId": f"ev-{self._traffic.number()}", "type": "payment.captured", "amount": started["amount"]}
+            event |= {"paymentId": payment, "occurredAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+            captured = self._post("service", "/Payment/Notify", event)
+        else:
+            captured = self._post("service", "/Payment/Payments/Cancel", {"paymentId": payment}) and None
+        self._post("customer", "/Storefront/Payments/Status", {"paymentId": payment})
+        if captured:
+            self._traffic.note("payments", [(order, payment)])
+
+    def _refund_to_payer(self) -> None:
+        paid = self._traffic.pick("payments", self._chance)
+        if not paid:
+            return
+        if self._chance.random() < 0.5:
+            self._traffic.operator.refund_to_payer(paid[0], self._chance)
+        else:
+            body = {"paymentId": paid[1], "reference": f"rp-{self._traffic.number()}", "amount": 1, "refundOrder": True}
+            self._post("service", "/Payment/Payments/Refund", body)
+
+    def _end_refund(self) -> None:
+        """The money of a requested refund left, or did not."""
+        requested = self._post("service", "/Payment/Refunds/List", {"state": "requested", "pageSize": 20})
+        for one in (requested or {"items": []})["items"][:2]:
+            path = "Confirm" if self._chance.random() < 0.7 else "Fail"
+            self._post("service", f"/Payment/Refunds/{path}", {"refundId": one["refundId"]})
+
     def _refund_payment(self) -> None:
         paid = self._traffic.pick("payments", self._chance)
         if paid:
-            self._traffic.refund_order(paid[0])
+            self._traffic.operator.refund_to_balance(paid[0], self._chance)
             body = {"paymentId": paid[1], "amount": 1, "reference": f"mr-{self._traffic.number()}", "reason": "test"}
             self._post("service", "/Payment/Payments/Refund", body)
 
@@ -214,6 +300,51 @@ class _Session:
         complaint = self._traffic.pick("complaints", self._chance)
         if complaint:
             self._post("partner", "/Complaints/Withdraw", {"complaintId": complaint})
+
+    def _answer_complaint(self) -> None:
+        complaint = self._traffic.pick("complaints", self._chance)
+        if not complaint:
+            return
+        if self._chance.random() < 0.4:
+            answer = {"complaintId": complaint, "answer": self._chance.choice(("replace", "refund"))}
+            self._post("supplier", "/Supplier/Complaints/Answer", answer)
+        else:
+            self._traffic.operator.decide(complaint, self._chance)
+
+    def _upload(self) -> None:
+        codes = [f"BATCH-{self._traffic.number()}" for _ in range(3)]
+        body = {"productId": self._traffic.shop.card, "codes": codes}
+        made = self._post("supplier", "/Supplier/Stock/Upload", body)
+        if made and made["batchId"]:
+            self._traffic.note("batches", [made["batchId"]])
+
+    def _recall(self) -> None:
+        """A recall of a batch opens complaints about the codes of it that were sold."""
+        batch = self._traffic.pick("batches", self._chance)
+        if batch:
+            self._post("supplier", "/Supplier/Stock/Recall", {"batchId": batch, "reason": "void"})
+
+    def _hold(self) -> None:
+        order = self._traffic.pick("orders", self._chance)
+        if order:
+            self._traffic.operator.hold(order, self._chance)
+            self._traffic.operator.release(order, self._chance)
+
+    def _change_endpoints(self) -> None:
+        """Webhook endpoints come and go, are paused and resumed, and send again."""
+        endpoint, roll = self._traffic.pick("endpoints", self._chance), self._chance.random()
+        if endpoint is None or roll < 0.3:
+            made = self._post("partner", "/Webhooks/Endpoints/Create", {"url": self._traffic.hook})
+            self._traffic.note("endpoints", [made["endpoint"]["endpointId"]] if made else [])
+        elif roll < 0.6:
+            body = {"endpointId": endpoint, "paused": roll < 0.45}
+            self._post("partner", "/Webhooks/Endpoints/Update", body)
+        elif roll < 0.8:
+            listed = self._post("partner", "/Webhooks/Deliveries/List", {"endpointId": endpoint, "pageSize": 5})
+            for one in (listed or {"items": []})["items"][:1]:
+                self._post("partner", "/Webhooks/Deliveries/Replay", {"deliveryId": one["deliveryId"]})
+        else:
+            self._post("partner", "/Webhooks/Endpoints/Delete", {"endpointId": endpoint})
 
     def _deposit(self) -> None:
         body = {"partner": self._traffic.shop.partner, "amount": 3, "reference": f"md-{self._traffic.number()}"}
