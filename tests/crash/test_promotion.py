@@ -1,6 +1,7 @@
-"""A failover that loses changes: an asynchronous standby is cut off, the primary dies, the standby is promoted.
+"""Failover: the primary dies, its standby is promoted, and two servers follow by themselves and go on running.
 
-Two servers follow to the new primary by themselves, and go on running. They have known a history that it never had.
+With an asynchronous standby that was cut off, changes are lost: the servers have known a history that the new primary
+never had. With a synchronous one nothing is lost that was acknowledged or revoked, in the middle of all kinds of requests.
 """
 
 import contextlib
@@ -11,18 +12,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bedesten.gate.scopes import Surface
+from bedesten.integrity.check import violations
 from bedesten.server.installation import initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
+from tests.crash.test_crash import money_is_as_acknowledged, orders_are_as_acknowledged
+from tests.crash.traffic import Traffic
+from tests.store.raw import raw
 from tests.support.client import Client, api_key
 from tests.support.operator_actions import Key, Operator
 from tests.support.postgres_cluster import Cluster, running_cluster, until
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, serving
+from tests.support.stock_codes import add_codes
 
 pytestmark = pytest.mark.slow
 
@@ -120,3 +127,39 @@ def test_what_is_revoked_after_a_promotion_that_lost_changes_is_refused_on_every
     for key in (brought_back, *later):  # with one of these the number is reached again that the nodes knew before
         operator.revoke_key(shop.id, key)
         assert failover.ask([key]) == {REFUSED: 2 * REQUESTS}
+
+
+@pytest.mark.requirement(213)
+@pytest.mark.timeout(300)
+def test_a_promotion_of_a_synchronous_standby_loses_nothing_acknowledged_and_nothing_revoked(
+    failover: Failover,
+) -> None:
+    operator, shop, nodes = failover.operator, failover.shop, failover.nodes
+    failover.primary.configure(synchronous_standby_names="*")
+    until(
+        lambda: failover.primary.rows("SELECT sync_state FROM pg_stat_replication") == [("sync",)],
+        "the standby is synchronous",
+    )
+    codes = [f"SYNCHRONOUS-CODE-{number:05}" for number in range(3_000)]
+    operator.within(shop.id, lambda tx: add_codes(tx, operator.installation.cipher, shop.card, codes))
+    ports = itertools.cycle([node.port for node in nodes])
+    traffic = Traffic(shop, lambda: next(ports))
+    traffic.start()
+    try:
+        until(lambda: traffic.acknowledged > 60, "the callers have answers")
+        operator.revoke_key(shop.id, failover.keys[0])
+        failover.primary.kill()
+        before = traffic.acknowledged
+        failover.standby.promote()
+        until(lambda: traffic.acknowledged > before + 60, "the servers have found the new primary")
+    finally:
+        traffic.stop()
+    assert traffic.failures == []
+    assert traffic.sent_again > 0, "requests met the failover"
+    assert failover.ask(failover.keys[:1]) == {REFUSED: 2 * REQUESTS}
+    assert failover.ask(failover.keys[1:]) == {ACCEPTED: 2 * REQUESTS}
+    told = SimpleNamespace(shop=shop, traffic=traffic)
+    with raw(operator.installation.settings) as other:
+        orders_are_as_acknowledged(told, other)  # type: ignore[arg-type]
+        money_is_as_acknowledged(told, other)  # type: ignore[arg-type]
+    assert violations(operator.installation) == []
