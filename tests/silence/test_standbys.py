@@ -96,4 +96,4 @@ def test_a_standby_is_not_used_whatever_the_address_says(cluster: Cluster, on_cl
 
 
 def _cut_off(cluster: Cluster) -> None:
-    cluster.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bedesten'")
+    cluster.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'bedesten %'")

@@ -176,7 +176,7 @@ def end_backends(other: RawConnection) -> int:
     return len(
         other.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = 'bedesten'"
+            " WHERE datname = current_database() AND application_name LIKE 'bedesten %'"
         )
     )
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,9 @@ REAL = (
 )
 CHEAP = tuple(f"tests.support.cheap:{name}" for name in ("web_application", "outbox_worker", "admin_application"))
 """The same processes with password hashes and connection pools that cost little."""
+LATER = tuple(one.replace("support.cheap", "support.next_version") for one in CHEAP)
+"""The same of a later version, if `SCHEMA` names one."""
+SCHEMA = "BEDESTEN_TEST_SCHEMA"
 
 
 def say(event: dict[str, object]) -> None:
@@ -27,7 +31,7 @@ def say(event: dict[str, object]) -> None:
 
 def main(settings_json: str, workers: str, port: str, *options: str) -> int:
     """Gives the supervisor's exit code."""
-    application, worker, admin = REAL if "real-costs" in options else CHEAP
+    application, worker, admin = REAL if "real-costs" in options else LATER if os.environ.get(SCHEMA) else CHEAP
     settings = Settings.model_validate_json(settings_json)
     given = dict(option.partition("=")[::2] for option in options)
     spec = ServeSpec(

@@ -15,14 +15,14 @@ from bedesten.audit.actions import Actor
 from bedesten.core.clock import system_clock
 from bedesten.http.asgi import Adapter
 from bedesten.server.child_process import WEB_VARIABLE
-from bedesten.server.installation import open_store, version_of
+from bedesten.server.installation import InstallationError, check_version, open_store, version_of
 from bedesten.server.logs import configure
 from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
 from bedesten.server.staff_console import staff_console
-from bedesten.store import migrate, wait_budget
+from bedesten.store import wait_budget
 from bedesten.store.revision_log import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
@@ -103,8 +103,10 @@ def check(store: Store, settings: Settings, master_secrets: MasterSecrets) -> No
     error of a store that cannot be asked."""
     with wait_budget.limited(READY_TIMEOUT_S):
         found = version_of(store, settings)
-        if found != migrate.HEAD:
-            raise NotReady(f"the store has version {found}, this program needs {migrate.HEAD}")
+        try:
+            check_version(store, found)
+        except InstallationError as problem:
+            raise NotReady(str(problem)) from None
         counter, installed = store.read_now(lambda tx: (tx.one(COUNTER), tx.one(INSTALLATION)))
         if counter is None or installed is None:
             raise NotReady("the store is not an installation")

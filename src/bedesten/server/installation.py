@@ -6,6 +6,7 @@ migrations are imported where they are used.
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import column, select, table
@@ -16,6 +17,7 @@ from bedesten.core.clock import Clock, system_clock
 from bedesten.core.ids import IdGenerator
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hasher, PasswordHash
+from bedesten.server.data_directory_lock import AlreadyServing, DataDirectoryLock
 from bedesten.server.database_url import DatabaseUrl
 from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
@@ -97,12 +99,16 @@ def _initialise(settings: Settings, secret_cache: SecretCache) -> bool:
             f"the store is in use, and its secrets are missing: put them at {settings.secrets_file}"
         )
     if found is not None and not migrate.knows(found):
-        raise InstallationError(_too_new(found))
+        check_version(open_store(settings, secret_cache=secret_cache), found, close=True)
+        return False
     if fresh:
         write_keyring(Keyring.generate(), settings.secrets_file)
     keyring = master_secrets.read()
     if found != migrate.HEAD:
-        migrate.upgrade(database)
+        try:
+            migrate.upgrade(database, partial(_serves_here, settings))
+        except migrate.OlderPrograms as problem:
+            raise InstallationError(str(problem)) from None
         fresh = True
     store = open_store(settings, secret_cache=secret_cache)
     try:
@@ -111,6 +117,41 @@ def _initialise(settings: Settings, secret_cache: SecretCache) -> bool:
         store.close()
     _note_place(settings)
     return fresh
+
+
+def _serves_here(settings: Settings, _version: str) -> bool:
+    """Whether a server runs on the data directory of an SQLite store. Its version is not known: it may be an older one."""
+    if settings.database:
+        return False
+    lock = DataDirectoryLock(settings.lock_file)
+    try:
+        lock.acquire(wait_s=0)
+    except AlreadyServing:
+        return True
+    lock.release()
+    return False
+
+
+def check_version(store: Store, found: str | None, *, close: bool = False) -> None:
+    """Raises `InstallationError` if this program cannot use a store of the version `found`."""
+    try:
+        if found == migrate.HEAD:
+            return
+        if found is None or migrate.knows(found):
+            raise InstallationError(
+                f"the store has version {found}, this program needs {migrate.HEAD}: `bedesten init`"
+            )
+        try:
+            installed = store.read_now(lambda tx: tx.one(INSTALLATION))
+        except StoreUnavailable:
+            raise
+        except Exception:  # without the columns that this program knows
+            raise InstallationError(_too_new(found)) from None
+        if installed is None or not installed.oldest_program or installed.oldest_program > migrate.HEAD:
+            raise InstallationError(_too_new(found))
+    finally:
+        if close:
+            store.close()
 
 
 def _too_new(version: str) -> str:
@@ -143,6 +184,7 @@ def _install(tx: SystemTransaction, keyring: Keyring) -> None:
         created=tx.now,
         fingerprints=fingerprints(keyring),
         moved=None,
+        oldest_program=migrate.oldest_program(),
     )
     insert_revision(tx)
 
@@ -190,12 +232,7 @@ def _open(settings: Settings, clock: Clock | None, secret_cache: SecretCache) ->
     store = open_store(settings, clock, secret_cache)
     try:
         found = version_of(store, settings, secret_cache)
-        if found != migrate.HEAD:
-            if found is not None and not migrate.knows(found):
-                raise InstallationError(_too_new(found))
-            raise InstallationError(
-                f"the store has version {found}, this program needs {migrate.HEAD}: `bedesten init`"
-            )
+        check_version(store, found)
         installed = store.read_now(lambda tx: tx.one(INSTALLATION))
         if installed is None or store.read_now(lambda tx: tx.one(COUNTER)) is None:
             raise InstallationError("the store is not an installation: run `bedesten init`")

@@ -110,6 +110,9 @@ class Move:
     def _locked_source(self) -> End:
         """The source, which nobody else can write to. Raises `MoveError`."""
         settings = self._source
+        found = migrate.current(self._place(settings))
+        if found != migrate.HEAD:
+            raise MoveError(f"the store has version {found}, this program moves {migrate.HEAD}")
         try:
             if settings.database:
                 return PostgresEnd(self._address(settings), [table.name for table in self._tables])

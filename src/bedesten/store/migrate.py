@@ -1,20 +1,36 @@
-"""Brings a store's schema to the version of this program, and says which version it has."""
+"""Brings a store's schema to the version of this program, and says which version it has.
 
+A migration is one of two kinds. One that *expands* (adds a table, an index, a column that may be empty) names in
+`oldest_program` the lowest version whose programs can go on beside it; they run through it. One that *contracts* (removes
+or changes what older programs use) names itself: it is refused while older programs are connected. Versions are four
+digits, so that they compare as text.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from pysqlite3 import dbapi2
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError, OperationalError
 
+from bedesten.store.tables import SCHEMA_VERSION
 from bedesten.store.transaction import StoreUnavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy import Connection as SqlConnection
 
-HEAD = "0001"
-"""The version that this program needs. Written down, so that opening a store need not load the migrations; a test
-compares it with them."""
+MAX_ATTEMPTS, RETRY_S = 40, 0.25
+LOCK_TIMEOUT_MS = 500
+"""How long a migration waits for a table in use. While it waits, requests for that table wait behind it."""
+
+HEAD = SCHEMA_VERSION
+
+
+class OlderPrograms(Exception):
+    """A program uses the store that could not go on after the upgrade."""
 
 
 def engine(database: str | Path) -> Engine:
@@ -51,18 +67,81 @@ def _config() -> "Config":
     return config
 
 
-def upgrade(database: str | Path) -> None:
-    """Runs every migration that the store does not have yet, in one transaction. Safe to call again."""
-    from alembic import command
+def upgrade(database: str | Path, older_programs: Callable[[str], bool] = lambda _version: False) -> None:
+    """Runs every migration that the store does not have yet, in one transaction. Safe to call again.
 
-    config = _config()
+    `older_programs` says whether a program of a version before this one uses the store beside this process; on PostgreSQL
+    the connections tell as well. Raises `OlderPrograms`, `StoreUnavailable` if others use a table for too long.
+    """
     made = engine(database)
     try:
-        with made.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        for last in (False,) * (MAX_ATTEMPTS - 1) + (True,):
+            try:
+                with made.begin() as connection:
+                    _upgrade(connection, older_programs)
+                return
+            except OperationalError as error:  # a lock was not to be had: those who wait behind us go first
+                if last or not _is_lock_timeout(error):
+                    raise StoreUnavailable(f"the schema cannot be changed now: {str(error.orig).strip()}") from error
+                sleep(RETRY_S)
     finally:
         made.dispose()
+
+
+def _upgrade(connection: "SqlConnection", older_programs: Callable[[str], bool]) -> None:
+    from alembic import command
+    from alembic.runtime.migration import MigrationContext
+
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
+    before = MigrationContext.configure(connection).get_current_revision()
+    oldest = oldest_program(before)
+    if (
+        before is not None
+        and _present_oldest(connection) < oldest
+        and (older_programs(oldest) or _older_are_connected(connection, oldest))
+    ):
+        raise OlderPrograms(
+            f"a program of a version before {oldest} uses the store, and cannot go on after this upgrade: stop it, or bring"
+            " it to a later version first"
+        )
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    if before is not None:
+        connection.execute(
+            text("UPDATE installation SET oldest_program = :oldest WHERE oldest_program < :oldest"), {"oldest": oldest}
+        )
+
+
+def _present_oldest(connection: "SqlConnection") -> str:
+    """The lowest version whose programs can use the store now; any for a store that is not an installation yet."""
+    return connection.execute(text("SELECT oldest_program FROM installation")).scalar() or HEAD
+
+
+def oldest_program(since: str | None = None) -> str:
+    """The lowest version whose programs can use a store of this program's version, by the migrations after `since`."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return max((one.module.oldest_program for one in scripts if since is None or one.revision > since), default=HEAD)
+
+
+def _older_are_connected(connection: "SqlConnection", version: str) -> bool:
+    if connection.dialect.name != "postgresql":
+        return False
+    found = connection.execute(
+        text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND application_name LIKE 'bedesten %' AND substr(application_name, 10, 4) < :version"
+        ),
+        {"version": version},
+    ).scalar_one()
+    return bool(found)
+
+
+def _is_lock_timeout(error: DatabaseError) -> bool:
+    return type(error.orig).__name__ in ("LockNotAvailable", "DeadlockDetected")
 
 
 def head() -> str:

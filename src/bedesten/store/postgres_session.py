@@ -20,6 +20,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 
 from bedesten.store.job import Job
 from bedesten.store.postgres_connection import Connection
+from bedesten.store.tables import SCHEMA_VERSION
 from bedesten.store.transaction import StoreUnavailable
 
 MAX_PREPARED = 500
@@ -40,7 +41,7 @@ CONNECTION_DEFAULTS: dict[str, str | int] = {
     "keepalives_interval": 1,
     "keepalives_count": 3,
     "target_session_attrs": "read-write",
-    "application_name": "bedesten",
+    "application_name": f"bedesten {SCHEMA_VERSION}",
 }
 """What is asked for where the address says nothing else. `tcp_user_timeout` in milliseconds, the others in seconds."""
 

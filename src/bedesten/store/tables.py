@@ -20,6 +20,10 @@ from bedesten.store.sql import (
     timestamp,
 )
 
+SCHEMA_VERSION = "0001"
+"""The version of the schema that this program needs. Written down, so that opening a store need not load the migrations; a
+test compares it with them."""
+
 installation = Table(
     "installation",
     metadata,
@@ -32,10 +36,12 @@ installation = Table(
     timestamp("created"),
     text("fingerprints"),
     text("moved", null=True),
+    text("oldest_program"),
 )
 """`keyring_version` is the version of the master secrets that every process must have read, `fingerprints` tells
 which secrets that version holds, as JSON (`Keyring.fingerprints`). `moved` is where `bedesten move` took the store: then
-no process opens this one."""
+no process opens this one. `oldest_program` is the lowest schema version whose programs can use the store as it is now: a
+migration that only adds leaves it (`store.migrate`)."""
 
 INSTALL = cross_tenant_insert_of(installation, or_ignore=True)
 
@@ -51,13 +57,21 @@ class InstallationSettings:
     leak_policy: str
     fingerprints: str
     moved: str | None = None
+    oldest_program: str = ""
 
 
 _I = installation.c
 INSTALLATION = cross_tenant_rows_as(
     InstallationSettings,
     select(
-        _I.issuer, _I.token_version, _I.webhook_networks, _I.keyring_version, _I.leak_policy, _I.fingerprints, _I.moved
+        _I.issuer,
+        _I.token_version,
+        _I.webhook_networks,
+        _I.keyring_version,
+        _I.leak_policy,
+        _I.fingerprints,
+        _I.moved,
+        _I.oldest_program,
     ),
 )
 RAISE_KEYRING_VERSION = cross_tenant(

@@ -7,6 +7,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+oldest_program = revision
+"""The lowest version whose programs can use the store afterwards: an older one if this only adds what they can ignore."""
 
 
 def upgrade() -> None:

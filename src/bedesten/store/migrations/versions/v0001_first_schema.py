@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
+oldest_program = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -115,6 +116,7 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("fingerprints", sa.Text(), nullable=False),
         sa.Column("moved", sa.Text(), nullable=True),
+        sa.Column("oldest_program", sa.Text(), nullable=False),
         sa.CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name=op.f("ck_installation_leak_policy")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_installation_created")),
         sa.CheckConstraint("id = 1", name=op.f("ck_installation_single")),

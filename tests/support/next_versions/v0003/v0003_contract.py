@@ -1,0 +1,14 @@
+"""What the version after it might take away. It says that only programs from 0002 on can live with that."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+oldest_program = "0002"
+
+
+def upgrade() -> None:
+    """Contracts."""
+    op.drop_index("ix_orders_channel", "orders")
