@@ -58,6 +58,7 @@ def test_below_a_surface_of_keys_the_nearest_is_told_to_a_valid_key_only_and_of_
 def test_what_is_switched_off_for_the_tenant_is_not_named(shop: Shop) -> None:
     closed = shop.sister("quiet", "USD")
     closed.operator.switch(closed.id, "POST /Orders/Create", False)
+    assert "Orders/Create" in str(said(shop.reseller.post("/Orders/Creat", {}))[3])
 
     told = said(closed.reseller.post("/Orders/Creat", {}))
 

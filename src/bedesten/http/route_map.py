@@ -4,7 +4,7 @@ Below a surface of API keys only a valid key may learn that a path or method doe
 the surface's fallback route, which demands any of its keys and then refuses with -3 or -4.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -20,6 +20,8 @@ from bedesten.http.route import METHODS, Match, Route, Static
 
 MAX_SUGGESTION_LENGTH, MIN_SIMILARITY = 100, 0.75
 """The longest path for which the nearest operation is looked up, and how similar the two must be (`difflib`)."""
+MAX_REMEMBERED = 1024
+"""Unknown paths whose nearest operation is remembered: clients that are configured wrongly repeat themselves."""
 _KEYED_PREFIXES = ((b"/payment", Surface.PAYMENT), (b"/supplier", Surface.SUPPLIER))
 Routes = Mapping[str, Route]
 """The routes of one path by method."""
@@ -31,6 +33,8 @@ class RouteMap:
 
     table: PathTable[Route] = field(default_factory=PathTable)
     fallbacks: dict[Surface, Route] = field(init=False)
+    _suggested: dict[tuple[Surface | None, bool], list[tuple[str, Route]]] = field(default_factory=dict)
+    _found: dict[tuple[str, Surface | None], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fallbacks = {surface: self._fallback(surface) for _, surface in _KEYED_PREFIXES}
@@ -77,30 +81,45 @@ class RouteMap:
             allow = ", ".join(sorted(routes)).encode()
             return Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
 
-        def allowed(route: Route) -> bool:
-            own = route.access.surface
-            of_surface = own is surface if surface else own is not None and own.uses_tokens
-            return own is not None and of_surface and tenant.allows(own, route.endpoint)
-
-        nearest = self._nearest(path, allowed)
+        nearest = self._nearest(path, surface, tenant)
         fields = {"path": f"the nearest operation is {nearest}"} if nearest else None
         return Refusal(errors.NOT_FOUND, "no such path", fields=fields, missing="operation")
 
-    def _nearest(self, path: bytes, allowed: Callable[[Route], bool]) -> str:
-        """The allowed operation whose path is most similar to an unknown one; empty if none is similar enough."""
+    def _nearest(self, path: bytes, surface: Surface | None, tenant: TenantEntry) -> str:
+        """The allowed operation whose path is most similar to an unknown one; empty if none is similar enough.
+
+        What was found for a path is remembered for the tenants that have everything switched on.
+        """
         text = path.decode("latin-1").lower()
         if len(text) > MAX_SUGGESTION_LENGTH:
             return ""
-        for wanted, table in ((text, self.table.exact), (text[: text.rfind("/") + 1], self.table.tails)):
-            known = {
-                near: route
-                for near, routes in table.items()
-                for route in routes.values()
-                if route.path.lower().partition("{")[0] == near and allowed(route)
-            }
+        if tenant.access:
+            return self._search(text, surface, tenant)
+        if len(self._found) >= MAX_REMEMBERED:
+            self._found.clear()
+        if (text, surface) not in self._found:
+            self._found[text, surface] = self._search(text, surface, tenant)
+        return self._found[text, surface]
+
+    def _search(self, text: str, surface: Surface | None, tenant: TenantEntry) -> str:
+        tails = text[: text.rfind("/") + 1]
+        for wanted, table in ((text, self.table.exact), (tails, self.table.tails)):
+            known = {near: route for near, route in self._operations(surface, table) if _switched_on(route, tenant)}
             if near := get_close_matches(wanted, known, n=1, cutoff=MIN_SIMILARITY):
                 return known[near[0]].endpoint
         return ""
+
+    def _operations(self, surface: Surface | None, table: Mapping[str, Routes]) -> list[tuple[str, Route]]:
+        """The operations of a surface, or of those that take bearer tokens, each with its path in lower case."""
+        key = (surface, table is self.table.tails)
+        if key not in self._suggested:
+            self._suggested[key] = [
+                (near, route)
+                for near, routes in table.items()
+                for route in routes.values()
+                if route.path.lower().partition("{")[0] == near and _suggestible(route, surface)
+            ]
+        return self._suggested[key]
 
     def _fallback(self, surface: Surface) -> Route:
         def refuse(context: RequestContext) -> Response:
@@ -118,3 +137,13 @@ def keyed_surface(path: bytes, routes: Routes) -> Surface | None:
             return surface
     access = next(iter(routes.values())).access if routes else None
     return access.surface if isinstance(access, Keyed) else None
+
+
+def _suggestible(route: Route, surface: Surface | None) -> bool:
+    own = route.access.surface
+    return own is not None and (own is surface if surface else own.uses_tokens)
+
+
+def _switched_on(route: Route, tenant: TenantEntry) -> bool:
+    own = route.access.surface
+    return own is not None and tenant.allows(own, route.endpoint)
