@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from bedesten.admin import payment_methods
+from bedesten.catalogue.actions import ProductFields
 from bedesten.store.transaction import Transaction
 from tests.support.shop import CARD_PRICE, Shop, fresh
 
@@ -53,6 +54,37 @@ def test_a_customer_pays_with_a_method_and_reads_the_code(each_shop: Shop) -> No
     done = customer.data("/Storefront/Payments/Status", {"paymentId": made["paymentId"]})
     assert (done["state"], done["orderState"], done["redirectUrl"]) == ("captured", "placed", None)
     assert customer.data("/Storefront/Orders/Get", {"orderId": order})["items"][0]["deliveryData"]
+
+
+def test_the_customer_reads_why_the_provider_declined(each_shop: Shop) -> None:
+    method, order, customer = offer(each_shop), checkout(each_shop), each_shop.storefront
+    payment = customer.data("/Storefront/Payments/Start", {"orderId": order, "method": method})
+    assert payment["reason"] is None
+    declined = {
+        "eventId": fresh("evt"), "type": "payment.failed", "paymentId": payment["paymentId"],
+        "occurredAt": "2026-01-01T00:00:00Z", "reason": "insufficient funds",
+    }  # fmt: skip
+    each_shop.payments.data("/Payment/Notify", declined)
+    seen = customer.data("/Storefront/Payments/Status", {"orderId": order})
+    assert (seen["state"], seen["reason"]) == ("failed", "insufficient funds")
+    each_shop.payments.data("/Payment/Payments/Capture", {"paymentId": payment["paymentId"]})
+    seen = customer.data("/Storefront/Payments/Status", {"orderId": order})
+    assert (seen["state"], seen["reason"]) == ("captured", None)
+
+
+def test_a_checkout_without_a_total_is_placed_at_once_and_once(each_shop: Shop) -> None:
+    sku = fresh("free")
+    fields = ProductFields(name="Free", currency="USD", sku=sku, price=0, accepted_cost=0)
+    product = each_shop.operator.product(each_shop.id, fields, [fresh("FREE"), fresh("FREE")])
+    wanted = {"items": [{"productId": product, "quantity": 1}], "reference": fresh("free")}
+    made = each_shop.storefront.data("/Storefront/Checkout/Create", wanted)
+    assert (made["state"], made["total"], made["expires"]) == ("placed", 0, None)
+    assert made["items"][0]["status"] == 1
+    assert each_shop.storefront.data("/Storefront/Checkout/Create", wanted) == made
+    shown = each_shop.storefront.data("/Storefront/Orders/Get", {"orderId": made["orderId"]})
+    assert len(shown["items"][0]["deliveryData"]) == 1
+    announced = {"orderId": made["orderId"], "amount": 1, "reference": fresh("pay")}
+    assert each_shop.payments.post("/Payment/Payments/Create", announced).json["code"] in (-2, -8, -401)
 
 
 def test_what_cannot_be_started_is_refused_with_its_number(each_shop: Shop) -> None:

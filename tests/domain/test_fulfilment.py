@@ -3,6 +3,7 @@
 import pytest
 
 from bedesten.accounts import actions as accounts
+from bedesten.admin import order_refunds
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.code import read_code
 from bedesten.catalogue.offers import Offer, upsert_offer
@@ -90,6 +91,24 @@ def test_the_same_delivery_again_changes_nothing(tenant: Tenant, other_connectio
     assert tenant.deliver(by_note.id, notes=["done"]) == second
     assert tenant.balance().posted == -3 * TOPUP
     assert other_connection.one(EARNED, tenant=tenant.id) == 3 * TOPUP_COST
+
+
+def test_the_same_delivery_again_changes_nothing_after_a_unit_was_replaced(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
+    line = waiting(tenant, 3, tenant.topup(fulfilment="stock_first"))
+    tenant.deliver(line.id, ["KEPT-1", "LOST-2", "LOST-3"], ["note"])
+    tenant.upload(line.product_id, ["NEW-2", "NEW-3"])
+    for unit in (2, 3):
+        tenant.write(order_refunds.replace_unit, tenant.installation.cipher, line.id, unit, "it is used", False)
+    assert tenant.codes(line.id) == ["KEPT-1", "NEW-2", "NEW-3"]
+    before = tenant.line(line.id), other_connection.one(EARNED, tenant=tenant.id), tenant.balance()
+    assert tenant.deliver(line.id, ["KEPT-1", "LOST-2", "LOST-3"], ["note"]) == before[0]
+    assert (tenant.line(line.id), other_connection.one(EARNED, tenant=tenant.id), tenant.balance()) == before
+    for other in (
+        ("KEPT-1", "NEW-2", "LOST-4"), ("KEPT-1", "LOST-2", "LOST-2"), ("LOST-2", "LOST-2", "LOST-3"), ("KEPT-1", "LOST-2"),
+    ):  # fmt: skip
+        assert refused(tenant, line, codes=other, notes=("note",)) == -500
 
 
 def test_another_delivery_of_a_delivered_line_is_refused(tenant: Tenant) -> None:

@@ -42,6 +42,11 @@ _BY_DIGEST = rows_as(Unit, stock.with_digest(_UNITS.where(_C.line_id == p("line"
 _CIPHERTEXT = statement(
     select(_C.ciphertext).where(_C.tenant_id == TENANT, _C.id == p("code"), or_(_C.state == DELIVERED, _C.state == BAD))
 )
+_REPLACED = statement(
+    select(_C.id, _C.ciphertext)
+    .where(_C.tenant_id == TENANT, _C.line_id == p("line"), _C.state == BAD, _C.batch_id.is_(None))
+    .order_by(_C.id)
+)
 _MARK_BAD = move_of(UNIT, "markBad", _C.state, _C.id == p("code"), reason=p("why"), unit=None)
 _FIRST_FREE = (
     select(_C.id)
@@ -74,6 +79,11 @@ def code_of(tx: Transaction, cipher: TenantCipher, code_id: str) -> StockCode | 
     """Returns a code that was delivered, decrypted. Every caller writes an audit row, or shows it masked."""
     row = tx.one(_CIPHERTEXT, code=code_id)
     return decode(cipher.decrypt(tx, stock.PURPOSE, code_id, bytes(row[0]))) if row else None
+
+
+def replaced_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[StockCode]:
+    """Returns the codes that a supplier delivered for a line and that were replaced since, decrypted, to be compared."""
+    return [decode(cipher.decrypt(tx, stock.PURPOSE, code, bytes(text))) for code, text in tx.all(_REPLACED, line=line)]
 
 
 def find_unit(tx: Transaction, cipher: TenantCipher, line: str, code: StockCode) -> Unit | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
-from bedesten.catalogue import batches, stock, suppliers
+from bedesten.catalogue import batches, stock, suppliers, units
 from bedesten.catalogue.code import StockCode
 from bedesten.core.clock import DAY
 from bedesten.errors import Refusal, bad_field
@@ -160,7 +160,19 @@ def _is_repeated(
     if not similar or not codes:
         return bool(similar)
     had = stock.delivered_codes(tx, cipher, mine.line_id)
-    return any(had[one.first : one.first + one.codes] == list(codes) for one in similar)
+    replaced = units.replaced_codes(tx, cipher, mine.line_id)
+    return any(_is_same(had[one.first : one.first + one.codes], replaced, codes) for one in similar)
+
+
+def _is_same(had: Sequence[StockCode], replaced: Sequence[StockCode], codes: Sequence[StockCode]) -> bool:
+    """Reports whether these codes were delivered: each is in its place still, or was replaced since."""
+    left = list(replaced)
+    for present, code in zip(had, codes, strict=True):
+        if present != code:
+            if code not in left:
+                return False
+            left.remove(code)
+    return True
 
 
 def _check(line: Line, codes: Sequence[StockCode]) -> None:

@@ -7,6 +7,7 @@ from bedesten.ledger import actions as ledger
 from bedesten.ledger import payouts
 from bedesten.orders import actions, hold, review
 from bedesten.orders import statements as sql
+from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, WITHDRAWN, Line, Order
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 
@@ -37,6 +38,20 @@ def settle_payment(tx: Transaction, order_id: str, business_key: str, received: 
         raise RetryTransaction("it was paid or expired at this moment")
     _deliver(tx, order, actions.lines_of(tx, order.id), business_key, received)
     return None
+
+
+def settle_free(tx: Transaction, placed: PlacedOrder) -> PlacedOrder:
+    """Settles a checkout whose total is 0: no payment can be of 0, so there is nothing to wait for.
+
+    Returns any other checkout, and one that was settled before, as it is.
+    """
+    if placed.order.total or placed.order.state != UNPAID:
+        return placed
+    tx.one(sql.LOCK, order_id=placed.order.id)
+    refusal = settle_payment(tx, placed.order.id, f"free:{placed.order.id}", 0)
+    assert refusal is None, "it was reserved in this transaction"
+    order = actions.order_of(tx, placed.order.buyer_id, placed.order.id)
+    return PlacedOrder(order, actions.lines_of(tx, order.id), placed.replayed)
 
 
 def unpayable(tx: Transaction, order_id: str) -> Refusal | None:

@@ -161,6 +161,7 @@ def _started(state: str, captured: str, order_state: schemas.OrderState) -> paym
         amount=Decimal("5.00"),
         currency="USD",
         state=state,
+        reason=None,
         captured=Decimal(captured),
         refunded=Decimal("0.00"),
         redirect_url=f"https://pay.example/{example_values.STARTED_PAYMENT}" if is_open else None,

@@ -154,7 +154,7 @@ def create_checkout(tx: Transaction, context: RequestContext, body: schemas.Crea
     total = None if body.expected_total is None else amount(body.expected_total, buyer.currency, "expectedTotal")
     request = _basket_request(tx, buyer, body, total) if body.from_basket else _items_request(tx, body)
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
-    placed = orders.reserve(tx, buyer, request, tx.now + context.checkout_ms, limits)
+    placed = checkout.settle_free(tx, orders.reserve(tx, buyer, request, tx.now + context.checkout_ms, limits))
     if not placed.replayed:
         if total not in (None, placed.order.total):
             problem = f"the total is {to_decimal(placed.order.total, buyer.currency)} now"

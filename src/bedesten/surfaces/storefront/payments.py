@@ -15,7 +15,7 @@ from bedesten.orders.model import Order
 from bedesten.payments import methods, started
 from bedesten.payments.methods import PaymentMethod
 from bedesten.payments.model import Payment
-from bedesten.payments.moves import PAYMENT
+from bedesten.payments.moves import FAILED, PAYMENT
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces.schemas import Id, Items, Time
 from bedesten.surfaces.storefront.order_handlers import STATES
@@ -57,7 +57,8 @@ class PaymentStatus(RequestModel, frozen=True):
 class CustomerPayment(ResponseModel, frozen=True):
     """A payment as its customer sees it. `redirectUrl` is where to send the customer to pay, while the payment is open.
 
-    `method` is null for a payment that the payment service announced.
+    `method` is null for a payment that the payment service announced. `reason` is what the provider says of a payment that
+    it declined; null for every other one.
     """
 
     payment_id: str
@@ -67,6 +68,7 @@ class CustomerPayment(ResponseModel, frozen=True):
     amount: Decimal
     currency: str
     state: PaymentState
+    reason: str | None
     captured: Decimal
     refunded: Decimal
     redirect_url: str | None
@@ -116,6 +118,7 @@ def _view(tx: Transaction, payment: Payment, order: Order) -> CustomerPayment:
         amount=to_decimal(payment.amount, payment.currency),
         currency=payment.currency,
         state=PAYMENT.states[payment.state].name,
+        reason=payment.reason if payment.state == FAILED else None,
         captured=to_decimal(payment.captured, payment.currency),
         refunded=to_decimal(payment.refunded, payment.currency),
         redirect_url=None if method is None else method.redirect(payment.id, order.id),

@@ -118,7 +118,10 @@ class PaymentMethod(Schema, frozen=True):
 
 
 class CustomerPayment(Schema, frozen=True):
-    """A payment as its customer sees it. `redirect_url` is where to send the customer while the payment is open."""
+    """A payment as its customer sees it. `redirect_url` is where to send the customer while the payment is open.
+
+    `reason` says why the provider declined a `failed` payment, if it said so.
+    """
 
     payment_id: str
     order_id: str
@@ -127,6 +130,7 @@ class CustomerPayment(Schema, frozen=True):
     amount: Decimal
     currency: str
     state: str
+    reason: str | None
     captured: Decimal
     refunded: Decimal
     redirect_url: str | None

@@ -258,6 +258,7 @@ class CustomerModel:
             "amount": one.order.total,
             "currency": CURRENCY,
             "state": one.state,
+            "reason": None,
             "captured": one.captured,
             "refunded": one.refunded,
             "redirectUrl": url and url.replace("{payment}", one.id).replace("{order}", one.order.id),
