@@ -101,7 +101,8 @@ class PostgresConnection:
         texts = [(numbered(sql), parameters) for sql, parameters in queries]
         outside = self._reads_outside and all(text.reads for text, _ in texts)
         before = [] if self.opened or outside else self._opening()
-        return [cursor.fetchall() for cursor in self._sent([*before, *texts], alone=len(texts) == 1)[len(before) :]]
+        sent = [*before, *texts]
+        return [cursor.fetchall() for cursor in self._sent(sent, alone=len(sent) == 1)[len(before) :]]
 
     def defer(self, changes: Changes) -> None:
         """Runs the changes with the next statement, or with COMMIT."""
