@@ -273,6 +273,13 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
         finally:
             os.kill(supervisor, signal.SIGCONT)
         assert until(lambda: readiness() == (200, ""))
+        stopped = here.server.until("respawned")["pid"]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            assert readiness() == (503, "a worker does not answer")
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        assert until(lambda: readiness() == (200, ""))
         assert here.client().get("/documentation/errors/-1.json").status == 200
 
 

@@ -296,7 +296,11 @@ def test_a_server_without_its_store_is_alive_but_not_ready(tmp_path: Path) -> No
             drop(database)
             stack.callback(restore, database)
             status, answer = server.operator("/health/ready")
-            assert (status, answer["code"], answer["data"]) == (503, -9, {"reason": "the store is out of reach"})
+            assert (status, answer["code"], answer["data"]) == (
+                503,
+                -9,
+                {"reason": "the store is out of reach", "check": "store"},
+            )
             assert server.operator("/health/live") == (200, {"status": "ok"})
             assert codes([Client(server.port, HOST)], "GET", "/Categories") == {(503, -9)}
             outcome = program.run("tenants", "list")
@@ -313,7 +317,7 @@ def test_a_server_that_drains_answers_and_is_not_ready(bedesten: Program) -> Non
         assert server.until("draining")["seconds"] == 3_600
         assert eventually(lambda: server.operator("/health/ready")[0] == 503)
         answer = server.operator("/health/ready")[1]
-        assert (answer["code"], answer["data"]) == (-9, {"reason": "the server is stopping"})
+        assert (answer["code"], answer["data"]) == (-9, {"reason": "the server is stopping", "check": "stopping"})
         assert server.operator("/health/live") == (200, {"status": "ok"})
         assert codes([Client(server.port, HOST)], "GET", "/Categories") == {(401, -20)}
         server.process.send_signal(signal.SIGTERM)

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from bedesten.admin_api.health import NotReady
-from bedesten.server import admin_listener
 from bedesten.server.installation import Installation
-from bedesten.store import sqlite, wait_budget
+from bedesten.store import wait_budget
 from bedesten.store.transaction import OutcomeUnknown, StoreUnavailable, Transaction
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
@@ -89,12 +87,3 @@ def test_an_action_that_has_begun_and_does_not_end_is_an_open_outcome(installati
         asyncio.run(request())
     enough.set()
     assert installation.store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), "next")) is True
-
-
-def test_a_machine_whose_disk_has_no_room_is_not_ready(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    admin_listener.check(installation.store, installation.settings, installation.master_secrets)
-    monkeypatch.setattr(sqlite, "MIN_FREE_BYTES", 1 << 60)
-    with pytest.raises(NotReady, match="the store's disk has less than"):
-        admin_listener.check(installation.store, installation.settings, installation.master_secrets)

@@ -21,7 +21,12 @@ _SAFE: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b
 
 
 class NotReady(Exception):
-    """This machine cannot answer requests. The text is the reason and may be shown to any caller."""
+    """This machine cannot answer requests. The text is the reason and may be shown to any caller; `check` is the name of
+    what found it, for programs."""
+
+    def __init__(self, reason: str, check: str = "store") -> None:
+        super().__init__(reason)
+        self.check = check
 
 
 class SharedCheck(Generic[Result]):
@@ -47,7 +52,7 @@ def _retrieve_exception(done: asyncio.Future[Any]) -> None:
 
 
 class Health:
-    """The handlers. All three callables block.
+    """The handlers, and in `measured` what the last question for readiness found. All three callables block.
 
     `check_ready` raises if this machine cannot answer requests. `read_store` reads the metrics of the store, and
     `render` those of the processes; both together become the text for Prometheus.
@@ -65,6 +70,7 @@ class Health:
         self._render = render
         self._pool = pool
         self._draining = False
+        self.measured: dict[str, float] = {}
 
     def drain(self) -> None:
         """From here on this machine is not ready: it stops soon."""
@@ -78,13 +84,17 @@ class Health:
         """200 if this machine can answer requests. Raises `Refusal` (-9) with the reason if it cannot."""
         try:
             if self._draining:
-                raise NotReady("the server is stopping")
+                raise NotReady("the server is stopping", "stopping")
             await self._check_ready()
         except Exception as problem:
-            reason = str(problem) if isinstance(problem, NotReady) else "the store is out of reach"
+            self.measured["ready"] = 0.0
+            known = problem if isinstance(problem, NotReady) else NotReady("the store is out of reach")
+            reason = str(known)
             cause = str(problem.__cause__ or problem) or type(problem).__name__
-            log.warning("not-ready", reason=reason, cause=cause)
-            raise Refusal(errors.UNAVAILABLE, cause, data={"reason": reason}, retry_after=1) from problem
+            log.warning("not-ready", check=known.check, reason=reason, cause=cause)
+            data = {"reason": reason, "check": known.check}
+            raise Refusal(errors.UNAVAILABLE, cause, data=data, retry_after=1) from problem
+        self.measured["ready"] = 1.0
         return json_response(b'{"status":"ok"}')
 
     async def metrics(self, request: Request) -> Response:

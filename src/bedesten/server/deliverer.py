@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,7 +24,7 @@ from bedesten.server.wakes import Wakes
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
-from bedesten.telemetry.metrics import Metrics
+from bedesten.telemetry.metrics import Metrics, Series
 from bedesten.tenants.cipher import DecryptionError
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
@@ -98,17 +98,21 @@ class Deliverer:
             with errors_logged():
                 await self.installation.store.write_across(partial(outbox.give_back, leased=left))
 
-    def running(self) -> int:
-        """How many deliveries are being sent."""
-        return len(self._sending)
+    def process_metrics(self) -> Iterator[tuple[Series, float]]:
+        """How many deliveries are being sent, and how many of them wait for a slow receiver."""
+        yield ("deliveries_running",), len(self._sending)
+        yield ("deliveries_slow",), len(self._slow())
 
     def _capacity(self) -> Capacity:
-        now = time.monotonic()
         running = Counter(one.due.endpoint_id for one in self._sending.values())
-        slow = [one for one in self._sending.values() if now - one.began > SLOW_S]
+        slow = self._slow()
         failing = {one.due.endpoint_id for one in self._sending.values() if one.due.failing_since is not None}
         most = min(MAX_BATCH, MAX_BUSY - (len(self._sending) - len(slow)), MAX_OPEN - len(self._sending))
         return Capacity(most, running, frozenset(failing | {one.due.endpoint_id for one in slow}))
+
+    def _slow(self) -> list[Sending]:
+        now = time.monotonic()
+        return [one for one in self._sending.values() if now - one.began > SLOW_S]
 
     async def _start(self, due: Sequence[Delivery]) -> None:
         store = self.installation.store
@@ -135,13 +139,27 @@ class Deliverer:
             log.warning("delivery-not-recorded", tenant=one.due.tenant_id, item=one.due.id, cause=str(problem))
 
 
-async def deliver_for_ever(installation: Installation, metrics: Metrics) -> None:
+@dataclass(slots=True)
+class DeliveryGauges:
+    """The gauges of a loop that may not run yet."""
+
+    sources: list[Callable[[], Iterable[tuple[Series, float]]]] = field(default_factory=list)
+
+    def process_metrics(self) -> Iterator[tuple[Series, float]]:
+        """What the sources say now."""
+        for source in self.sources:
+            yield from source()
+
+
+async def deliver_for_ever(installation: Installation, metrics: Metrics, gauges: DeliveryGauges | None = None) -> None:
     """Send deliveries until cancelled. Looks for due ones when the store sends a message, and from time to time."""
     async with contextlib.AsyncExitStack() as stack:
         receivers = await stack.enter_async_context(Receivers())
         leases = Leases(installation.store, outbox.renew)
         wakes = Wakes(installation.store)
         deliverer = Deliverer(installation, receivers, metrics, leases, wakes.event)
+        if gauges is not None:
+            gauges.sources += [deliverer.process_metrics, wakes.process_metrics]
         for task in (leases.keep(), wakes.listen()):
             stack.callback(asyncio.create_task(task).cancel)
         stack.push_async_callback(deliverer.stop)

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 
 from bedesten.server.rounds import IDLE_INTERVAL_S, POLL_INTERVAL_S, errors_logged
 from bedesten.store.store import Store
+from bedesten.telemetry.metrics import Series
 
 ECHO_INTERVAL_S = 20.0
 """Time between messages that a worker sends to find out whether any arrive."""
@@ -33,6 +35,11 @@ class Wakes:
                 await asyncio.sleep(ECHO_INTERVAL_S)
         finally:
             stop()
+
+    def process_metrics(self) -> Iterator[tuple[Series, float]]:
+        """The age of the last message; none before the first one."""
+        if self._heard > 0:
+            yield ("worker_wake_age_seconds",), time.monotonic() - self._heard
 
     def worked(self) -> None:
         """There was work a moment ago."""

@@ -7,6 +7,7 @@ Any number of workers may run, on any number of machines: a transaction claims e
 import asyncio
 import contextlib
 import signal
+from collections.abc import Iterator
 from itertools import chain
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ from bedesten.orders import checkout
 from bedesten.server.audit_sealer import run_sealer
 from bedesten.server.build import OPEN_TIMEOUT_S
 from bedesten.server.clock_monitor import ClockMonitor
-from bedesten.server.deliverer import deliver_for_ever
+from bedesten.server.deliverer import DeliveryGauges, deliver_for_ever
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.mailer import mail_for_ever
@@ -37,6 +38,8 @@ from bedesten.server.settings import Settings
 from bedesten.store import wait_budget
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
+from bedesten.telemetry.metrics import Series
+from bedesten.telemetry.process_metrics import memory_metrics, store_metrics
 from bedesten.telemetry.request_log import RequestLog
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import outbox
@@ -83,9 +86,15 @@ async def _work(installation: Installation, stopped: asyncio.Event) -> None:
     request_log = RequestLog(installation.store, directory=installation.settings.metrics_directory)
     watch = SecretsReloader(installation)
     clock = ClockMonitor(installation.store)
-    request_log.start("worker", lambda: chain(watch.process_metrics(), clock.process_metrics()))
+    gauges = DeliveryGauges()
+
+    def process_metrics() -> Iterator[tuple[Series, float]]:
+        yield from chain(watch.process_metrics(), clock.process_metrics(), gauges.process_metrics())
+        yield from chain(store_metrics(installation.store.load), memory_metrics())
+
+    request_log.start("worker", process_metrics)
     tasks = [
-        asyncio.create_task(deliver_for_ever(installation, request_log.metrics)),
+        asyncio.create_task(deliver_for_ever(installation, request_log.metrics, gauges)),
         asyncio.create_task(mail_for_ever(installation, request_log.metrics)),
         asyncio.create_task(run_sealer(installation.store)),
         asyncio.create_task(buy_for_ever(installation, request_log.metrics)),
