@@ -1,8 +1,10 @@
 """How a worker sends: slow receivers delay nobody else, leases are short and renewed, connections are used again."""
 
 import asyncio
+import contextlib
+import itertools
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -14,10 +16,12 @@ from bedesten.core.secret import Secret
 from bedesten.server import deliverer, wakes
 from bedesten.server.deliverer import Deliverer
 from bedesten.server.leases import Leases
+from bedesten.store.transaction import StoreUnavailable
 from bedesten.store.wakes import MIN_INTERVAL_S
 from bedesten.telemetry.metrics import Metrics
-from bedesten.webhooks import endpoints, outbox, sender
+from bedesten.webhooks import endpoints, history, outbox, sender
 from bedesten.webhooks.endpoints import EndpointDetail
+from bedesten.webhooks.moves import DONE
 from bedesten.webhooks.outbox import LEASE, MAX_PER_ENDPOINT, MAX_PER_SLOW_ENDPOINT, Capacity, Delivery
 from bedesten.webhooks.sender import OutgoingWebhook, Receivers
 from bedesten.webhooks.targets import parse_networks
@@ -260,3 +264,37 @@ def test_an_event_wakes_a_worker_that_would_look_much_later(
         await asyncio.gather(loop, return_exceptions=True)
 
     asyncio.run(scenario())
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", range(1, 5))
+def test_a_delivery_outlives_the_failure_of_any_call_of_the_store(
+    mail: Mail, receiver: HoldingReceiver, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Leasing, reading what is allowed, building the message, recording the result: each may fail."""
+    endpoint, store = at(mail, receiver.at("/lively")), mail.tenant.installation.store
+    mail.tenant.write(endpoints.send_test, endpoint)
+    calls = itertools.count(1)
+    for name in ("read_across", "write_across"):
+        monkeypatch.setattr(store, name, partial(_failing, getattr(store, name), calls, call))
+
+    async def round_() -> None:
+        async with Receivers() as receivers:
+            with contextlib.suppress(StoreUnavailable):
+                await deliverer.deliver_due(mail.tenant.installation, receivers, Metrics())
+
+    asyncio.run(round_())
+    assert next(calls) > call, "the call was made"
+    mail.clock.now += 10 * LEASE
+    asyncio.run(round_())
+    (found,) = mail.tenant.read(history.list_deliveries, mail.tenant.partner, endpoint.id, history.ANY_STATE, "", 9)
+    assert found.state == DONE
+    assert receiver.arrived["/lively"] == (2 if call == 4 else 1)
+
+
+async def _failing(run: Callable[[Any], Awaitable[Any]], calls: Iterator[int], failing: int, work: Any) -> Any:
+    if next(calls) == failing:
+        raise StoreUnavailable("as the test wants it")
+    return await run(work)
