@@ -25,7 +25,7 @@ def web_process_metrics(
     """Gauges of a process that decides about requests. `limits_shared` gives None if limits are of one machine."""
     shared = limits_shared()
     if shared is not None:
-        yield ("limits_shared",), shared
+        yield ("limits_shared",), float(shared)
     yield ("revision_check_max_seconds",), metrics.longest_revision_check()
     yield ("auth_cache_age_seconds",), perf_counter() - metrics.revision_checked_at
     for kind, size in auth_cache_sizes().items():
