@@ -16,7 +16,8 @@ from bedesten.server.readiness import MAX_CLOCK_DIFFERENCE, Readiness, are_all_b
 from bedesten.store.postgres import MAX_WAITING
 from bedesten.telemetry.metrics import Snapshot
 from bedesten.telemetry.metrics_file import ProcessSnapshot
-from tests.support.sites import ENGINES, POSTGRES, opened
+from tests.support.postgres_server import server_url
+from tests.support.sites import ENGINES, opened
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -68,7 +69,7 @@ def test_a_database_that_is_read_only_is_named(installation: Installation, kept:
     store = open_store(installation.settings)
     made = Readiness(store, installation.settings, installation.master_secrets, None, list)
     name = str(installation.settings.database).rpartition("/")[2]
-    with contextlib.closing(store), psycopg.connect(POSTGRES, autocommit=True) as server:
+    with contextlib.closing(store), psycopg.connect(server_url(), autocommit=True) as server:
         if kept:
             made.check()
         server.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
