@@ -40,6 +40,7 @@ class SettingsChange:
     accept_within: Setting = UNCHANGED
     deliver_within: Setting = UNCHANGED
     max_failures: Setting = UNCHANGED
+    max_complaints: Setting = UNCHANGED
     hold_unsourced: int | Unchanged = UNCHANGED
 
     def given(self) -> dict[str, Any]:
@@ -89,6 +90,7 @@ def view(tx: Transaction, account: Account) -> dict[str, object]:
         "acceptWithinSeconds": _seconds(settings.accept_within),
         "deliverWithinSeconds": _seconds(settings.deliver_within),
         "maxFailures": settings.max_failures,
+        "maxComplaints": settings.max_complaints,
         "paused": None if settings.paused is None else wire_time(settings.paused),
         "pauseReason": settings.pause_reason,
     }

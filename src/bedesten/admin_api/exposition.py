@@ -18,7 +18,7 @@ from sqlalchemy import func, literal, select
 
 from bedesten import __version__
 from bedesten.audit import chain, search
-from bedesten.catalogue import stock_alarms
+from bedesten.catalogue import stock_alarms, suppliers
 from bedesten.connectors import purchases
 from bedesten.core.clock import MINUTE
 from bedesten.ledger import balance_alarms
@@ -97,6 +97,7 @@ GAUGES = {
     "outbox_due": MetricHelp("Webhook deliveries that are due."),
     "outbox_lag_seconds": MetricHelp("Delay of the oldest due webhook delivery."),
     "stock_low": MetricHelp("Products with fewer free stock codes than their threshold."),
+    "suppliers_paused": MetricHelp("Suppliers that get no new lines until the operator resumes them."),
     "balances_low": MetricHelp("Partners that can spend less than their threshold."),
     "purchases_open": MetricHelp("Purchases from suppliers that are called without a final answer."),
     "audit_sealed": MetricHelp("Sealed rows of the audit trail."),
@@ -239,6 +240,7 @@ def _stored(tx: SystemTransaction) -> dict[str, float]:
         "mails_waiting": mails,
         "mails_waiting_seconds": mail_age / 1000,
         "stock_low": stock_alarms.count_low(tx),
+        "suppliers_paused": suppliers.count_paused(tx),
         "balances_low": balance_alarms.count_low(tx),
         "purchases_open": purchases.open_count(tx),
         "audit_sealed": chain.head_of(tx).seq,

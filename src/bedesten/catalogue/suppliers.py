@@ -20,8 +20,8 @@ from bedesten.catalogue.tables import (
     supplier_settings,
 )
 from bedesten.core.money import MAX_MINOR
-from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
-from bedesten.store.transaction import Transaction
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, rows_as, statement
+from bedesten.store.transaction import SystemTransaction, Transaction
 
 MAX_FAILURES = 40
 """The percentage of rejected and late lines at which a supplier without own settings is paused."""
@@ -49,6 +49,7 @@ class SupplierSettings:
     accept_within: int | None = None
     deliver_within: int | None = None
     max_failures: int | None = MAX_FAILURES
+    max_complaints: int | None = None
     paused: int | None = None
     pause_reason: str | None = None
     resumed: int | None = None
@@ -138,16 +139,25 @@ _CANDIDATES = rows_as(
 _ACCEPTED_COST = statement(select(_P.accepted_cost).where(_P.tenant_id == TENANT, _P.id == p("product")))
 _SETTINGS = rows_as(
     SupplierSettings,
-    select(_S.accept_within, _S.deliver_within, _S.max_failures, _S.paused, _S.pause_reason, _S.resumed).where(
-        _S.tenant_id == TENANT, _S.supplier_id == p("supplier")
-    ),
+    select(
+        _S.accept_within, _S.deliver_within, _S.max_failures, _S.max_complaints, _S.paused, _S.pause_reason, _S.resumed
+    ).where(_S.tenant_id == TENANT, _S.supplier_id == p("supplier")),
 )
+_LOCK = statement(
+    select(_S.supplier_id).where(_S.tenant_id == TENANT, _S.supplier_id == p("supplier")).with_for_update()
+)
+_PAUSED = cross_tenant(select(func.count()).select_from(supplier_settings).where(_S.paused.is_not(None)))
 _OWN_SETTINGS = (_S.tenant_id == TENANT) & (_S.supplier_id == p("supplier"))
 _ADD_SETTINGS = insert_of(supplier_settings, or_ignore=True)
 _SET_SETTINGS = statement(
     update(supplier_settings)
     .where(_OWN_SETTINGS)
-    .values(accept_within=p("accept"), deliver_within=p("deliver"), max_failures=p("failures"))
+    .values(
+        accept_within=p("accept"),
+        deliver_within=p("deliver"),
+        max_failures=p("failures"),
+        max_complaints=p("complaints"),
+    )
 )
 _START_PAUSE = statement(
     update(supplier_settings).where(_OWN_SETTINGS, _S.paused.is_(None)).values(paused=p("now"), pause_reason=p("why"))
@@ -198,6 +208,18 @@ def settings_of(tx: Transaction, supplier: str) -> SupplierSettings:
     return tx.one(_SETTINGS, supplier=supplier) or SupplierSettings()
 
 
+def locked_settings(tx: Transaction, supplier: str) -> SupplierSettings:
+    """Locks the row of a supplier's settings (`FOR UPDATE`), if it has one, and returns them."""
+    tx.one(_LOCK, supplier=supplier)
+    return settings_of(tx, supplier)
+
+
+def count_paused(tx: SystemTransaction) -> int:
+    """Returns how many suppliers of all tenants are paused."""
+    row = tx.one(_PAUSED)
+    return int(row[0]) if row else 0
+
+
 def set_settings(tx: Transaction, supplier: str, settings: SupplierSettings) -> None:
     """Changes the times of a supplier and when it is paused automatically. Lines that wait keep their deadlines."""
     _ensure_settings(tx, supplier)
@@ -207,6 +229,7 @@ def set_settings(tx: Transaction, supplier: str, settings: SupplierSettings) -> 
         accept=settings.accept_within,
         deliver=settings.deliver_within,
         failures=settings.max_failures,
+        complaints=settings.max_complaints,
     )
 
 

@@ -115,6 +115,9 @@ supplier_settings = Table(
     integer("accept_within", CheckConstraint("accept_within > 0", name="accept_within"), null=True),
     integer("deliver_within", CheckConstraint("deliver_within > 0", name="deliver_within"), null=True),
     integer("max_failures", CheckConstraint("max_failures BETWEEN 1 AND 100", name="max_failures"), null=True),
+    integer(
+        "max_complaints", CheckConstraint("max_complaints BETWEEN 1 AND 1000000", name="max_complaints"), null=True
+    ),
     timestamp("paused", null=True),
     sql.text("pause_reason", null=True),
     timestamp("resumed", null=True),
@@ -126,7 +129,7 @@ supplier_settings = Table(
 """Settings of suppliers; a supplier without a row has the defaults. `accept_within` and `deliver_within` are in ms from
 the time at which a line was queued; NULL: no deadline. A paused supplier gets no new lines. `max_failures` is the
 percentage of rejected and late lines at which it is paused automatically, NULL: never; only lines since `resumed`
-count."""
+count. `max_complaints` is the number of complaints at which it is (`complaints.supplier_pause`), NULL: never."""
 
 supplier_connections = Table(
     "supplier_connections",

@@ -17,6 +17,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
+MAX_COMPLAINTS = 1_000_000
 commands(app, Surface.SUPPLIER, "supplier")
 connections.add_to(app)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The supplier's name or id.")]
@@ -47,14 +48,24 @@ def change(
         str | None,
         typer.Option("--max-failures", metavar="40%|off", help="Share of failed lines at which it is paused."),
     ] = None,
+    max_complaints: Annotated[
+        str | None,
+        typer.Option(
+            "--max-complaints", metavar="N|off", help="Number of complaints in 30 days at which it is paused."
+        ),
+    ] = None,
 ) -> CommandResult:
     """Change what a supplier may do, and how long it may take."""
     new = SettingsChange(
-        time(accept_within, "--accept-within"), time(deliver_within, "--deliver-within"), _percent(max_failures)
+        accept_within=time(accept_within, "--accept-within"),
+        deliver_within=time(deliver_within, "--deliver-within"),
+        max_failures=_percent(max_failures),
+        max_complaints=_count(max_complaints),
     )
     if may_edit_texts is None and not new.given():
         raise typer.BadParameter(
-            "say what to change: --may-edit-texts, --may-not-edit-texts, --accept-within, --deliver-within, --max-failures"
+            "say what to change: --may-edit-texts, --may-not-edit-texts, --accept-within, --deliver-within, --max-failures,"
+            " --max-complaints"
         )
 
     def act(tx: Transaction, _: TenantEntry) -> Document:
@@ -90,6 +101,14 @@ def _percent(text: str | None) -> Setting:
     if text != "off" and not (digits.isascii() and digits.isdigit() and 1 <= int(digits[:4]) <= 100):
         raise typer.BadParameter("must be 1% to 100%, or off", param_hint="--max-failures")
     return None if text == "off" else int(digits)
+
+
+def _count(text: str | None) -> Setting:
+    if text is None:
+        return UNCHANGED
+    if text != "off" and not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= MAX_COMPLAINTS):
+        raise typer.BadParameter(f"must be 1 to {MAX_COMPLAINTS}, or off", param_hint="--max-complaints")
+    return None if text == "off" else int(text)
 
 
 @command(app, "pause")

@@ -7,7 +7,7 @@ from bedesten.audit.actions import Actor, record
 from bedesten.catalogue import units
 from bedesten.catalogue.moves import BAD
 from bedesten.catalogue.units import Unit
-from bedesten.complaints import decisions, window
+from bedesten.complaints import decisions, supplier_pause, window
 from bedesten.complaints import statements as sql
 from bedesten.complaints.decisions import TEXT
 from bedesten.complaints.model import REFUND, REJECT, REPLACE, Complaint, NewComplaint, Proposal, Texts
@@ -117,6 +117,8 @@ def _open(
         raise RetryTransaction("another complaint about the unit was opened at this moment")
     record(tx, actor, "complaint.open", complaint, line=line.id, reason=request.reason, supplier=supplier)
     decisions.tell_supplier(tx, supplier, complaint, line, request.reason)
+    if supplier and origin == "buyer":
+        supplier_pause.pause_if_complained(tx, supplier)
     return complaint_of(tx, complaint)
 
 
