@@ -15,23 +15,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.harness import ORDER, READ, Contender, Running, log_path
+from benchmarks.load import Build
 from benchmarks.machine import free_port
 from benchmarks.material import SetupError
-from benchmarks.wire import PLACEHOLDER, http_request
+from benchmarks.wire import PLACEHOLDER, InTurns, http_request
 
 TENANT: Final = "shop"
 SUPPLIER: Final = "warehouse"
 SKU: Final = "GIFT-10"
-EMAIL: Final = "partner@bench.example"
 CREDIT: Final = "100000000"
 CHUNK: Final = 1000
 
 _PROGRAM = Path(sys.executable).with_name("bedesten")
 
 
-def contender(stock: int, workers: int = 1, database: str | None = None) -> Contender:
-    """Return Bedesten with this many stock codes, which limit the orders of the whole run. `database`: PostgreSQL."""
-    shop = Shop(stock, Program(database), workers)
+def contender(stock: int, workers: int = 1, database: str | None = None, products: int = 1) -> Contender:
+    """Return Bedesten with this many stock codes, which limit the orders of the whole run. `database`: PostgreSQL.
+
+    There are as many partners as `products`; each orders a product of its own.
+    """
+    shop = Shop(stock, Program(database), workers, products)
     return Contender("bedesten", shop.start, shop.open)
 
 
@@ -65,11 +68,12 @@ class Program:
 
 @dataclass
 class Shop:
-    """One installation with one tenant, one product from stock, and one partner with a large credit."""
+    """One installation with one tenant, products from stock, and for each a partner with a large credit."""
 
     stock: int
     program: Program = field(default_factory=Program)
     workers: int = 1
+    products: int = 1
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     supplier_key: str = ""
 
@@ -78,19 +82,24 @@ class Shop:
         self.program(data, "init")
         create_tenant(self.program, data)
         self.supplier_key = create_supplier_key(self.program, data)
-        import_product(self.program, data)
-        create_partner(self.program, data, self.password)
+        import_products(self.program, data, self.products)
+        for number in range(self.products):
+            create_partner(self.program, data, email(number), self.password)
         return self.program.serve(data, port, self.workers)
 
     def open(self, data: Path, port: int) -> Running:
         """Prepare everything that goes over HTTP, once the server listens."""
-        token = log_in(port, self.password)
-        product = find_product(port, token)
-        fill_stock(port, self.supplier_key, self.stock)
+        tokens = [log_in(port, email(number), self.password) for number in range(self.products)]
+        products = find_products(port, tokens[0])
+        fill_stock(port, self.supplier_key, self.stock // self.products)
         host = f"localhost:{port}"
-        requests = {
-            READ: http_request("GET", "/Account/Details", host=host, token=token),
-            ORDER: http_request("POST", "/Orders/Create", host=host, token=token, body=order_body(product)),
+        orders = tuple(
+            http_request("POST", "/Orders/Create", host=host, token=token, body=order_body(product))
+            for token, product in zip(tokens, products, strict=True)
+        )
+        requests: dict[str, Build] = {
+            READ: http_request("GET", "/Account/Details", host=host, token=tokens[0]),
+            ORDER: InTurns(orders) if len(orders) > 1 else orders[0],
         }
         return Running(requests, order_budget=self.stock)
 
@@ -110,27 +119,35 @@ def create_supplier_key(command: Program, data: Path) -> str:
     return str(find(document, "apiKey", "key", "secret"))
 
 
-def import_product(command: Program, data: Path) -> None:
-    product = {
-        "sku": SKU,
-        "name": "Gift card",
-        "category": "Gift cards",
-        "currency": "EUR",
-        "price": 1.00,
-        "fulfilment": "stock",
-        "supplier": SUPPLIER,
-        "supplierSku": SKU,
-    }
+def import_products(command: Program, data: Path, count: int) -> None:
+    products = [
+        {
+            "sku": f"{SKU}-{number}",
+            "name": "Gift card",
+            "category": "Gift cards",
+            "currency": "EUR",
+            "price": 1.00,
+            "fulfilment": "stock",
+            "supplier": SUPPLIER,
+            "supplierSku": f"{SKU}-{number}",
+        }
+        for number in range(count)
+    ]
     file = log_path(data).with_suffix(".products.json")
-    file.write_text(json.dumps([product]), encoding="utf-8")
+    file.write_text(json.dumps(products), encoding="utf-8")
     command(data, "products", "import", str(file), "--tenant", TENANT)
 
 
-def create_partner(command: Program, data: Path, password: str) -> None:
+def email(number: int) -> str:
+    """Return the address of a partner."""
+    return f"partner{number}@bench.example"
+
+
+def create_partner(command: Program, data: Path, email: str, password: str) -> None:
     """Create an account for API use with more credit than the run will spend."""
-    create = ("partners", "create", "--tenant", TENANT, "--email", EMAIL, "--password-stdin")
+    create = ("partners", "create", "--tenant", TENANT, "--email", email, "--password-stdin")
     command(data, *create, stdin=password + "\n")
-    command(data, "partners", "credit", EMAIL, CREDIT, "--tenant", TENANT)
+    command(data, "partners", "credit", email, CREDIT, "--tenant", TENANT)
 
 
 # -- the surfaces ------------------------------------------------------------------------------------------------------
@@ -152,22 +169,22 @@ def call(port: int, path: str, body: object, headers: dict[str, str], method: st
     return json.loads(text)["data"]
 
 
-def log_in(port: int, password: str) -> str:
-    return str(call(port, "/Login/Customer/Api/Verify", {"email": EMAIL, "password": password}, {})["token"])
+def log_in(port: int, email: str, password: str) -> str:
+    return str(call(port, "/Login/Customer/Api/Verify", {"email": email, "password": password}, {})["token"])
 
 
-def find_product(port: int, token: str) -> str:
-    """Return the `customerStoreProductId` under which the partner orders."""
+def find_products(port: int, token: str) -> list[str]:
+    """Return each `customerStoreProductId` under which partners order."""
     items = call(port, "/Products/List", {}, {"Authorization": f"Bearer {token}"})["items"]
-    return str(find(items[0], "customerStoreProductId", "productId", "id"))
+    return [str(find(item, "customerStoreProductId", "productId", "id")) for item in items]
 
 
 def fill_stock(port: int, key: str, count: int) -> None:
-    """Upload codes in chunks."""
+    """Upload as many codes of each product, in chunks."""
     items = call(port, "/Supplier/Products/List", {}, {"ApiKey": key})["items"]
-    product = str(find(items[0], "productId", "id"))
-    for codes in stock_codes(count):
-        call(port, "/Supplier/Stock/Upload", {"productId": product, "codes": codes}, {"ApiKey": key})
+    for product in (str(find(item, "productId", "id")) for item in items):
+        for codes in stock_codes(count):
+            call(port, "/Supplier/Stock/Upload", {"productId": product, "codes": codes}, {"ApiKey": key})
 
 
 def stock_codes(count: int) -> Iterator[list[str]]:

@@ -121,16 +121,25 @@ def revision(job: Job) -> list[Outcome]:
 
 def postgresql(job: Job) -> list[Outcome]:
     """The durable order on PostgreSQL, two processes each; beside FastAPI with the ORM. Servers are not pinned."""
+    return _on_postgresql(job, 1)
+
+
+def postgresql_many(job: Job) -> list[Outcome]:
+    """The same with eight products, each ordered by a partner of its own."""
+    return _on_postgresql(job, 8)
+
+
+def _on_postgresql(job: Job, products: int) -> list[Outcome]:
     if not _has_postgres(job):
         return []
     with postgres.database(job.postgres) as ours, postgres.database(job.postgres) as theirs:
         chosen: list[Contender] = [on_postgres(theirs)]
         if not job.peers_only:
-            chosen.insert(0, bedesten_contender.contender(job.stock_for(job.plan), 2, ours))
+            chosen.insert(0, bedesten_contender.contender(job.stock_for(job.plan), 2, ours, products))
         loose = Cores(None, None)
-        outcomes = measure(chosen, [ORDER], job.plan, loose, job.place("postgres"))
+        outcomes = measure(chosen, [ORDER], job.plan, loose, job.place(f"postgres-{products}"))
     for outcome in outcomes:
-        outcome.workload = "order, postgresql"
+        outcome.workload = f"order, postgresql, products: {products}"
     return _compared(outcomes)
 
 
@@ -163,6 +172,7 @@ SUITES: Final[dict[str, Callable[[Job], list[Outcome]]]] = {
     "refused": refused,
     "revision": revision,
     "postgres": postgresql,
+    "postgres-many": postgresql_many,
     "timing": times,
 }
 USUAL: Final = (READ, ORDER, "gate")

@@ -26,6 +26,17 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class InTurns:
+    """Several requests in turns. Can be pickled."""
+
+    templates: tuple[Template, ...]
+
+    def __call__(self, number: int) -> bytes:
+        """Build the request of this number."""
+        return self.templates[number % len(self.templates)](number)
+
+
+@dataclass(frozen=True, slots=True)
 class Cycle:
     """A request whose credential is another line of a file each time, all in turn. Can be pickled: the file is read
     where the requests are made."""

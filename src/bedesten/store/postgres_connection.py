@@ -160,9 +160,8 @@ class PostgresConnection:
             if alone:
                 cursors = [self._started(*statements[0])]
             else:
-                prepare = (
-                    None if sum(not text.reads for text, values in statements if values is not None) < 2 else False
-                )
+                changes = {text.sql for text, values in statements if values is not None and not text.reads}
+                prepare = None if len(changes) < 2 else False
                 with self._connection.pipeline():
                     cursors = [self._started(*one, prepare=prepare) for one in statements]
         finally:
