@@ -78,7 +78,7 @@ class PostgresConnection:
         self.flush()
         text = numbered(sql)
         if self.opened or (self._reads_outside and text.reads):
-            return self._sent([(text, parameters)], alone=True)[0]
+            return self._sent([(text, parameters)])[0]
         return self._sent([*self._opening(), (text, parameters)])[-1]
 
     def executemany(self, sql: str, rows: Sequence[dict[str, Any]], /) -> int:
@@ -101,8 +101,7 @@ class PostgresConnection:
         texts = [(numbered(sql), parameters) for sql, parameters in queries]
         outside = self._reads_outside and all(text.reads for text, _ in texts)
         before = [] if self.opened or outside else self._opening()
-        sent = [*before, *texts]
-        return [cursor.fetchall() for cursor in self._sent(sent, alone=len(sent) == 1)[len(before) :]]
+        return [cursor.fetchall() for cursor in self._sent([*before, *texts])[len(before) :]]
 
     def defer(self, changes: Changes) -> None:
         """Runs the changes with the next statement, or with COMMIT."""
@@ -138,7 +137,7 @@ class PostgresConnection:
         changes = [(numbered(one.text), {**one.parameters, "part": part}) for part, one in enumerate(pending)]
         sent = [*before, *changes, *after]
         try:
-            return self._sent(sent, alone=len(sent) == 1)
+            return self._sent(sent)
         except pg.InvalidTextRepresentation as error:
             found = _COUNTS.search(str(error))
             if found is None:
@@ -147,17 +146,15 @@ class PostgresConnection:
             pending[part].raise_for(counts)
             raise AssertionError("the guard of a batch refuses wrong counts only") from error
 
-    def _sent(
-        self, statements: Sequence[tuple[NumberedText, dict[str, Any] | None]], *, alone: bool = False
-    ) -> list[Cursor]:
-        """Runs statements in one flight. `alone`: it is one, which needs no pipeline.
+    def _sent(self, statements: Sequence[tuple[NumberedText, dict[str, Any] | None]]) -> list[Cursor]:
+        """Runs statements in one flight; one alone needs no pipeline.
 
         What follows a statement that fails is skipped, and the driver would count it as prepared. So several changes in one
         flight are not prepared, nor are BEGIN and COMMIT.
         """
         self._waiter.wait_started()
         try:
-            if alone:
+            if len(statements) == 1:
                 cursors = [self._started(*statements[0])]
             else:
                 changes = {text.sql for text, values in statements if values is not None and not text.reads}

@@ -1,0 +1,127 @@
+"""Statements that travel together: queries in one flight, and an action's last steps, which travel with COMMIT."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from bedesten.store.store import Store
+from bedesten.store.tables import INSERT_ANSWER, STORED_ANSWER
+from bedesten.store.transaction import (
+    MAX_LAST_STEPS,
+    RetryTransaction,
+    Step,
+    StoreUnavailable,
+    SystemTransaction,
+    Transaction,
+)
+from tests.store import notes
+from tests.store.raw import RawConnection
+from tests.support.round_trips import counted
+
+
+class Boom(Exception):
+    """Raised by steps that fail."""
+
+
+def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[SystemTransaction], object]:
+    """The action, bound to one tenant."""
+    return lambda tx: action(tx.for_tenant(tenant))
+
+
+def step(name: str, rows: int = 1) -> Step:
+    """Writes a note."""
+    what = {"owner_id": notes.WRITER, "key": name, "digest": b"d" * 32, "answer": "text", "created": 1}
+    return Step(INSERT_ANSWER, what, rows=rows, error=partial(Boom, name))
+
+
+def found(tx: Transaction, names: list[str]) -> list[bool]:
+    """Which of these notes there are."""
+    rows = tx.one_each(STORED_ANSWER, [{"owner_id": notes.WRITER, "key": name} for name in names])
+    return [row is not None for row in rows]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_queries_in_one_flight_give_their_rows_in_order_wherever_they_are_asked(
+    store: Store, tenant: str, count: int
+) -> None:
+    names = [f"n{number}" for number in range(count)]
+    store.write_now(within(tenant, lambda tx: tx.run_all([step(name) for name in names])))
+    asked, expected = [*names, "nobody"], [True] * count + [False]
+    assert store.read_now(within(tenant, lambda tx: found(tx, asked))) == expected
+    assert store.write_now(within(tenant, lambda tx: found(tx, asked))) == expected
+    assert store.write_now(within(tenant, lambda tx: (notes.put(tx, "more"), found(tx, [*asked, "more"])))) == (
+        True,
+        [*expected, True],
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_LAST_STEPS, MAX_LAST_STEPS + 1])
+def test_any_number_of_last_steps_is_run(
+    store: Store, tenant: str, other_connection: RawConnection, count: int
+) -> None:
+    names = [f"n{at:02}" for at in range(count)]
+    store.write_now(within(tenant, lambda tx: tx.run_last([step(name) for name in names], [step("z")])))
+    assert other_connection.rows(notes.NAMES, tenant=tenant) == [(name,) for name in [*names, "z"]]
+
+
+def test_the_last_steps_of_an_action_take_one_round_trip(store: Store, tenant: str) -> None:
+    with counted() as count:
+        store.write_now(within(tenant, lambda tx: tx.run_last([step("a"), step("b")], [step("c")])))
+    assert count.round_trips == (1 if store.dialect == "postgresql" else 0)
+
+
+@pytest.mark.parametrize("place", [0, 1, MAX_LAST_STEPS, MAX_LAST_STEPS + 1])
+def test_a_last_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
+    store: Store, tenant: str, other_connection: RawConnection, place: int
+) -> None:
+    def action(tx: Transaction) -> None:
+        notes.put(tx, "n00")
+        steps = [step(f"m{at}") for at in range(MAX_LAST_STEPS + 2)]
+        steps[place] = step("n00")
+        tx.run_last(steps)
+
+    for _ in range(4):  # after a failure the connection is as good as before, its prepared statements included
+        with pytest.raises(Boom, match=r"^n00$"):
+            store.write_now(within(tenant, action))
+        assert other_connection.one(notes.COUNT, tenant=tenant) == 0
+
+
+def test_of_several_last_steps_that_fail_the_first_one_is_named(store: Store, tenant: str) -> None:
+    steps = [step("a"), step("first", 2), step("second", 0)]
+    with pytest.raises(Boom, match=r"^first$"):
+        store.write_now(within(tenant, lambda tx: tx.run_last(steps)))
+
+
+def test_later_statements_and_run_pending_see_the_last_steps_and_get_their_errors(store: Store, tenant: str) -> None:
+    def run_now(tx: Transaction) -> None:
+        tx.run_last([step("early")])
+        tx.run_pending()
+
+    def action(tx: Transaction) -> object:
+        tx.run_last([step("early")])
+        seen = found(tx, ["early"])
+        with pytest.raises(Boom):
+            run_now(tx)
+        raise Boom(seen)
+
+    with pytest.raises(Boom, match=r"\[True\]"):
+        store.write_now(within(tenant, action))
+
+
+def test_a_last_step_that_asks_for_another_attempt_gets_it_with_its_number(store: Store, tenant: str) -> None:
+    attempts: list[int] = []
+
+    def action(tx: Transaction) -> None:
+        attempts.append(tx.attempt)
+        overtaken = Step(INSERT_ANSWER, step("n").parameters, rows=2, error=partial(RetryTransaction, "overtaken"))
+        tx.run_last([overtaken if tx.attempt < 3 else step("n")])
+
+    store.write_now(within(tenant, action))
+    assert attempts == [1, 2, 3]
+
+    def never(tx: Transaction) -> None:
+        tx.run_last([Step(INSERT_ANSWER, step("m").parameters, rows=2, error=partial(RetryTransaction, "overtaken"))])
+
+    with pytest.raises(StoreUnavailable, match="contended"):
+        store.write_now(within(tenant, never))
