@@ -38,7 +38,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.server_port))]
 
     server = HTTPServer(("127.0.0.1", 0), _Shop)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     _Shop.hosts.clear()
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")

@@ -51,7 +51,7 @@ HOUR = 3600.0
 @pytest.fixture(scope="module")
 def own(site: Site, operator: Operator) -> Shop:
     """A shop for tests that revoke its tokens."""
-    return open_shop(site, operator, "clientele")
+    return open_shop(site, operator, fresh("clientele"))
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def _wsgi(app: Any) -> Iterator[int]:
         daemon_threads = True
 
     with make_server("127.0.0.1", 0, app, Server, _Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server.server_port
         server.shutdown()

@@ -1,8 +1,13 @@
-"""Smaller costs for everything that a test is not about: password hashes, and connections to PostgreSQL.
+"""Smaller costs for everything that a test is not about: password hashes, connections to PostgreSQL, and the reading of
+the machine's certificate authorities by each HTTP client.
 
 `tests/conftest.py` applies them to the test process, `serve_process` to the processes of a server. Commands that tests run
 as processes of their own (`python -m bedesten`) keep the real costs.
 """
+
+import functools
+
+import httpcore2
 
 from bedesten.gate import passwords
 from bedesten.server.admin_listener import application as _admin_application
@@ -16,9 +21,13 @@ READERS, WRITERS, LOCK_WAITERS = 1, 2, 1
 """Five connections a process in place of ten: two test processes and their servers fit in PostgreSQL's usual 100."""
 
 
+_default_ssl_context = functools.cache(httpcore2.default_ssl_context)
+
+
 def apply() -> None:
     """Lowers the costs in this process."""
     passwords.MEMORY_KIB, passwords.TIME_COST = MEMORY_KIB, TIME_COST
+    httpcore2.default_ssl_context = _default_ssl_context
     postgres.READERS, postgres.WRITERS, postgres.LOCK_WAITERS = READERS, WRITERS, LOCK_WAITERS
 
 

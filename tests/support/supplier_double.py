@@ -213,7 +213,7 @@ def supplier_double() -> Iterator[SupplierDouble]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(double))
     server.daemon_threads, server.block_on_close = True, False
     double.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield double
