@@ -73,6 +73,7 @@ COMMANDS = (
     ("partners", "enable", "p@partner.example", "--tenant", "shop"),
     ("partners", "unlock", "p@partner.example", "--tenant", "shop"),
     ("partners", "password", "p@partner.example", "--tenant", "shop"),
+    ("partners", "reset", "p@partner.example", "--tenant", "shop"),
     ("partners", "webhook", "p@partner.example", "https://partner.example/", "--tenant", "shop"),
     ("partners", "list", "--tenant", "shop"),
     ("suppliers", "create", "Acme", "--tenant", "shop"),

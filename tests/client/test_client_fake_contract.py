@@ -65,6 +65,7 @@ class Side:
     cancel_checkout: Callable[[str], None]
     refund_checkout: Callable[[str, int], None]
     mailed_token: Callable[[str], str]
+    partner_link: Callable[[], str]
     offer: Callable[[str, int | None], None]
 
     def order(self, reference: str, product: str, quantity: int) -> Any:
@@ -84,6 +85,11 @@ def fake() -> Iterator[Side]:
         PaymentClient(shop.url, key=shop.key) as service,
         StorefrontClient(shop.url, email=shop.email, password=shop.password) as customer,
     ):
+
+        def partner_link() -> str:
+            shop.start_partner_reset()
+            return shop.mails[-1].token
+
         yield Side(
             partner,
             supplier,
@@ -97,6 +103,7 @@ def fake() -> Iterator[Side]:
             shop.cancel_checkout,
             lambda _, amount: shop.refund_checkout(amount),
             lambda kind: next(one.token for one in reversed(shop.mails) if one.kind == kind),
+            partner_link,
             lambda code, most: shop.add_payment_method(code, maximum=most, url=PAY_AT),
         )
 
@@ -150,6 +157,7 @@ def real(shop: Shop, http: httpx2.Client) -> Side:
         lambda order: own.storefront.data("/Storefront/Checkout/Cancel", {"orderId": order}),
         refund,
         lambda kind: own.operator.link(own.id, own.customer, Purpose[kind.upper()]),
+        lambda: own.operator.link(own.id, own.partner, Purpose.RESET),
         offer,
     )
 
@@ -500,6 +508,18 @@ def mailed_links(side: Side) -> list[object]:
     ]
 
 
+def a_partner_s_link(side: Side) -> list[object]:
+    """A partner's new password."""
+    partner, link = side.partner, side.partner_link()
+    return [
+        attempt(partner.reset_password, "nothing", NEW_PASSWORD),
+        attempt(side.customer.reset_password, link, NEW_PASSWORD),
+        attempt(partner.reset_password, link, NEW_PASSWORD),
+        attempt(partner.reset_password, link, NEW_PASSWORD),
+        attempt(partner.categories),
+    ]
+
+
 @pytest.mark.parametrize(
     "scenario",
     [
@@ -512,6 +532,7 @@ def mailed_links(side: Side) -> list[object]:
         basket_and_checkout,
         started_payments,
         mailed_links,
+        a_partner_s_link,
     ],
 )
 def test_the_fake_shop_and_the_real_server_answer_alike(

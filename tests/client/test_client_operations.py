@@ -55,6 +55,7 @@ NAMED_BY_ITSELF = {"POST /Orders/Create"}
 LOOK_FIRST = {
     "POST /Supplier/Keys/Revoke", "POST /Payment/Keys/Revoke", "POST /Supplier/Keys/Rotate",
     "POST /Payment/Keys/Rotate", "POST /Storefront/Customers/Password", "POST /Storefront/Customers/Password/Reset",
+    "POST /Login/Customer/Api/Password/Reset",
     "POST /Webhooks/Endpoints/Create",
     "POST /Webhooks/Endpoints/Rotate", "POST /Supplier/Webhooks/Endpoints/Create",
     "POST /Supplier/Webhooks/Endpoints/Rotate", "POST /Payment/Webhooks/Endpoints/Create",

@@ -67,6 +67,36 @@ def test_a_forgotten_password_is_reset_with_the_link_in_the_mail(mailing_shop: S
 
 
 @pytest.mark.slow
+def test_a_partner_resets_its_password_with_a_link_that_no_operator_sees(
+    mailing_shop: Shop, mail_double: SmtpDouble
+) -> None:
+    mail_double.inbox.clear()
+    settings, option = mailing_shop.site.installation.settings, ("--tenant", "mailing")
+    bedesten = Program(settings.data, settings.database)
+    email = "buyer@partner.example"
+    for kind in ("partner", "customer"):
+        mailing_shop.operator.account(mailing_shop.id, kind, email)
+    assert bedesten.run_json("partners", "reset", email, *option)["status"] == "accepted"
+    (received,) = wait_for_mail(mail_double, 1)
+    assert received.recipients == [email]
+    assert f"https://shop.example/partner/reset-password#token={received.token}" in received.text
+    client, login = mailing_shop.client(), "/Login/Customer/Api/Verify"
+    before = bearer(client.data(login, {"email": email, "password": PASSWORD})["token"])
+    body = {"token": received.token, "newPassword": NEW_PASSWORD}
+    assert client.post(f"{CUSTOMERS}/Password/Reset", body).told == (400, -30)
+    assert client.post("/Login/Customer/Api/Password/Reset", {**body, "newPassword": "short"}).told == (400, -2)
+    assert client.data("/Login/Customer/Api/Password/Reset", body) == {"status": "changed"}
+    assert client.post("/Login/Customer/Api/Password/Reset", body).told == (400, -30)
+    assert client.get("/Categories", lines=before).told == (401, -21)
+    assert client.post(login, {"email": email, "password": PASSWORD}).told == (400, -26)
+    assert client.data(login, {"email": email, "password": NEW_PASSWORD})["token"]
+    assert client.data(f"{CUSTOMERS}/Login", {"email": email, "password": PASSWORD})["token"]
+    assert "Your password was changed" in str(wait_for_mail(mail_double, 2)[1].message["Subject"])
+    bedesten.run_json("partners", "disable", email, *option)
+    assert bedesten.run_error("partners", "reset", email, *option)["code"] == -8
+
+
+@pytest.mark.slow
 def test_the_operator_starts_a_reset_and_sees_no_link(mailing_shop: Shop, mail_double: SmtpDouble) -> None:
     mail_double.inbox.clear()
     settings = mailing_shop.site.installation.settings

@@ -55,15 +55,23 @@ class SampleObjects:
     supplier_complaint_id: str
     verify_link: str
     reset_links: tuple[str, ...]
+    partner_links: tuple[str, ...]
 
     def unused_reset_link(self, shop: Shop) -> str:
-        """The token of a link to a new password that no request has used. Only reads."""
+        """The token of a customer's link to a new password that no request has used. Only reads."""
+        return self._unused(shop, self.reset_links)
+
+    def unused_partner_link(self, shop: Shop) -> str:
+        """The same of a partner's link."""
+        return self._unused(shop, self.partner_links)
+
+    def _unused(self, shop: Shop, tokens: tuple[str, ...]) -> str:
         cipher = shop.operator.installation.cipher
 
         def check(tx: SystemTransaction, token: str) -> str:
             return links.owner(tx.for_tenant(shop.id), cipher, Purpose.RESET, token)
 
-        for token in self.reset_links:
+        for token in tokens:
             with contextlib.suppress(Refusal):
                 shop.operator.installation.store.read_now(partial(check, token=token))
                 return token
@@ -121,7 +129,8 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         customer_complaint_id=_complaint(shop.storefront, "/Storefront", paid_line),
         supplier_complaint_id=_complaint(shop.reseller, "", _delivered_line(shop)),
         verify_link=_verify_link(shop),
-        reset_links=_reset_links(shop),
+        reset_links=_reset_links(shop, "customer"),
+        partner_links=_reset_links(shop, "partner"),
     )
 
 
@@ -138,9 +147,9 @@ def _verify_link(shop: Shop) -> str:
     return shop.operator.within(shop.id, make)
 
 
-def _reset_links(shop: Shop) -> tuple[str, ...]:
-    """The tokens of links of customers who do nothing else."""
-    accounts = [shop.operator.account(shop.id, "customer", f"{fresh('forgetful')}@example.com") for _ in range(90)]
+def _reset_links(shop: Shop, kind: str) -> tuple[str, ...]:
+    """The tokens of links of accounts that do nothing else."""
+    accounts = [shop.operator.account(shop.id, kind, f"{fresh('forgetful')}@example.com") for _ in range(90)]
     return tuple(shop.operator.link(shop.id, one, Purpose.RESET) for one in accounts)
 
 

@@ -9,7 +9,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.accounts import login_throttle
 from bedesten.accounts.actions import Account
 from bedesten.admin.inputs import minor_amount
-from bedesten.audit.actions import OPERATOR, record, redacted_url
+from bedesten.audit.actions import OPERATOR, Actor, record, redacted_url
 from bedesten.core import text
 from bedesten.core.money import to_decimal, with_currency
 from bedesten.core.secret import Secret
@@ -19,6 +19,7 @@ from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.ledger import balance_alarms
+from bedesten.mail import actions as mail
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.webhooks import actions as webhooks
@@ -111,6 +112,16 @@ def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
         return False
     record(tx, OPERATOR, "account.unlock", partner.id)
     return True
+
+
+def reset(tx: Transaction, cipher: TenantCipher, partner: Account, actor: Actor = OPERATOR) -> None:
+    """Asks for a mail with a link to a new password. Raises `Refusal`: -8 if the partner is disabled, -7."""
+    if partner.disabled:
+        raise Refusal(errors.CONFLICT, "the partner is disabled", fields={"partner": "is disabled: enable it first"})
+    if not mail.queue(tx, cipher, mail.PARTNER_RESET, partner.handle, actor):
+        problem = "the address has had as many mails as one may have in an hour or a day"
+        raise Refusal(errors.TOO_MANY_REQUESTS, problem, fields={"partner": problem})
+    record(tx, actor, "account.reset", partner.id)
 
 
 def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: str | None) -> CreatedPartner | None:

@@ -160,6 +160,20 @@ def password(
     return CommandResult(document, [message, *shown_once(Password=None if password_stdin else new)])
 
 
+@command(app, "reset")
+def reset(ctx: CommandContext, tenant: TenantOption, partner: Partner) -> CommandResult:
+    """Mail a partner a link to a new password. The old one works until the link is used; nobody else sees the link."""
+
+    def act(tx: Transaction, _: TenantEntry) -> Account:
+        account = partners.find(tx, partner)
+        partners.reset(tx, ctx.installation.cipher, account)
+        return account
+
+    account = ctx.write_in(tenant, act)
+    message = f"A mail with a link goes to {printable(account.handle)}; `bedesten mail list` shows what becomes of it."
+    return CommandResult({"id": account.id, "email": account.handle, "status": "accepted"}, [message])
+
+
 @command(app, "webhook")
 def webhook(
     ctx: CommandContext,

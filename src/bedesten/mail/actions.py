@@ -16,7 +16,16 @@ from bedesten.tenants.cipher import TenantCipher
 
 RESET, VERIFY, PASSWORD = "reset", "verify", "password"
 """Kinds of mail: a link that resets the password, one that verifies the address, the notice of a changed password."""
-VALIDITY = {RESET: LIFETIMES[Purpose.RESET], VERIFY: LIFETIMES[Purpose.VERIFY], PASSWORD: DAY}
+PARTNER_RESET, PARTNER_PASSWORD = "partner-reset", "partner-password"
+"""The same link and notice for a partner."""
+NOTICES = frozenset({PASSWORD, PARTNER_PASSWORD})
+VALIDITY = {
+    RESET: LIFETIMES[Purpose.RESET],
+    VERIFY: LIFETIMES[Purpose.VERIFY],
+    PARTNER_RESET: LIFETIMES[Purpose.RESET],
+    PASSWORD: DAY,
+    PARTNER_PASSWORD: DAY,
+}
 """Time (ms) after which a mail is not sent any more."""
 LIMITS = ((HOUR, 3), (DAY, 10))
 """Mails to one address in an hour and in a day (UTC)."""
@@ -53,9 +62,9 @@ def queue(tx: Transaction, cipher: TenantCipher, kind: str, recipient: str, acto
     """Asks for a mail to a canonical e-mail, which need not have an account.
 
     Returns False, and asks for none, if the address has had as many mails as `LIMITS` allow. The notice of a changed
-    password is not limited.
+    password is not limited. A mail to a partner finds no customer, and the other way round.
     """
-    if kind != PASSWORD and not all(_count(tx, cipher, recipient, *limit) for limit in LIMITS):
+    if kind not in NOTICES and not all(_count(tx, cipher, recipient, *limit) for limit in LIMITS):
         return False
     tx.run(
         _QUEUE,

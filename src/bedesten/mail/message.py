@@ -16,8 +16,17 @@ SUBJECTS = {
     "verify": "Verify your e-mail address",
     "registered": "You have an account already",
     "password": "Your password was changed",
+    "partner-reset": "Reset your password",
+    "partner-password": "Your password was changed",
 }
-PATHS = {"reset": "/reset-password", "verify": "/verify-email", "registered": "", "password": ""}
+PATHS = {
+    "reset": "/reset-password",
+    "verify": "/verify-email",
+    "registered": "",
+    "password": "",
+    "partner-reset": "/partner/reset-password",
+    "partner-password": "",
+}
 """Pages of the shop, below its base, to which the links lead. The token is behind `#`, which browsers send to no server."""
 
 
@@ -48,8 +57,9 @@ def write(
     written["Date"] = datetime.fromtimestamp(now / 1000, UTC)
     written["Message-ID"] = f"<{mail}@{domain_of(settings.sender)}>"
     written["Auto-Submitted"] = "auto-generated"
-    written.set_content(_rendered(f"{template}.txt", values))
-    written.add_alternative(_rendered(f"{template}.html", values), subtype="html")
+    file = template.removeprefix("partner-")
+    written.set_content(_rendered(f"{file}.txt", values))
+    written.add_alternative(_rendered(f"{file}.html", values), subtype="html")
     return written
 
 

@@ -17,7 +17,7 @@ from bedesten.accounts.links import Purpose
 from bedesten.accounts.tables import account_links
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.mail import message
-from bedesten.mail.actions import PASSWORD, RESET
+from bedesten.mail.actions import NOTICES, PARTNER_PASSWORD, PARTNER_RESET, RESET
 from bedesten.mail.moves import MAIL, WAITING
 from bedesten.mail.tables import mail_counts, mails
 from bedesten.store.database_clock import DATABASE_NOW
@@ -122,7 +122,8 @@ def write_message(tx: SystemTransaction, cipher: TenantCipher, mail: WaitingMail
     if settings.sender is None or settings.shop_url is None:
         settle(tx, mail, Result(NOT_SET_UP))
         return None
-    account = accounts.by_handle(bound, "customer", mail.recipient)
+    kind = "partner" if mail.kind in (PARTNER_RESET, PARTNER_PASSWORD) else "customer"
+    account = accounts.by_handle(bound, kind, mail.recipient)
     why = _reason_to_drop(account)
     if account is None or why:
         bound.run(_DROP, id=mail.id, why=why, now=tx.now)
@@ -140,10 +141,10 @@ def _reason_to_drop(account: Account | None) -> str:
 
 def _template(mail: WaitingMail, account: Account) -> tuple[str, Purpose | None]:
     """The template of a mail, and the purpose of the link in it."""
-    if mail.kind == RESET:
-        return "reset", Purpose.RESET
-    if mail.kind == PASSWORD:
-        return "password", None
+    if mail.kind in (RESET, PARTNER_RESET):
+        return mail.kind, Purpose.RESET
+    if mail.kind in NOTICES:
+        return mail.kind, None
     return ("registered", None) if account.verified is not None else ("verify", Purpose.VERIFY)
 
 

@@ -11,7 +11,10 @@ mails = Table(
     metadata,
     text("id"),
     text("tenant_id", ForeignKey("tenants.id")),
-    text("kind", CheckConstraint("kind IN ('reset', 'verify', 'password')", name="kind")),
+    text(
+        "kind",
+        CheckConstraint("kind IN ('reset', 'verify', 'password', 'partner-reset', 'partner-password')", name="kind"),
+    ),
     text("recipient"),
     integer("state", CheckConstraint("state BETWEEN 0 AND 4", name="state")),
     integer("attempts", CheckConstraint("attempts >= 0", name="attempts")),

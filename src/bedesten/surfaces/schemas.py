@@ -23,6 +23,10 @@ Email = Annotated[str, Meta(max_length=1_000, extra=kind(text.email))]
 ShortNote = Annotated[str, Meta(min_length=1, max_length=1_000, extra=kind(text.note))]
 Answer = Annotated[str, Meta(min_length=1, max_length=500, extra=kind(text.note))]
 """A buyer's value for a requirement of a product."""
+PASSWORD = {"minLength": 8}
+"""The documented minimum of a new password. The shop may require more, and refuses passwords that are easy to guess."""
+LinkToken = Annotated[str, Meta(min_length=1, max_length=100)]
+"""The token of a mailed link: what follows `#token=`."""
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)]
 
@@ -157,3 +161,16 @@ class DeliveredCode(ResponseModel, frozen=True):
     serial: str | None
     url: str | None
     expires: str | None
+
+
+class ResetPassword(RequestModel, frozen=True):
+    """The token of a mailed link, and the new password."""
+
+    token: LinkToken
+    new_password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
+
+
+class PasswordReset(ResponseModel, frozen=True):
+    """The password was changed, and every session has ended."""
+
+    status: Literal["changed"]

@@ -41,6 +41,7 @@ class ResellerClient(SyncBase):
         super().__init__(address_of(shop, allow_http=allow_http), credential, options_of(options), http)
 
     generate_token = sync_method(reseller.generate_token)
+    reset_password = sync_method(reseller.reset_password)
     categories = sync_method(reseller.categories)
     list_products = sync_method(reseller.list_products)
     each_product = sync_iterator(reseller.list_products)
@@ -90,6 +91,7 @@ class AsyncResellerClient(AsyncBase):
         super().__init__(address_of(shop, allow_http=allow_http), credential, options_of(options), http)
 
     generate_token = async_method(reseller.generate_token)
+    reset_password = async_method(reseller.reset_password)
     categories = async_method(reseller.categories)
     list_products = async_method(reseller.list_products)
     each_product = async_iterator(reseller.list_products)

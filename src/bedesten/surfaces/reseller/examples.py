@@ -10,7 +10,15 @@ from bedesten.http.route import Example
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.reseller import schemas
-from bedesten.surfaces.schemas import CategoryView, DeliveredCode, Items, Page, RequireData
+from bedesten.surfaces.schemas import (
+    CategoryView,
+    DeliveredCode,
+    Items,
+    Page,
+    PasswordReset,
+    RequireData,
+    ResetPassword,
+)
 from bedesten.surfaces.statements import GetStatement, Statement
 
 _REFERENCE, _CARDS, _PLAYER = "PO-1001", "1", "2"
@@ -53,6 +61,10 @@ _TOP_UP_LINE = schemas.LineView(
 )
 
 GENERATE_TOKEN = Example(example_values.token({"session": 7}), example_values.login(example_values.PARTNER_EMAIL))
+RESET_PASSWORD = Example(
+    PasswordReset("changed"),
+    ResetPassword(token=example_values.LINK_TOKEN, new_password=example_values.NEW_PASSWORD),
+)
 CATEGORIES = Example(Items([CategoryView(example_values.CATEGORY, "Gift cards", 2)]))
 LIST_PRODUCTS = Example(
     Page([example_values.CARD_VIEW, example_values.TOP_UP_VIEW], None),

@@ -21,15 +21,29 @@ from bedesten.orders import actions as orders
 from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import Line, Order
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import statements, views
+from bedesten.surfaces import passwords, statements, views
 from bedesten.surfaces.reseller import order_handlers, schemas
-from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductView, Token
+from bedesten.surfaces.schemas import (
+    CategoryView,
+    Items,
+    Login,
+    Page,
+    PasswordReset,
+    ProductView,
+    ResetPassword,
+    Token,
+)
 from bedesten.surfaces.statements import BuyerEntry, GetStatement, Statement
 
 
 async def generate_token(context: RequestContext, services: LoginServices, body: Login) -> Token:
     """*Generate Token*."""
     return views.token_view(context, await log_in(context, services, Surface.RESELLER, body.email, body.password))
+
+
+async def reset_password(context: RequestContext, services: LoginServices, body: ResetPassword) -> PasswordReset:
+    """Sets a new password with the token of a mailed link, and ends every token of the partner."""
+    return await passwords.reset_password(context, services, "partner", body)
 
 
 def categories(tx: Transaction, context: RequestContext, _: EmptyBody) -> Items[CategoryView]:

@@ -14,6 +14,9 @@ get, post = _table.get, _table.post
 ROUTES = (
     post("/Login/Customer/Api/Verify", access=Open, handler=Async(handlers.generate_token), summary="Generate Token",
          errors=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS), name="generateToken", example=examples.GENERATE_TOKEN),
+    post("/Login/Customer/Api/Password/Reset", access=Open, handler=Async(handlers.reset_password),
+         summary="Set a new password with a mailed link", errors=(errors.LINK_REFUSED,), name="resetPassword",
+         example=examples.RESET_PASSWORD),
     get("/Categories", access="catalogue:read", handler=Reads(handlers.categories), summary="List the categories",
         regional=True, name="categoriesList", example=examples.CATEGORIES),
     post("/Products/List", access="catalogue:read", handler=Reads(handlers.list_products), summary="List products",

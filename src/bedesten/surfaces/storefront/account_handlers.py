@@ -2,22 +2,19 @@
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import links, login_throttle, registrations
+from bedesten.accounts import links, registrations
 from bedesten.accounts.actions import Account
 from bedesten.accounts.links import Purpose
-from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import wire_time
-from bedesten.errors import Refusal, bad_field
-from bedesten.gate.passwords import PasswordHash
-from bedesten.gate.scopes import Surface
-from bedesten.gate.weak_passwords import password_problem
+from bedesten.errors import Refusal
 from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import mail_address_digest
 from bedesten.http.schemas import EmptyBody
 from bedesten.mail import actions as mail
 from bedesten.store.transaction import Transaction
+from bedesten.surfaces import passwords
+from bedesten.surfaces.schemas import PasswordReset, ResetPassword
 from bedesten.surfaces.storefront import schemas
-from bedesten.tenants import actions as tenants
 
 MAX_RESET_MAILS = 20
 """Reset mails that one network address may ask for in an hour, for all accounts together."""
@@ -79,38 +76,9 @@ def _forgot(tx: Transaction, context: RequestContext, email: str) -> None:
     mail.queue(tx, context.cipher, mail.RESET, email, context.actor)
 
 
-async def reset_password(
-    context: RequestContext, services: LoginServices, body: schemas.ResetPassword
-) -> schemas.PasswordReset:
-    """Sets a new password with the token of a mailed link, and ends all sessions of the customer.
-
-    A password is hashed only for a valid link, and a password that is refused does not use the link up.
-    """
-    store, tenant = services.store, context.tenant.id
-    customer = await store.read(tenant, _owner, context, body.token)
-    await check_password(context, services, body.new_password, "newPassword", customer.handle, customer.name)
-    hashed = await services.passwords.hash(body.new_password)
-    await store.write(tenant, _reset, context, body.token, hashed)
-    return schemas.PasswordReset("changed")
-
-
-def _reset(tx: Transaction, context: RequestContext, token: str, password: PasswordHash) -> None:
-    customer = _owner(tx, context, token)
-    links.use(tx, context.cipher, Purpose.RESET, token)
-    actor = Actor(customer.id, context.request_id)
-    accounts.set_password(tx, customer.id, password, actor)
-    accounts.set_verified(tx, customer.id, actor)
-    login_throttle.unlock(tx, context.keyring.login_digest(tx.tenant, Surface.STOREFRONT, customer.handle))
-    record(tx, actor, "account.password.reset", customer.id)
-    mail.queue(tx, context.cipher, mail.PASSWORD, customer.handle, actor)
-
-
-def _owner(tx: Transaction, context: RequestContext, token: str) -> Account:
-    """The customer whom a reset link belongs to. Raises `Refusal` (-30)."""
-    customer = accounts.by_id(tx, "customer", links.owner(tx, context.cipher, Purpose.RESET, token))
-    if customer is None or customer.disabled:
-        raise links.refused("the account is disabled or gone")
-    return customer
+async def reset_password(context: RequestContext, services: LoginServices, body: ResetPassword) -> PasswordReset:
+    """Sets a new password with the token of a mailed link, and ends all sessions of the customer."""
+    return await passwords.reset_password(context, services, "customer", body)
 
 
 def customer_of(tx: Transaction, context: RequestContext) -> Account:
@@ -119,16 +87,6 @@ def customer_of(tx: Transaction, context: RequestContext) -> Account:
     if customer is None:
         raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
     return customer
-
-
-async def check_password(
-    context: RequestContext, services: LoginServices, password: str, field: str, *about: str
-) -> None:
-    """Refuses a password that is easy to guess from what `about` says of its owner, or from the shop's name."""
-    shop = await services.store.read(context.tenant.id, tenants.name_of)
-    problem = password_problem(password, minimum=services.min_password_length, words=(shop, *about))
-    if problem:
-        raise bad_field(field, problem)
 
 
 def _profile(customer: Account) -> schemas.Profile:

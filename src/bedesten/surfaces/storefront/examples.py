@@ -8,7 +8,7 @@ from bedesten.http.route import Example
 from bedesten.http.schemas import EmptyBody
 from bedesten.orders.model import DELIVERED, MAX_LINES, MAX_UNITS, PROCESSING
 from bedesten.surfaces import example_values
-from bedesten.surfaces.schemas import DeliveredCode, Items, Page
+from bedesten.surfaces.schemas import DeliveredCode, Items, Page, PasswordReset, ResetPassword
 from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import basket, payments, schemas, site
 
@@ -84,8 +84,8 @@ VERIFY = Example(_PROFILE, schemas.VerifyEmail(token=example_values.LINK_TOKEN))
 SEND_VERIFICATION = Example(_ACCEPTED, EmptyBody())
 FORGOT_PASSWORD = Example(_ACCEPTED, schemas.ForgotPassword(email=example_values.CUSTOMER_EMAIL))
 RESET_PASSWORD = Example(
-    schemas.PasswordReset("changed"),
-    schemas.ResetPassword(token=example_values.LINK_TOKEN, new_password=example_values.NEW_PASSWORD),
+    PasswordReset("changed"),
+    ResetPassword(token=example_values.LINK_TOKEN, new_password=example_values.NEW_PASSWORD),
 )
 CHANGE_PASSWORD = Example(
     example_values.token(),

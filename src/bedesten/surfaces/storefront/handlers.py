@@ -27,10 +27,11 @@ from bedesten.payments.model import PaymentRefund
 from bedesten.payments.moves import REFUND
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import statements, views
+from bedesten.surfaces.passwords import check_password
 from bedesten.surfaces.schemas import Login, Page, ProductView, Token
 from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import basket, schemas
-from bedesten.surfaces.storefront.account_handlers import check_password, customer_of, require_verified
+from bedesten.surfaces.storefront.account_handlers import customer_of, require_verified
 from bedesten.surfaces.storefront.order_handlers import STATES
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.tenants.site import registration_is_open

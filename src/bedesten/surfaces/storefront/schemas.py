@@ -8,9 +8,11 @@ from msgspec import Meta
 from bedesten.http.schemas import Amount, RequestModel, ResponseModel
 from bedesten.orders.model import MAX_LINES
 from bedesten.surfaces.schemas import (
+    PASSWORD,
     DeliveredCode,
     Email,
     Id,
+    LinkToken,
     Name,
     OrderPaging,
     Paging,
@@ -24,10 +26,6 @@ from bedesten.surfaces.schemas import (
     Time,
 )
 
-PASSWORD = {"minLength": 8}
-"""The documented minimum of a new password. The shop may require more, and refuses passwords that are easy to guess."""
-LinkToken = Annotated[str, Meta(min_length=1, max_length=100)]
-"""The token of a mailed link: what follows `#token=`."""
 BasketVersion = Annotated[int, Meta(ge=0, le=10**15)]
 """The version of a basket that the customer has seen."""
 OrderState = Literal["awaitingPayment", "placed", "expired", "cancelled"]
@@ -98,19 +96,6 @@ class MailRequest(ResponseModel, frozen=True):
     """The request was accepted. Whether a mail is sent is not revealed."""
 
     status: Literal["accepted"]
-
-
-class ResetPassword(RequestModel, frozen=True):
-    """The token of a mailed link, and the new password."""
-
-    token: LinkToken
-    new_password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
-
-
-class PasswordReset(ResponseModel, frozen=True):
-    """The password was changed, and every session has ended."""
-
-    status: Literal["changed"]
 
 
 class VerifyEmail(RequestModel, frozen=True):

@@ -22,6 +22,7 @@ from bedesten_client.schemas import (
     PlacedOrder,
     Product,
     Statement,
+    Status,
     Token,
     ValidOrder,
 )
@@ -62,7 +63,19 @@ class _CancelOrder(Body, frozen=True):
     reason: str | None = None
 
 
+class _ResetPassword(Body, frozen=True):
+    token: Secret
+    new_password: Secret
+
+
 GENERATE_TOKEN = Operation(method="POST", path=LOGIN_PATH, result=Token, anonymous=True)
+RESET_PASSWORD = Operation(
+    method="POST",
+    path="/Login/Customer/Api/Password/Reset",
+    result=Status,
+    anonymous=True,
+    retry_policy=RetryPolicy.NEVER,
+)
 CATEGORIES = Operation(method="GET", path="/Categories", result=Page[Category])
 LIST_PRODUCTS = Operation(method="POST", path="/Products/List", result=Page[Product])
 PRODUCT = Operation(method="POST", path="/Products/Detail/{productId}", result=Product)
@@ -88,6 +101,15 @@ def login_body(email: str, password: str | Secret, callback_data: object) -> Bod
 def generate_token(email: str, password: str | Secret, *, callback_data: object = None) -> Call[Token]:
     """Return a bearer token for another program. The client itself logs in automatically."""
     return Call(GENERATE_TOKEN, login_body(email, password, callback_data))
+
+
+def reset_password(token: str | Secret, new_password: str | Secret) -> Call[Status]:
+    """Set a new password with the token of a mailed link. Every bearer token of the account ends."""
+    return Call(RESET_PASSWORD, _ResetPassword(token=_secret(token), new_password=_secret(new_password)))
+
+
+def _secret(value: str | Secret) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
 
 
 def categories() -> Call[Page[Category]]:

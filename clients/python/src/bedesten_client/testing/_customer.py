@@ -17,7 +17,10 @@ STATES = {"unpaid": "awaitingPayment", "paid": "placed", "cancelled": "cancelled
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """A mail to a customer. `kind`: `reset` or `verify`, with the token of the link, or `password`."""
+    """A mail to the customer or the partner.
+
+    `kind`: `reset`, `partner-reset` or `verify`, with the token of the link; `password` or `partner-password` without one.
+    """
 
     kind: str
     recipient: str
@@ -43,6 +46,7 @@ class CustomerAccount:
             "POST /Storefront/Customers/Profile": lambda _, __: self.profile(),
             "POST /Storefront/Customers/Password/Forgot": self.forgot,
             "POST /Storefront/Customers/Password/Reset": self.reset,
+            "POST /Login/Customer/Api/Password/Reset": self.reset_partner,
             "POST /Storefront/Customers/Verify": self.verify,
             "POST /Storefront/Customers/Verify/Send": self.send_verification,
         }
@@ -70,6 +74,19 @@ class CustomerAccount:
         self.password, self.verified = body["newPassword"], True
         self.end_sessions()
         self.mails.append(SentMail("password", self.email))
+        return {"status": "changed"}
+
+    def start_partner_reset(self) -> None:
+        """Mail the partner a link to a new password, as the operator does."""
+        self._mail("partner-reset")
+
+    def reset_partner(self, body: Data, _: str) -> Data:
+        """POST /Login/Customer/Api/Password/Reset: with the newest link, once; every token ends."""
+        self._check_link("partner-reset", body)
+        self.links.pop("partner-reset")
+        self.password = body["newPassword"]
+        self.end_sessions()
+        self.mails.append(SentMail("partner-password", self.email))
         return {"status": "changed"}
 
     def verify(self, body: Data, _: str) -> Data:

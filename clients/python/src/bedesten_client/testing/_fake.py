@@ -29,7 +29,8 @@ from bedesten_client.testing._webhooks import sign, sign_body
 from bedesten_client.webhooks import Event
 
 _LOGINS = (reseller.LOGIN_PATH, storefront.LOGIN_PATH)
-_ANONYMOUS = ("/Storefront/Customers/Password/Forgot", "/Storefront/Customers/Password/Reset")
+_PASSWORDS = "/Storefront/Customers/Password"
+_ANONYMOUS = ("/Login/Customer/Api/Password/Reset", f"{_PASSWORDS}/Forgot", f"{_PASSWORDS}/Reset")
 _TAILS = ("/Products/Detail/", "/Orders/Detail/", "/Storefront/Products/Detail/")
 
 
@@ -129,8 +130,12 @@ class FakeShop:
 
     @property
     def mails(self) -> list[SentMail]:
-        """The mails that were sent so far; the links of `reset` and `verify` mails have a `token`."""
+        """The mails that were sent so far; the links of `reset`, `partner-reset` and `verify` mails have a `token`."""
         return list(self._account.mails)
+
+    def start_partner_reset(self) -> None:
+        """Mail the partner a link to a new password, as the operator does."""
+        self._account.start_partner_reset()
 
     @property
     def url(self) -> str:

@@ -414,7 +414,9 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("kind IN ('reset', 'verify', 'password')", name=op.f("ck_mails_kind")),
+        sa.CheckConstraint(
+            "kind IN ('reset', 'verify', 'password', 'partner-reset', 'partner-password')", name=op.f("ck_mails_kind")
+        ),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_mails_attempts")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_mails_created")),
         sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_mails_expires")),
