@@ -106,9 +106,9 @@ def test_an_endpoint_has_only_so_many_deliveries_at_once_and_fewer_when_it_fails
     one = mail.tenant.read(endpoints.list_endpoints, mail.tenant.partner)[0]
     for _ in range(MORE_THAN_A_BATCH):
         mail.tenant.write(endpoints.send_test, one)
-    leased = lease(mail, Capacity(32))
+    leased = lease(mail, Capacity(100))
     assert len(leased) == MAX_PER_ENDPOINT
-    assert lease(mail, Capacity(32, {one.id: MAX_PER_ENDPOINT})) == []
+    assert lease(mail, Capacity(100, {one.id: MAX_PER_ENDPOINT})) == []
     assert len(lease(mail, Capacity(32, {one.id: MAX_PER_ENDPOINT - 1}))) == 1
     assert lease(mail, Capacity(32, {one.id: MAX_PER_SLOW_ENDPOINT}, frozenset({one.id}))) == []
     mail.fail(leased[0])

@@ -36,7 +36,7 @@ from bedesten.webhooks.targets import Network, host_of, parse_networks
 log = structlog.get_logger("bedesten.server")
 MAX_BATCH = 32
 """Deliveries that are leased at once."""
-MAX_BUSY, MAX_OPEN = 64, 512
+MAX_BUSY, MAX_OPEN = 128, 512
 """Deliveries that one worker sends at once: those that began a moment ago, and all."""
 SLOW_S = 1.0
 """A delivery that has no answer after so long is slow."""

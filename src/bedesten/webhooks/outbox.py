@@ -25,7 +25,7 @@ from bedesten.webhooks.targets import host_of
 
 LEASE = 6 * SECOND
 """Time after which another worker takes over what a dead one was sending."""
-MAX_PER_ENDPOINT, MAX_PER_SLOW_ENDPOINT = 8, 2
+MAX_PER_ENDPOINT, MAX_PER_SLOW_ENDPOINT = 32, 2
 """Deliveries that one worker sends to an endpoint at once. Slow: it has not answered for a while, or its last attempt
 failed."""
 DELAYS = (

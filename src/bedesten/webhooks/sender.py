@@ -91,7 +91,7 @@ class Receivers:
                 timeout=httpx2.Timeout(DEADLINE_S, connect=5.0),
                 follow_redirects=False,
                 trust_env=False,
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=IDLE_S),
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=IDLE_S),
             )
         self._clients.move_to_end(key)
         self._used[key] += 1
