@@ -36,7 +36,7 @@ def test_everything_that_is_copied_is_there_and_let_in() -> None:
 
 
 def test_the_image_runs_as_nobody_in_particular_and_starts_the_program() -> None:
-    assert lines("USER") == ["bedesten"]
+    assert lines("USER") == ["10001:10001"], "a number: Kubernetes cannot tell of a name that it is not root's"
     assert len(lines("FROM")) == 2
     assert {line.split()[0] for line in lines("FROM")} == {"python:3.11-slim"}
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
