@@ -76,7 +76,14 @@ def open_tenant(program: Program, data: Path, name: str, port: int) -> Tenant:
         stdin=PASSWORD,
     )
     catalogue = data.parent / f"{name}.json"
-    row = {"name": "Top-up", "sku": "TOPUP", "price": "1.00", "currency": "USD", "supplier": "warehouse"}
+    row = {
+        "name": "Top-up",
+        "sku": "TOPUP",
+        "price": "1.00",
+        "currency": "USD",
+        "fulfilment": "supplier",
+        "supplier": "warehouse",
+    }
     catalogue.write_text(json.dumps([row]), "utf-8")
     program(data, "products", "import", str(catalogue), "--tenant", name)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
