@@ -47,7 +47,9 @@ def test_kubectl_reads_every_manifest_and_hadolint_finds_nothing() -> None:
     found = list(yaml.safe_load_all(built.stdout))
     assert sorted(one["kind"] for one in found) == sorted(one["kind"] for one in objects() if one["kind"] != "Job")
     assert {one["metadata"].get("namespace") for one in found if one["kind"] != "Namespace"} == {"bedesten"}
-    linted = subprocess.run([linter("hadolint"), str(ROOT / "Containerfile")], capture_output=True, text=True, check=False)
+    linted = subprocess.run(
+        [linter("hadolint"), str(ROOT / "Containerfile")], capture_output=True, text=True, check=False
+    )
     assert (linted.returncode, linted.stdout) == (0, "")
 
 
