@@ -27,11 +27,12 @@ from benchmarks.machine import free_port
 PACE_S, LOUD_CLIENTS, LOUD_PACE_S = 0.02, 8, 0.04
 PASSWORD = "seven lanterns by the gate"
 LIMIT = 600
+STOCK = 20_000
 
 
 @dataclass
 class Tenant:
-    """One tenant: its host, a partner's token, and a product that a supplier delivers."""
+    """One tenant: its host, a partner's token, and a product with stock."""
 
     port: int
     host: str
@@ -61,7 +62,6 @@ def open_tenant(program: Program, data: Path, name: str, port: int) -> Tenant:
     """Makes a tenant with its own program, and logs its partner in."""
     host, email = f"{name}.example", f"buyer@{name}.example"
     program(data, "tenants", "create", name, "--host", host)
-    program(data, "suppliers", "create", "warehouse", "--tenant", name)
     program(
         data,
         "partners",
@@ -77,15 +77,16 @@ def open_tenant(program: Program, data: Path, name: str, port: int) -> Tenant:
     )
     catalogue = data.parent / f"{name}.json"
     row = {
-        "name": "Top-up",
-        "sku": "TOPUP",
+        "name": "Card",
+        "sku": "CARD",
         "price": "1.00",
         "currency": "USD",
-        "fulfilment": "supplier",
-        "supplier": "warehouse",
     }
     catalogue.write_text(json.dumps([row]), "utf-8")
     program(data, "products", "import", str(catalogue), "--tenant", name)
+    codes = data.parent / f"{name}.txt"
+    codes.write_text("".join(f"FAIR-CODE-{number:06}\n" for number in range(STOCK)), "utf-8")
+    program(data, "products", "stock", str(codes), "--product", "CARD", "--tenant", name, "--yes")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Host": host, "Content-Type": "application/json"}
     body = json.dumps({"email": email, "password": PASSWORD})
