@@ -97,6 +97,7 @@ def leak_scenario(engine: str, folder: Path) -> Iterator[LeakScenario]:
 @contextlib.contextmanager
 def _serving(program: Program, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", "--admin-port", str(free_port(0))]
+    command += ["--drain", "0s"]
     environment = {**ENVIRONMENT, "BEDESTEN_LOG_LEVEL": "debug", "BEDESTEN_DATABASE": program.database or ""}
     if not program.database:
         del environment["BEDESTEN_DATABASE"]
