@@ -196,7 +196,7 @@ class Failing:
     def __init__(self) -> None:
         self.fails, self.asked = True, 0
 
-    async def take(self, take: Take) -> Taken:
+    async def take(self, take: Take, timeout_s: float) -> Taken:
         self.asked += 1
         if self.fails:
             raise BucketsUnavailable("a test")
@@ -248,9 +248,9 @@ def test_redis_that_goes_away_and_comes_back_is_noticed(redis: RedisServer, monk
 def test_installations_on_one_redis_share_nothing(redis: RedisServer) -> None:
     async def work() -> None:
         one, other = RedisBuckets(redis.url, "bedesten_1"), RedisBuckets(redis.url, "bedesten_2")
-        assert (await one.take(Take("apart", 1, 1, exact=True))).accepted
-        assert not (await one.take(Take("apart", 1, 1, exact=True))).accepted
-        assert (await other.take(Take("apart", 1, 1, exact=True))).accepted
+        assert (await one.take(Take("apart", 1, 1, exact=True), 5.0)).accepted
+        assert not (await one.take(Take("apart", 1, 1, exact=True), 5.0)).accepted
+        assert (await other.take(Take("apart", 1, 1, exact=True), 5.0)).accepted
         await one.close()
         await other.close()
 

@@ -3,13 +3,14 @@
 Keys end by themselves a minute after they were last moved, and hold no name: a digest of it. Losing them is harmless.
 """
 
+import asyncio
 from hashlib import blake2b
 from typing import Any, cast
 
 from bedesten.ratelimit.limits import MAX_BUCKET_US, MINUTE_US
 from bedesten.ratelimit.shared import BucketsUnavailable, Take, Taken
 
-TIMEOUT_S = 0.5
+MAX_TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 8
 
 _SCRIPT = f"""
@@ -37,16 +38,16 @@ class RedisBuckets:
         pool = BlockingConnectionPool.from_url(
             url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
             max_connections=MAX_CONNECTIONS,
-            timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            timeout=MAX_TIMEOUT_S,
+            socket_timeout=MAX_TIMEOUT_S,
+            socket_connect_timeout=MAX_TIMEOUT_S,
         )
         self._client = Redis(connection_pool=pool)
         self._script = self._client.register_script(_SCRIPT)
         self._installation = installation.encode()
 
-    async def take(self, take: Take) -> Taken:
-        """Takes from one bucket. Raises `BucketsUnavailable`."""
+    async def take(self, take: Take, timeout_s: float) -> Taken:
+        """Takes from one bucket. Raises `BucketsUnavailable`, after the time-out too."""
         from redis.exceptions import RedisError
 
         key = (
@@ -54,7 +55,8 @@ class RedisBuckets:
         )
         arguments: list[Any] = [MINUTE_US // take.per_minute, take.per_minute, take.requests, int(take.exact)]
         try:
-            accepted, ahead = cast(tuple[int, int], await self._script(keys=[key], args=arguments))
+            async with asyncio.timeout(timeout_s):
+                accepted, ahead = cast(tuple[int, int], await self._script(keys=[key], args=arguments))
         except (RedisError, OSError, TimeoutError) as problem:
             raise BucketsUnavailable(f"Redis: {type(problem).__name__}") from problem
         return Taken(bool(accepted), ahead)

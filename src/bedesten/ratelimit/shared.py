@@ -35,6 +35,8 @@ PIECES = 100
 MAX_PIECES = 2
 """Most pieces that a process lets through without an answer of the shared bucket."""
 REFUSAL_PIECES = 8
+TIMEOUT_S, LOGIN_TIMEOUT_S = 0.5, 2.0
+"""Longest wait of a request, which then goes on, and of a login, which then fails."""
 RETRY_S = 1.0
 FORGET_S = 60.0
 """What was not reported for this time is dropped: the bucket has drained since."""
@@ -66,8 +68,8 @@ class Taken(NamedTuple):
 class SharedBuckets(Protocol):
     """Where the buckets are. Used on one event loop."""
 
-    async def take(self, take: Take) -> Taken:
-        """Takes from one bucket. Raises `BucketsUnavailable` within a second."""
+    async def take(self, take: Take, timeout_s: float) -> Taken:
+        """Takes from one bucket. Raises `BucketsUnavailable`, after the time-out too."""
         ...
 
     async def close(self) -> None:
@@ -207,9 +209,9 @@ class SharedLimits:
             step = MINUTE_US // limit
             await self._throttled(unit, now, full or taken.ahead_us > (limit - 1) * step)
 
-    async def _throttled(self, unit: str, now: int, begin: bool) -> bool:
+    async def _throttled(self, unit: str, now: int, begin: bool, timeout_s: float = TIMEOUT_S) -> bool:
         """Throttles the address here for as long as it is throttled anywhere. Returns False if that cannot be known."""
-        taken = await self._ask(Take(f"throttled {unit}", 1, int(begin), exact=False))
+        taken = await self._ask(Take(f"throttled {unit}", 1, int(begin), exact=False), timeout_s)
         if taken is not None and taken.ahead_us > 0:
             self._throttle.fill(unit, now, -(-taken.ahead_us // 1000))
         return taken is not None
@@ -219,7 +221,7 @@ class SharedLimits:
 
         Raises `BucketsUnavailable`.
         """
-        if not await self._throttled(counting_unit(address), now, begin=False):
+        if not await self._throttled(counting_unit(address), now, False, LOGIN_TIMEOUT_S):
             raise BucketsUnavailable("the shared limits cannot be asked")
 
     # --- the shared buckets ---
@@ -227,12 +229,12 @@ class SharedLimits:
     def _reachable(self) -> bool:
         return self.shared or monotonic() >= self._retry_at
 
-    async def _ask(self, take: Take) -> Taken | None:
-        """None if the buckets cannot be asked now."""
-        if not self._reachable():
+    async def _ask(self, take: Take, timeout_s: float = TIMEOUT_S) -> Taken | None:
+        """None if the buckets cannot be asked now. A login asks even if they could not be a moment ago."""
+        if timeout_s != LOGIN_TIMEOUT_S and not self._reachable():
             return None
         try:
-            taken = await self._buckets.take(take)
+            taken = await self._buckets.take(take, timeout_s)
         except BucketsUnavailable as problem:
             if self.shared:
                 log.warning("limits-not-shared", cause=str(problem))

@@ -21,11 +21,11 @@ class StoreBuckets:
         self._ask = Ask
         self._buckets = LimitBuckets(address)
 
-    async def take(self, take: Take) -> Taken:
+    async def take(self, take: Take, timeout_s: float) -> Taken:
         """Takes from one bucket. Raises `BucketsUnavailable`."""
         ask = self._ask(take.name, MINUTE_US // take.per_minute, take.per_minute, take.requests, take.exact)
         try:
-            return Taken(*await self._buckets.take(ask))
+            return Taken(*await self._buckets.take(ask, timeout_s))
         except StoreUnavailable as problem:
             raise BucketsUnavailable(str(problem)) from problem
 

@@ -19,8 +19,8 @@ from bedesten.store.postgres_session import Address, PostgresSession
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.store.wait_budget import WaitBudget
 
-TIMEOUT_S = 0.5
-"""Longest wait of a caller. A transaction that takes longer is cut off."""
+MAX_TRANSACTION_S = 2.0
+"""A transaction that takes longer is cut off, for everybody in it."""
 MAX_BATCH = 256
 MINUTE_US, MAX_BUCKET_US = 60_000_000, 61_000_000
 _BEGIN = ("BEGIN", "SET LOCAL synchronous_commit = off", "SET LOCAL lock_timeout = '200ms'")
@@ -67,8 +67,8 @@ class LimitBuckets:
         self._busy = self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def take(self, ask: Ask) -> Answer:
-        """Takes from one bucket. Raises `StoreUnavailable`."""
+    async def take(self, ask: Ask, timeout_s: float) -> Answer:
+        """Takes from one bucket. Raises `StoreUnavailable`, after the time-out too."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, answer))
         if not self._busy:
@@ -77,9 +77,8 @@ class LimitBuckets:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         try:
-            return await asyncio.wait_for(answer, TIMEOUT_S)
+            return await asyncio.wait_for(answer, timeout_s)
         except TimeoutError as problem:
-            self._session.interrupt()
             raise StoreUnavailable("the shared limits did not answer in time") from problem
 
     async def close(self) -> None:
@@ -96,12 +95,14 @@ class LimitBuckets:
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
                 batch = sorted((one for one in batch if not one[1].done()), key=lambda one: one[0].name)
                 if batch:
+                    limit = loop.call_later(MAX_TRANSACTION_S, self._session.interrupt)
                     await _settle(batch, lambda asks: loop.run_in_executor(self._thread, self._transact, asks))
+                    limit.cancel()
         finally:
             self._busy = False
 
     def _transact(self, asks: list[Ask]) -> list[Answer]:
-        job = Job(lambda _: None, WaitBudget(TIMEOUT_S))
+        job = Job(lambda _: None, WaitBudget(MAX_TRANSACTION_S))
         while not self._closed:
             kept = self._session.kept
             try:
