@@ -22,7 +22,7 @@ from bedesten.telemetry.metrics import Metrics
 from bedesten.webhooks import endpoints, history, outbox, sender
 from bedesten.webhooks.endpoints import EndpointDetail
 from bedesten.webhooks.moves import DONE
-from bedesten.webhooks.outbox import LEASE, MAX_PER_ENDPOINT, MAX_PER_SLOW_ENDPOINT, Capacity, Delivery
+from bedesten.webhooks.outbox import LEASE, MAX_PER_ENDPOINT, MAX_PER_SLOW_ENDPOINT, Attempt, Capacity, Delivery
 from bedesten.webhooks.sender import OutgoingWebhook, Receivers
 from bedesten.webhooks.targets import parse_networks
 from tests.domain.mail import Mail
@@ -145,6 +145,20 @@ def test_a_renewed_lease_is_nobody_else_s_and_a_lost_one_is_not_renewed(mail: Ma
     assert mail.lease() == []
     mail.clock.now += 1
     assert len(mail.lease()) == 1
+
+
+def test_a_failure_of_a_worker_that_lost_its_lease_does_not_move_the_next_attempt(mail: Mail) -> None:
+    mail.tenant.order((mail.tenant.card(1), 1))
+    (first,) = mail.lease()
+    mail.clock.now += LEASE
+    (again,) = mail.lease()
+    mail.fail(first)
+    mail.clock.now += LEASE - 1
+    assert mail.lease() == []
+    mail.store.write_now(lambda tx: outbox.delivered(tx, again, Attempt(204, "", 1)))
+    mail.fail(first)
+    mail.clock.now += 10 * LEASE
+    assert mail.lease() == []
 
 
 def test_a_renewal_that_comes_too_late_does_not_hasten_the_next_attempt(mail: Mail) -> None:

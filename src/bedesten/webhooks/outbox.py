@@ -2,9 +2,9 @@
 
 A delivery that is being sent is leased: its next attempt is set to a later time, so that no other worker sends it. The
 worker renews its leases while it sends; those of a worker that dies expire by themselves within `LEASE`. The number of
-attempts tells a lease from the next one: a worker that lost its lease renews and returns nothing. All nodes compare and
-set times by one clock (`store.moment`); otherwise a worker whose clock is ahead would take deliveries that others are
-sending.
+attempts tells a lease from the next one: a worker that lost its lease renews and returns nothing, and its failure is
+noted, but does not move the next attempt. All nodes compare and set times by one clock (`store.moment`); otherwise a
+worker whose clock is ahead would take deliveries that others are sending.
 """
 
 from collections import Counter
@@ -126,8 +126,8 @@ _RENEW = statement(
 _RETURN = move_of(DELIVERY, "retry", _D.state, _ROW, _MINE, attempts=_D.attempts - 1, next_at=DATABASE_NOW)
 _RESULT = {"last_status": p("http_status"), "last_error": p("error"), "updated": p("now")}
 _DELIVERED = move_of(DELIVERY, "deliver", _D.state, _ROW, **_RESULT)
-_RETRY = move_of(DELIVERY, "retry", _D.state, _ROW, next_at=DATABASE_NOW + p("delay"), script=None, **_RESULT)
-_GIVE_UP = move_of(DELIVERY, "giveUp", _D.state, _ROW, **_RESULT)
+_RETRY = move_of(DELIVERY, "retry", _D.state, _ROW, _MINE, next_at=DATABASE_NOW + p("delay"), script=None, **_RESULT)
+_GIVE_UP = move_of(DELIVERY, "giveUp", _D.state, _ROW, _MINE, **_RESULT)
 _HOLD = move_of(DELIVERY, "hold", _D.state, _ROW)
 _DROP = move_of(DELIVERY, "drop", _D.state, _ROW, last_error="the endpoint was deleted")
 _INSERT_ATTEMPT = insert_of(delivery_attempts)
@@ -189,7 +189,7 @@ def delivered(tx: SystemTransaction, delivery: Delivery, attempt: Attempt) -> No
     _record(bound, delivery, attempt)
     result = {"id": delivery.id, "http_status": attempt.http_status, "error": None, "now": tx.now}
     if delivery.script == "repeat":
-        bound.run(_RETRY, **result, at=tx.at, delay=REPEAT_DELAY)
+        bound.run(_RETRY, **result, number=delivery.attempts + 1, at=tx.at, delay=REPEAT_DELAY)
     else:
         bound.run(_DELIVERED, **result)
     if delivery.failing_since is not None and not delivery.order_url:
@@ -206,9 +206,9 @@ def failed(tx: SystemTransaction, delivery: Delivery, attempt: Attempt) -> bool:
     _record(bound, delivery, attempt)
     result = {"id": delivery.id, "http_status": attempt.http_status, "error": attempt.error[:200], "now": tx.now}
     if delivery.attempts >= len(DELAYS):
-        bound.run(_GIVE_UP, **result)
+        bound.run(_GIVE_UP, **result, number=delivery.attempts + 1)
     else:
-        bound.run(_RETRY, **result, at=tx.at, delay=DELAYS[delivery.attempts])
+        bound.run(_RETRY, **result, number=delivery.attempts + 1, at=tx.at, delay=DELAYS[delivery.attempts])
     if delivery.order_url or delivery.script:
         return False
     if delivery.failing_since is None:
