@@ -1,4 +1,4 @@
-"""Orders skip the codes that others have locked, but nobody is told "sold out" while one of those may come back."""
+"""Orders skip the codes that others have locked; "sold out" is the answer only once none of those can come back."""
 
 import time
 from collections.abc import Iterator
