@@ -499,6 +499,11 @@ def mailed_links(side: Side) -> list[object]:
         attempt(customer.reset_password, "nothing", NEW_PASSWORD),
     ]
     link = side.mailed_token("reset")
+    answers += [
+        attempt(customer.change_email, "moved@example.com", "wrong"),
+        attempt(customer.change_email, email, "wrong"),
+        attempt(customer.confirm_email, "nothing"),
+    ]
     return [
         *answers,
         attempt(customer.reset_password, link, NEW_PASSWORD),

@@ -2,12 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from bedesten.accounts import actions as accounts
 from bedesten.accounts import links
 from bedesten.accounts.links import Purpose
 from bedesten.admin import customer_erasure as erasure
 from bedesten.admin import customer_records as records
 from bedesten.admin import customers
-from bedesten.audit.actions import OPERATOR
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.errors import Refusal
 from bedesten.integrity.check import violations
 from bedesten.mail import actions as mail
@@ -23,6 +26,23 @@ def test_a_mail_and_a_link(tenant: Tenant) -> None:
     assert_all_or_nothing(*check, lambda tx: customers.reset(tx, cipher, customers.one(tx, EMAIL)), at_least=6)
     link = tenant.write(links.create, cipher, tenant.customer, Purpose.RESET).token.reveal()
     assert assert_all_or_nothing(*check, lambda tx: links.use(tx, cipher, Purpose.RESET, link), at_least=1)
+
+
+def test_a_change_of_the_address(tenant: Tenant) -> None:
+    cipher, check = tenant.installation.cipher, (tenant.installation, tenant.id)
+    new = f"moved.{EMAIL}"
+    link = tenant.write(links.create, cipher, tenant.customer, Purpose.EMAIL, address=new).token.reveal()
+    actor = Actor(tenant.customer)
+
+    def change(tx: Transaction) -> None:
+        found = customers.one(tx, tenant.customer)
+        accounts.set_email(tx, found, links.new_address(tx, cipher, found.id, link), actor)
+        mail.queue(tx, cipher, mail.EMAIL_CHANGED, found.handle, actor)
+
+    assert_all_or_nothing(*check, change, at_least=6)
+    assert tenant.read(customers.one, new).verified is not None
+    with pytest.raises(Refusal):
+        tenant.write(change)
 
 
 def test_an_export(tenant: Tenant) -> None:

@@ -67,6 +67,43 @@ def test_a_forgotten_password_is_reset_with_the_link_in_the_mail(mailing_shop: S
 
 
 @pytest.mark.slow
+def test_a_customer_changes_its_address_with_a_link_in_a_mail_to_the_new_one(
+    mailing_shop: Shop, mail_double: SmtpDouble
+) -> None:
+    mail_double.inbox.clear()
+    client, operator = mailing_shop.client(), mailing_shop.operator
+    old, new, taken = "ada@old.example", "ada@new.example", "bea@new.example"
+    for email in (old, taken):
+        operator.account(mailing_shop.id, "customer", email)
+    own, other = (
+        bearer(client.data(f"{CUSTOMERS}/Login", {"email": one, "password": PASSWORD})["token"]) for one in (old, taken)
+    )
+
+    def ask(email: str, password: str = PASSWORD) -> tuple[int, object]:
+        return client.post(f"{CUSTOMERS}/Email/Change", {"newEmail": email, "currentPassword": password}, own).told
+
+    assert ask(new, "wrong") == (400, -26)
+    assert ask(old.upper()) == (400, -2)
+    assert ask(taken) == (200, None)
+    assert ask(new) == (200, None)
+    (received,) = wait_for_mail(mail_double, 1)
+    assert received.recipients == [new]
+    assert f"https://shop.example/confirm-email#token={received.token}" in received.text
+    confirm, token = f"{CUSTOMERS}/Email/Confirm", {"token": received.token}
+    assert client.post(confirm, token, other).told == (400, -30)
+    assert client.post(confirm, token).told == (401, -20)
+    assert client.post(confirm, {"token": "nothing"}, own).told == (400, -30)
+    for _ in range(2):
+        profile = client.data(confirm, token, own)
+        assert (profile["email"], profile["emailVerified"]) == (new, True)
+    notice = wait_for_mail(mail_double, 2)[1]
+    assert notice.recipients == [old]
+    assert "#token=" not in notice.text
+    assert client.post(f"{CUSTOMERS}/Login", {"email": old, "password": PASSWORD}).told == (400, -26)
+    assert client.data(f"{CUSTOMERS}/Login", {"email": new, "password": PASSWORD})["token"]
+
+
+@pytest.mark.slow
 def test_a_partner_resets_its_password_with_a_link_that_no_operator_sees(
     mailing_shop: Shop, mail_double: SmtpDouble
 ) -> None:

@@ -283,6 +283,11 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Storefront/Customers/Verify", _PROFILE,
             lambda shop, goods: Sample("/Storefront/Customers/Verify", {
                 "token": goods.verify_link})),
+    ExpectedRoute("POST", "/Storefront/Customers/Email/Change", _PROFILE,
+            lambda shop, goods: Sample("/Storefront/Customers/Email/Change", {
+                "newEmail": f"{fresh('moved')}@example.com", "currentPassword": PASSWORD})),
+    ExpectedRoute("POST", "/Storefront/Customers/Email/Confirm", _PROFILE,
+            lambda shop, goods: Sample("/Storefront/Customers/Email/Confirm", {"token": goods.email_link})),
     ExpectedRoute("POST", "/Storefront/Customers/Verify/Send", _PROFILE, _to("/Storefront/Customers/Verify/Send")),
     ExpectedRoute("POST", "/Storefront/Customers/Password/Forgot", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Customers/Password/Forgot", {

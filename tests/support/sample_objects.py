@@ -54,6 +54,7 @@ class SampleObjects:
     customer_complaint_id: str
     supplier_complaint_id: str
     verify_link: str
+    email_link: str
     reset_links: tuple[str, ...]
     partner_links: tuple[str, ...]
 
@@ -129,6 +130,7 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         customer_complaint_id=_complaint(shop.storefront, "/Storefront", paid_line),
         supplier_complaint_id=_complaint(shop.reseller, "", _delivered_line(shop)),
         verify_link=_verify_link(shop),
+        email_link=_email_link(shop),
         reset_links=_reset_links(shop, "customer"),
         partner_links=_reset_links(shop, "partner"),
     )
@@ -143,6 +145,18 @@ def _verify_link(shop: Shop) -> str:
 
     def make(tx: Transaction) -> str:
         return links.create(tx, cipher, shop.customer, Purpose.VERIFY, lambda _: randomness).token.reveal()
+
+    return shop.operator.within(shop.id, make)
+
+
+def _email_link(shop: Shop) -> str:
+    """The token of the customer's link to the address that it has: it changes nothing, and may be opened again."""
+    randomness = hashlib.sha256(f"email {shop.id} {shop.customer}".encode()).digest()
+    cipher, purpose = shop.operator.installation.cipher, Purpose.EMAIL
+
+    def make(tx: Transaction) -> str:
+        made = links.create(tx, cipher, shop.customer, purpose, lambda _: randomness, shop.customer_email)
+        return made.token.reveal()
 
     return shop.operator.within(shop.id, make)
 

@@ -84,6 +84,9 @@ _UPGRADE = statement(
     update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("phc"), pepper_id=p("pepper"))
 )
 _SET_VERIFIED = statement(update(accounts).where(_HERE, accounts.c.verified.is_(None)).values(verified=p("now")))
+_SET_EMAIL = statement(
+    update(accounts).where(_HERE, accounts.c.handle == p("was")).values(handle=p("new_handle"), verified=p("now"))
+)
 _SET_NAME = statement(update(accounts).where(_HERE).values(name=p("new_name")))
 _ADVANCE = statement(update(accounts).where(_HERE).values(token_version=accounts.c.token_version + p("step")))
 _REVOKE_TOKEN = insert_of(revoked_tokens, or_ignore=True)
@@ -200,6 +203,17 @@ def set_verified(tx: Transaction, account: str, actor: Actor) -> None:
     """Records that the owner receives mail at the account's address. A second call changes nothing."""
     if tx.run(_SET_VERIFIED, id=account, now=tx.now):
         record(tx, actor, "account.verify", account)
+
+
+def set_email(tx: Transaction, account: Account, email: str, actor: Actor) -> None:
+    """Changes the e-mail of an account to a verified one, and ends the link to a new password. Raises `Refusal` (-8)."""
+    if by_handle(tx, account.kind, email) is not None:
+        problem = "another account has this e-mail address"
+        raise Refusal(errors.CONFLICT, problem, fields={"token": problem})
+    if not tx.run(_SET_EMAIL, id=account.id, was=account.handle, new_handle=email, now=tx.now):
+        raise Refusal(errors.CONFLICT, "the e-mail address was changed at this moment")
+    links.drop_reset(tx, account.id)
+    record(tx, actor, "account.email", account.id)
 
 
 def set_name(tx: Transaction, account: str, name: str, actor: Actor) -> None:

@@ -3,7 +3,7 @@
 A link carries a token of 256 random bits. The store keeps a keyed digest of it, which covers the tenant and the purpose,
 in a row of the account: a token opens nothing elsewhere. An account has one link for each purpose, so a newer link
 replaces the older one. Using a link deletes its row, and the database lets one of many concurrent uses do that. A link
-that verifies an address may be opened again until it expires.
+that verifies an address, or a new one, may be opened again until it expires.
 """
 
 import base64
@@ -33,9 +33,10 @@ class Purpose(StrEnum):
 
     RESET = "reset"
     VERIFY = "verify"
+    EMAIL = "email"
 
 
-LIFETIMES = {Purpose.RESET: HOUR, Purpose.VERIFY: DAY}
+LIFETIMES = {Purpose.RESET: HOUR, Purpose.VERIFY: DAY, Purpose.EMAIL: DAY}
 """Time (ms) for which a link is valid."""
 
 _L = account_links.c
@@ -43,15 +44,16 @@ _UPSERT = insert(account_links).values(tenant_id=TENANT)
 _PUT: Statement[tuple[object, ...]] = Statement(
     _UPSERT.on_conflict_do_update(
         index_elements=["tenant_id", "account_id", "purpose"],
-        set_={name: _UPSERT.excluded[name] for name in ("digest", "created", "expires")},
+        set_={name: _UPSERT.excluded[name] for name in ("digest", "address", "created", "expires")},
     ),
     lambda *row: row,
-    ("account_id", "purpose", "digest", "created", "expires"),
+    ("account_id", "purpose", "digest", "address", "created", "expires"),
 )
 _OF_DIGEST = (
     (_L.tenant_id == TENANT) & (_L.digest == p("digest")) & (_L.purpose == p("purpose")) & (_L.expires > p("now"))
 )
 _OWNER = statement(select(_L.account_id).where(_OF_DIGEST))
+_ADDRESS = statement(select(_L.account_id, _L.address).where(_OF_DIGEST))
 _USE = statement(delete(account_links).where(_OF_DIGEST).returning(_L.account_id))
 _OF_ACCOUNT = (_L.tenant_id == TENANT) & (_L.account_id == p("account"))
 _DROP = statement(delete(account_links).where(_OF_ACCOUNT))
@@ -72,12 +74,14 @@ def create(
     account: str,
     purpose: Purpose,
     randomness: Callable[[int], bytes] = secrets.token_bytes,
+    address: str | None = None,
 ) -> Link:
-    """Creates a link of the account. An older one for the same purpose ends."""
+    """Creates a link of the account. An older one for the same purpose ends. `address` is the new one of `EMAIL`."""
     token = base64.urlsafe_b64encode(randomness(TOKEN_BYTES)).decode().rstrip("=")
     expires = tx.now + LIFETIMES[purpose]
     digest = _digest(tx, cipher, purpose, token)
-    tx.run(_PUT, account_id=account, purpose=purpose.value, digest=digest, created=tx.now, expires=expires)
+    of_account = {"account_id": account, "purpose": purpose.value, "digest": digest, "address": address}
+    tx.run(_PUT, **of_account, created=tx.now, expires=expires)
     return Link(Secret(token), expires)
 
 
@@ -85,6 +89,15 @@ def owner(tx: Transaction, cipher: TenantCipher, purpose: Purpose, token: str) -
     """Returns the account of a valid link, without using it. Raises `Refusal` (-30)."""
     row = tx.one(_OWNER, digest=_digest(tx, cipher, purpose, token), purpose=purpose.value, now=tx.now)
     return _found(row)
+
+
+def new_address(tx: Transaction, cipher: TenantCipher, account: str, token: str) -> str:
+    """Returns the new e-mail address that a valid link of this account confirms. Raises `Refusal` (-30)."""
+    purpose = Purpose.EMAIL
+    row = tx.one(_ADDRESS, digest=_digest(tx, cipher, purpose, token), purpose=purpose.value, now=tx.now)
+    if _found(row) != account or row is None:
+        raise refused("another account's link")
+    return str(row[1])
 
 
 def use(tx: Transaction, cipher: TenantCipher, purpose: Purpose, token: str) -> str:

@@ -43,16 +43,18 @@ account_links = Table(
     metadata,
     text("tenant_id"),
     text("account_id"),
-    text("purpose", CheckConstraint("purpose IN ('reset', 'verify')", name="purpose")),
+    text("purpose", CheckConstraint("purpose IN ('reset', 'verify', 'email')", name="purpose")),
     blob("digest"),
+    text("address", null=True),
     timestamp("created"),
     timestamp("expires"),
     PrimaryKeyConstraint("tenant_id", "account_id", "purpose"),
     UniqueConstraint("digest", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"]),
+    CheckConstraint("(address IS NOT NULL) = (purpose = 'email')", name="address"),
 )
 """The newest link that was mailed to an account for each purpose, as a keyed digest of its token. The row is deleted when
-the link is used."""
+the link is used. `address` is the new e-mail address to which a link of the purpose `email` was sent."""
 Index(None, account_links.c.expires)
 
 revoked_tokens = Table(

@@ -153,4 +153,4 @@ def _forget(tx: Transaction, keyring: Keyring, cipher: TenantCipher, customer: A
     login_throttle.unlock(tx, digest)
     tx.run(_FORGET_ADDRESSES, digest=digest)
     links.drop(tx, account)
-    mail.forget(tx, customer.handle)
+    mail.forget(tx, customer.handle, account)

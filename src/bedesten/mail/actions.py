@@ -1,6 +1,6 @@
 """Asks for mails, and shows them to the operator."""
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from bedesten import errors
 from bedesten.accounts.links import LIFETIMES, Purpose
@@ -18,8 +18,12 @@ RESET, VERIFY, PASSWORD = "reset", "verify", "password"
 """Kinds of mail: a link that resets the password, one that verifies the address, the notice of a changed password."""
 PARTNER_RESET, PARTNER_PASSWORD = "partner-reset", "partner-password"
 """The same link and notice for a partner."""
-NOTICES = frozenset({PASSWORD, PARTNER_PASSWORD})
+EMAIL, EMAIL_CHANGED = "email", "email-changed"
+"""A link to a new e-mail address, whose account is the mail's actor; the notice to the old address."""
+NOTICES = frozenset({PASSWORD, PARTNER_PASSWORD, EMAIL_CHANGED})
 VALIDITY = {
+    EMAIL: LIFETIMES[Purpose.EMAIL],
+    EMAIL_CHANGED: DAY,
     RESET: LIFETIMES[Purpose.RESET],
     VERIFY: LIFETIMES[Purpose.VERIFY],
     PARTNER_RESET: LIFETIMES[Purpose.RESET],
@@ -55,7 +59,15 @@ _LIST_WAITING = statement(
     .limit(p("most"))
 )  # fmt: skip
 _ONE = statement(select(*_COLUMNS).where(_M.tenant_id == TENANT, _M.id == p("id")))
-_FORGET = statement(delete(mails).where(_M.tenant_id == TENANT, _M.recipient == p("recipient")))
+_FORGET = statement(
+    delete(mails).where(
+        _M.tenant_id == TENANT,
+        or_(
+            _M.recipient == p("recipient"),
+            and_(_M.actor == p("account"), or_(_M.kind == EMAIL, _M.kind == EMAIL_CHANGED)),
+        ),
+    )
+)
 
 
 def queue(tx: Transaction, cipher: TenantCipher, kind: str, recipient: str, actor: Actor) -> bool:
@@ -83,9 +95,9 @@ def queue(tx: Transaction, cipher: TenantCipher, kind: str, recipient: str, acto
     return True
 
 
-def forget(tx: Transaction, recipient: str) -> int:
-    """Deletes every mail to an address. Returns how many there were."""
-    return tx.run(_FORGET, recipient=recipient)
+def forget(tx: Transaction, recipient: str, account: str) -> int:
+    """Deletes every mail to an address, and to the other addresses of its account. Returns how many there were."""
+    return tx.run(_FORGET, recipient=recipient, account=account)
 
 
 def list_mails(tx: Transaction, *, waiting: bool = False) -> list[dict[str, object]]:

@@ -18,6 +18,8 @@ SUBJECTS = {
     "password": "Your password was changed",
     "partner-reset": "Reset your password",
     "partner-password": "Your password was changed",
+    "email": "Confirm your new e-mail address",
+    "email-changed": "Your e-mail address was changed",
 }
 PATHS = {
     "reset": "/reset-password",
@@ -26,6 +28,8 @@ PATHS = {
     "password": "",
     "partner-reset": "/partner/reset-password",
     "partner-password": "",
+    "email": "/confirm-email",
+    "email-changed": "",
 }
 """Pages of the shop, below its base, to which the links lead. The token is behind `#`, which browsers send to no server."""
 

@@ -17,12 +17,12 @@ from bedesten.accounts.links import Purpose
 from bedesten.accounts.tables import account_links
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.mail import message
-from bedesten.mail.actions import NOTICES, PARTNER_PASSWORD, PARTNER_RESET, RESET
+from bedesten.mail.actions import EMAIL, EMAIL_CHANGED, NOTICES, PARTNER_PASSWORD, PARTNER_RESET, RESET
 from bedesten.mail.moves import MAIL, WAITING
 from bedesten.mail.tables import mail_counts, mails
 from bedesten.store.database_clock import DATABASE_NOW
 from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, move_of, p, statement
-from bedesten.store.transaction import SystemTransaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.mail_settings import mail_settings
 
@@ -45,6 +45,7 @@ class WaitingMail:
     recipient: str
     attempts: int
     expires: int
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ _M = mails.c
 _IS_DUE = cross_tenant(select(_M.id).where(_M.state == WAITING, _M.next_at <= DATABASE_NOW).limit(1))
 _DUE = cross_tenant_rows_as(
     WaitingMail,
-    select(_M.id, _M.tenant_id, _M.kind, _M.recipient, _M.attempts + 1, _M.expires)
+    select(_M.id, _M.tenant_id, _M.kind, _M.recipient, _M.attempts + 1, _M.expires, _M.actor)
     .where(_M.state == WAITING, _M.next_at <= DATABASE_NOW)
     .order_by(_M.next_at, _M.id)
     .limit(p("most"))
@@ -122,15 +123,25 @@ def write_message(tx: SystemTransaction, cipher: TenantCipher, mail: WaitingMail
     if settings.sender is None or settings.shop_url is None:
         settle(tx, mail, Result(NOT_SET_UP))
         return None
-    kind = "partner" if mail.kind in (PARTNER_RESET, PARTNER_PASSWORD) else "customer"
-    account = accounts.by_handle(bound, kind, mail.recipient)
+    account = _account_of(bound, mail)
     why = _reason_to_drop(account)
+    if mail.kind == EMAIL and accounts.by_handle(bound, "customer", mail.recipient) is not None:
+        why = "the address has an account"
     if account is None or why:
         bound.run(_DROP, id=mail.id, why=why, now=tx.now)
         return None
     template, purpose = _template(mail, account)
-    token = links.create(bound, cipher, account.id, purpose).token if purpose else None
+    address = mail.recipient if purpose is Purpose.EMAIL else None
+    token = links.create(bound, cipher, account.id, purpose, address=address).token if purpose else None
     return message.write(mail.id, mail.recipient, settings, template, token, tx.now)
+
+
+def _account_of(tx: Transaction, mail: WaitingMail) -> Account | None:
+    """The account that a mail is about: of its actor, if the account has or had another address, else of its recipient."""
+    if mail.kind in (EMAIL, EMAIL_CHANGED):
+        return accounts.by_id(tx, "customer", mail.actor)
+    kind = "partner" if mail.kind in (PARTNER_RESET, PARTNER_PASSWORD) else "customer"
+    return accounts.by_handle(tx, kind, mail.recipient)
 
 
 def _reason_to_drop(account: Account | None) -> str:
@@ -143,6 +154,8 @@ def _template(mail: WaitingMail, account: Account) -> tuple[str, Purpose | None]
     """The template of a mail, and the purpose of the link in it."""
     if mail.kind in (RESET, PARTNER_RESET):
         return mail.kind, Purpose.RESET
+    if mail.kind == EMAIL:
+        return "email", Purpose.EMAIL
     if mail.kind in NOTICES:
         return mail.kind, None
     return ("registered", None) if account.verified is not None else ("verify", Purpose.VERIFY)

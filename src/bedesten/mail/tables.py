@@ -13,7 +13,10 @@ mails = Table(
     text("tenant_id", ForeignKey("tenants.id")),
     text(
         "kind",
-        CheckConstraint("kind IN ('reset', 'verify', 'password', 'partner-reset', 'partner-password')", name="kind"),
+        CheckConstraint(
+            "kind IN ('reset', 'verify', 'password', 'partner-reset', 'partner-password', 'email', 'email-changed')",
+            name="kind",
+        ),
     ),
     text("recipient"),
     integer("state", CheckConstraint("state BETWEEN 0 AND 4", name="state")),

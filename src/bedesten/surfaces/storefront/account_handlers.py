@@ -6,9 +6,10 @@ from bedesten.accounts import links, registrations
 from bedesten.accounts.actions import Account
 from bedesten.accounts.links import Purpose
 from bedesten.core.clock import wire_time
-from bedesten.errors import Refusal
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.scopes import Surface
 from bedesten.http.context import LoginServices, RequestContext
-from bedesten.http.logins import mail_address_digest
+from bedesten.http.logins import authenticate_password, mail_address_digest
 from bedesten.http.schemas import EmptyBody
 from bedesten.mail import actions as mail
 from bedesten.store.transaction import Transaction
@@ -43,6 +44,40 @@ def verify(tx: Transaction, context: RequestContext, body: schemas.VerifyEmail) 
     if links.owner(tx, context.cipher, Purpose.VERIFY, body.token) != customer.id:
         raise links.refused("another account's link")
     accounts.set_verified(tx, customer.id, context.actor)
+    return _profile(customer_of(tx, context))
+
+
+async def change_email(
+    context: RequestContext, services: LoginServices, body: schemas.ChangeEmail
+) -> schemas.MailRequest:
+    """Asks for a mail with a link to a new e-mail address, after the password. The old address stays until it is opened.
+
+    Whether another account has the address is not revealed: then no mail is sent.
+    """
+    customer = await services.store.read(context.tenant.id, customer_of, context)
+    await authenticate_password(context, services, Surface.STOREFRONT, customer.handle, body.current_password)
+    if body.new_email == customer.handle:
+        raise bad_field("newEmail", "is the account's address already")
+    await services.store.write(context.tenant.id, _ask_for_email, context, body.new_email)
+    return schemas.MailRequest("accepted")
+
+
+def _ask_for_email(tx: Transaction, context: RequestContext, email: str) -> None:
+    registrations.count(tx, mail_address_digest(context), MAX_RESET_MAILS, "mails")
+    mail.queue(tx, context.cipher, mail.EMAIL, email, context.actor)
+
+
+def confirm_email(tx: Transaction, context: RequestContext, body: schemas.VerifyEmail) -> schemas.Profile:
+    """Changes the caller's e-mail address with the token of the link that was mailed to the new one.
+
+    The caller has logged in. So nobody takes an account over because its owner mistyped the address. A second call changes
+    nothing. The sessions stay: they belong to the account, and its password is the same.
+    """
+    customer = customer_of(tx, context)
+    email = links.new_address(tx, context.cipher, customer.id, body.token)
+    if email != customer.handle:
+        accounts.set_email(tx, customer, email, context.actor)
+        mail.queue(tx, context.cipher, mail.EMAIL_CHANGED, customer.handle, context.actor)
     return _profile(customer_of(tx, context))
 
 

@@ -81,6 +81,11 @@ _ACCEPTED = schemas.MailRequest("accepted")
 PROFILE = Example(_PROFILE)
 UPDATE_PROFILE = Example(_PROFILE, schemas.UpdateProfile(name="Ada"))
 VERIFY = Example(_PROFILE, schemas.VerifyEmail(token=example_values.LINK_TOKEN))
+CHANGE_EMAIL = Example(
+    _ACCEPTED,
+    schemas.ChangeEmail(new_email="ada@new.example", current_password=example_values.PASSWORD),
+)
+CONFIRM_EMAIL = Example(_PROFILE, schemas.VerifyEmail(token=example_values.LINK_TOKEN))
 SEND_VERIFICATION = Example(_ACCEPTED, EmptyBody())
 FORGOT_PASSWORD = Example(_ACCEPTED, schemas.ForgotPassword(email=example_values.CUSTOMER_EMAIL))
 RESET_PASSWORD = Example(

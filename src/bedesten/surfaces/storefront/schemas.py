@@ -98,6 +98,13 @@ class MailRequest(ResponseModel, frozen=True):
     status: Literal["accepted"]
 
 
+class ChangeEmail(RequestModel, frozen=True):
+    """The new e-mail address, and the account's password."""
+
+    new_email: Email
+    current_password: Annotated[str, Meta(max_length=16_384)]
+
+
 class VerifyEmail(RequestModel, frozen=True):
     """The token of a mailed link."""
 

@@ -55,6 +55,11 @@ class _ResetPassword(Body, frozen=True):
     new_password: Secret
 
 
+class _ChangeEmail(Body, frozen=True):
+    new_email: str
+    current_password: Secret
+
+
 class _VerifyEmail(Body, frozen=True):
     token: Secret
 
@@ -77,6 +82,10 @@ UPDATE_PROFILE = Operation(
 VERIFY_EMAIL = Operation(method="POST", path="/Storefront/Customers/Verify", result=Profile, retry_policy=_KEYED)
 SEND_VERIFICATION = Operation(
     method="POST", path="/Storefront/Customers/Verify/Send", result=Status, retry_policy=_KEYED
+)
+CHANGE_EMAIL = Operation(method="POST", path="/Storefront/Customers/Email/Change", result=Status)
+CONFIRM_EMAIL = Operation(
+    method="POST", path="/Storefront/Customers/Email/Confirm", result=Profile, retry_policy=_KEYED
 )
 FORGOT_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password/Forgot", result=Status, anonymous=True)
 RESET_PASSWORD = Operation(
@@ -158,6 +167,16 @@ def update_profile(*, name: str | None = None) -> Call[Profile]:
 def verify_email(token: str | Secret) -> Call[Profile]:
     """Verify the e-mail address with the token of a mailed link."""
     return Call(VERIFY_EMAIL, _VerifyEmail(token=_secret(token)))
+
+
+def change_email(new_email: str, current_password: str | Secret) -> Call[Status]:
+    """Ask for a mail to a new e-mail address, with a link that confirms it."""
+    return Call(CHANGE_EMAIL, _ChangeEmail(new_email=new_email, current_password=_secret(current_password)))
+
+
+def confirm_email(token: str | Secret) -> Call[Profile]:
+    """Change the e-mail address with the token of the link that was mailed to the new one."""
+    return Call(CONFIRM_EMAIL, _VerifyEmail(token=_secret(token)))
 
 
 def send_verification() -> Call[Status]:

@@ -19,7 +19,8 @@ STATES = {"unpaid": "awaitingPayment", "paid": "placed", "cancelled": "cancelled
 class SentMail:
     """A mail to the customer or the partner.
 
-    `kind`: `reset`, `partner-reset` or `verify`, with the token of the link; `password` or `partner-password` without one.
+    `kind`: `reset`, `partner-reset`, `verify` or `email`, with the token of the link; `password`, `partner-password` or
+    `email-changed` without one.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class CustomerAccount:
     password: str
     name: str = "Customer"
     verified: bool = False
+    new_email: str = ""
     mails: list[SentMail] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     created: str = field(default_factory=moment)
@@ -49,6 +51,8 @@ class CustomerAccount:
             "POST /Login/Customer/Api/Password/Reset": self.reset_partner,
             "POST /Storefront/Customers/Verify": self.verify,
             "POST /Storefront/Customers/Verify/Send": self.send_verification,
+            "POST /Storefront/Customers/Email/Change": self.change_email,
+            "POST /Storefront/Customers/Email/Confirm": self.confirm_email,
         }
 
     def profile(self) -> Data:
@@ -95,15 +99,34 @@ class CustomerAccount:
         self.verified = True
         return self.profile()
 
+    def change_email(self, body: Data, _: str) -> Data:
+        """POST /Storefront/Customers/Email/Change: the link goes to the new address."""
+        email = str(body.get("newEmail", "")).strip().lower()
+        if body.get("currentPassword") != self.password:
+            raise Refusal(400, -26)
+        if email == self.email:
+            raise Refusal(400, -2, fields={"newEmail": "is the account's address already"})
+        self._mail("email", email)
+        self.new_email = email
+        return {"status": "accepted"}
+
+    def confirm_email(self, body: Data, _: str) -> Data:
+        """POST /Storefront/Customers/Email/Confirm; the link can be used again."""
+        self._check_link("email", body)
+        if self.new_email != self.email:
+            self.mails.append(SentMail("email-changed", self.email))
+        self.email, self.verified = self.new_email, True
+        return self.profile()
+
     def send_verification(self, _: Data, __: str) -> Data:
         """POST /Storefront/Customers/Verify/Send."""
         if not self.verified:
             self._mail("verify")
         return {"status": "accepted"}
 
-    def _mail(self, kind: str) -> None:
+    def _mail(self, kind: str, recipient: str = "") -> None:
         self.links[kind] = secrets.token_urlsafe(24)
-        self.mails.append(SentMail(kind, self.email, self.links[kind]))
+        self.mails.append(SentMail(kind, recipient or self.email, self.links[kind]))
 
     def _check_link(self, kind: str, body: Data) -> None:
         if self.links.get(kind, "") != body.get("token"):

@@ -415,7 +415,8 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint(
-            "kind IN ('reset', 'verify', 'password', 'partner-reset', 'partner-password')", name=op.f("ck_mails_kind")
+            "kind IN ('reset', 'verify', 'password', 'partner-reset', 'partner-password', 'email', 'email-changed')",
+            name=op.f("ck_mails_kind"),
         ),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_mails_attempts")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_mails_created")),
@@ -474,9 +475,11 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("purpose IN ('reset', 'verify')", name=op.f("ck_account_links_purpose")),
+        sa.CheckConstraint("(address IS NOT NULL) = (purpose = 'email')", name=op.f("ck_account_links_address")),
+        sa.CheckConstraint("purpose IN ('reset', 'verify', 'email')", name=op.f("ck_account_links_purpose")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_account_links_created")),
         sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_account_links_expires")),
         sa.ForeignKeyConstraint(
