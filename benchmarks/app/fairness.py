@@ -27,7 +27,7 @@ from benchmarks.machine import free_port
 PACE_S, LOUD_CLIENTS, LOUD_PACE_S = 0.02, 8, 0.04
 PASSWORD = "seven lanterns by the gate"
 LIMIT = 600
-STOCK = 20_000
+STOCK = 2_000
 
 
 @dataclass
