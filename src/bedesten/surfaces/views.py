@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from decimal import Decimal
+from typing import TypedDict, TypeVar
 
 import msgspec
 
@@ -20,7 +21,7 @@ from bedesten.errors import bad_field
 from bedesten.http.context import RequestContext
 from bedesten.http.logins import IssuedToken
 from bedesten.orders.listing import END_OF_TIME, OrderFilter
-from bedesten.orders.model import RequiredDatum
+from bedesten.orders.model import Line, RequiredDatum
 from bedesten.surfaces.schemas import (
     DeliveredCode,
     OrderPaging,
@@ -36,6 +37,31 @@ from bedesten.surfaces.schemas import (
 _TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "must be a time written yyyy-MM-ddTHH:mm:ssZ"
 Item = TypeVar("Item")
 View = TypeVar("View")
+
+
+class LineMembers(TypedDict):
+    """The members that every view of an order line has."""
+
+    product_name: str
+    quantity: int
+    delivered: int
+    cancelled: int
+    unit_price: Decimal
+    price: Decimal
+    refunded: Decimal
+
+
+def line_members(line: Line, currency: str) -> LineMembers:
+    """Returns what every view of an order line shows."""
+    return LineMembers(
+        product_name=line.product_name,
+        quantity=line.quantity,
+        delivered=line.delivered,
+        cancelled=line.cancelled,
+        unit_price=to_decimal(line.unit_price, currency),
+        price=to_decimal(line.price, currency),
+        refunded=to_decimal(line.refunded, currency),
+    )
 
 
 def token_view(context: RequestContext, issued: IssuedToken) -> Token:

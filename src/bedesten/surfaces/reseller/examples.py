@@ -9,6 +9,7 @@ from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.route import Example
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
+from bedesten.surfaces.products import ListProducts
 from bedesten.surfaces.reseller import schemas
 from bedesten.surfaces.schemas import (
     CategoryView,
@@ -68,7 +69,7 @@ RESET_PASSWORD = Example(
 CATEGORIES = Example(Items([CategoryView(example_values.CATEGORY, "Gift cards", 2)]))
 LIST_PRODUCTS = Example(
     Page([example_values.CARD_VIEW, example_values.TOP_UP_VIEW], None),
-    schemas.ListProducts(page_size=20, category_id=example_values.CATEGORY),
+    ListProducts(page_size=20, category_id=example_values.CATEGORY),
 )
 PRODUCT = Example(example_values.CARD_VIEW, argument=example_values.CARD)
 CREATE_ORDER = Example(

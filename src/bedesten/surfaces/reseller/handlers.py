@@ -7,7 +7,6 @@ from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
-from bedesten.catalogue.shop_list import shop_products
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal, with_currency
 from bedesten.errors import Refusal, bad_field
@@ -23,16 +22,7 @@ from bedesten.orders.model import Line, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import passwords, statements, views
 from bedesten.surfaces.reseller import order_handlers, schemas
-from bedesten.surfaces.schemas import (
-    CategoryView,
-    Items,
-    Login,
-    Page,
-    PasswordReset,
-    ProductView,
-    ResetPassword,
-    Token,
-)
+from bedesten.surfaces.schemas import CategoryView, Items, Login, PasswordReset, ResetPassword, Token
 from bedesten.surfaces.statements import BuyerEntry, GetStatement, Statement
 
 
@@ -49,23 +39,6 @@ async def reset_password(context: RequestContext, services: LoginServices, body:
 def categories(tx: Transaction, context: RequestContext, _: EmptyBody) -> Items[CategoryView]:
     """The categories with products for the caller's region."""
     return Items([CategoryView(*row) for row in catalogue.list_categories(tx, context.region)])
-
-
-def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
-    """One page of the products that are sold in the caller's region."""
-    page = views.requested_page(context, "products", body)
-    wanted = views.product_filter(body, context.region)
-    found = shop_products(tx, page, wanted)
-    return views.page_view(
-        context, "products", found, page, lambda one: one.id, lambda one: views.product_view(one, *wanted.regions)
-    )
-
-
-def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductView:
-    """One product that is sold in the caller's region."""
-    return views.product_view(
-        catalogue.shop_product(tx, views.path_argument_id(context), context.region), context.region
-    )
 
 
 def create_order(tx: Transaction, context: RequestContext, body: schemas.CreateOrder) -> schemas.PlacedOrder:
@@ -169,13 +142,7 @@ def _line_view(tx: Transaction, context: RequestContext, order: Order, line: Lin
         deliver_id=line.deliver_id,
         order_detail_id=line.id,
         customer_store_product_id=line.product_id,
-        product_name=line.product_name,
-        quantity=line.quantity,
-        delivered=line.delivered,
-        cancelled=line.cancelled,
-        unit_price=to_decimal(line.unit_price, order.currency),
-        price=to_decimal(line.price, order.currency),
-        refunded=to_decimal(line.refunded, order.currency),
+        **views.line_members(line, order.currency),
         currency=order.currency,
         status=line.status,
         delivery_data=[one.code for one in codes] or None,

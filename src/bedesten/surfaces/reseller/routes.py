@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Open
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Checks, Reads, Reveals, Writes
-from bedesten.surfaces import complaints, example_values, webhooks
+from bedesten.surfaces import complaints, example_values, products, webhooks
 from bedesten.surfaces.reseller import examples, handlers, order_handlers
 from bedesten.surfaces.route_table import RouteTable
 
@@ -19,9 +19,9 @@ ROUTES = (
          example=examples.RESET_PASSWORD),
     get("/Categories", access="catalogue:read", handler=Reads(handlers.categories), summary="List the categories",
         regional=True, name="categoriesList", example=examples.CATEGORIES),
-    post("/Products/List", access="catalogue:read", handler=Reads(handlers.list_products), summary="List products",
+    post("/Products/List", access="catalogue:read", handler=Reads(products.list_products), summary="List products",
          regional=True, example=examples.LIST_PRODUCTS),
-    post("/Products/Detail/{productId}", access="catalogue:read", handler=Reads(handlers.product),
+    post("/Products/Detail/{productId}", access="catalogue:read", handler=Reads(products.product),
          summary="Read one product", errors=(errors.NOT_FOUND,), regional=True, example=examples.PRODUCT),
     post("/Orders/Create", access="orders:create", handler=Writes(handlers.create_order), summary="Place an order",
          errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.ORDER_LIMIT, errors.INSUFFICIENT_BALANCE), regional=True,

@@ -11,7 +11,6 @@ from bedesten.surfaces.schemas import (
     DeliveredCode,
     Id,
     OrderPaging,
-    ProductPaging,
     Quantity,
     Reference,
     RequireData,
@@ -19,10 +18,6 @@ from bedesten.surfaces.schemas import (
     Status,
     Time,
 )
-
-
-class ListProducts(ProductPaging, frozen=True):
-    """Selects products that buyers can see."""
 
 
 class BasketLine(RequestModel, frozen=True):

@@ -8,6 +8,7 @@ from bedesten.http.route import Example
 from bedesten.http.schemas import EmptyBody
 from bedesten.orders.model import DELIVERED, MAX_LINES, MAX_UNITS, PROCESSING
 from bedesten.surfaces import example_values
+from bedesten.surfaces.products import ListProducts
 from bedesten.surfaces.schemas import DeliveredCode, Items, Page, PasswordReset, ResetPassword
 from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import basket, payments, schemas, site
@@ -98,7 +99,7 @@ CHANGE_PASSWORD = Example(
 )
 LIST_PRODUCTS = Example(
     Page([example_values.CARD_VIEW, example_values.TOP_UP_VIEW], None),
-    schemas.ListProducts(page_size=20, category_id=example_values.CATEGORY),
+    ListProducts(page_size=20, category_id=example_values.CATEGORY),
 )
 PRODUCT = Example(example_values.CARD_VIEW, argument=example_values.CARD)
 CREATE_CHECKOUT = Example(

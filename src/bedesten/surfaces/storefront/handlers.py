@@ -6,9 +6,7 @@ from bedesten.accounts import registrations, sessions
 from bedesten.accounts.actions import Account
 from bedesten.accounts.sessions import Session
 from bedesten.audit.actions import record
-from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
-from bedesten.catalogue.shop_list import shop_products
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
@@ -28,7 +26,7 @@ from bedesten.payments.moves import REFUND
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import statements, views
 from bedesten.surfaces.passwords import check_password
-from bedesten.surfaces.schemas import Login, Page, ProductView, Token
+from bedesten.surfaces.schemas import Login, Page, Token
 from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import basket, schemas
 from bedesten.surfaces.storefront.account_handlers import customer_of, require_verified
@@ -125,23 +123,6 @@ def end_session(tx: Transaction, context: RequestContext, body: schemas.EndSessi
     if not sessions.end_own(tx, context.who.owner, body.session_id, context.actor):
         raise Refusal(errors.NOT_FOUND, "the customer has no such session", missing="session")
     return schemas.SessionEnd("ended")
-
-
-def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
-    """One page of the products that are sold in the caller's region."""
-    page = views.requested_page(context, "products", body)
-    wanted = views.product_filter(body, context.region)
-    found = shop_products(tx, page, wanted)
-    return views.page_view(
-        context, "products", found, page, lambda one: one.id, lambda one: views.product_view(one, *wanted.regions)
-    )
-
-
-def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductView:
-    """One product that is sold in the caller's region."""
-    return views.product_view(
-        catalogue.shop_product(tx, views.path_argument_id(context), context.region), context.region
-    )
 
 
 def create_checkout(tx: Transaction, context: RequestContext, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
@@ -241,13 +222,7 @@ def _line_view(
     return schemas.CustomerLine(
         order_detail_id=line.id,
         product_id=line.product_id,
-        product_name=line.product_name,
-        quantity=line.quantity,
-        delivered=line.delivered,
-        cancelled=line.cancelled,
-        unit_price=to_decimal(line.unit_price, order.currency),
-        price=to_decimal(line.price, order.currency),
-        refunded=to_decimal(line.refunded, order.currency),
+        **views.line_members(line, order.currency),
         status=line.status,
         delivery_data=[one.code for one in codes] or None,
         delivery_items=views.delivered_codes(codes),

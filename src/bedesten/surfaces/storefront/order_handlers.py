@@ -59,13 +59,7 @@ def _summary(order: Order, lines: list[Line]) -> schemas.CustomerOrderSummary:
             schemas.CustomerLineSummary(
                 order_detail_id=line.id,
                 product_id=line.product_id,
-                product_name=line.product_name,
-                quantity=line.quantity,
-                delivered=line.delivered,
-                cancelled=line.cancelled,
-                unit_price=to_decimal(line.unit_price, order.currency),
-                price=to_decimal(line.price, order.currency),
-                refunded=to_decimal(line.refunded, order.currency),
+                **views.line_members(line, order.currency),
                 status=line.status,
                 updated=wire_time(line.updated),
             )

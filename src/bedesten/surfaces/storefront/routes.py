@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Anonymous, Open, SignedIn
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
-from bedesten.surfaces import complaints, example_values
+from bedesten.surfaces import complaints, example_values, products
 from bedesten.surfaces.route_table import RouteTable
 from bedesten.surfaces.storefront import account_handlers, basket, examples, handlers, order_handlers, payments, site
 
@@ -49,9 +49,9 @@ ROUTES = (
          example=examples.RESET_PASSWORD),
     get("/Storefront/Site/Configuration", access=Anonymous, handler=Reads(site.configuration),
         summary="Read the shop's public settings", cacheable=True, example=examples.SITE),
-    post("/Storefront/Products/List", access=Anonymous, handler=Reads(handlers.list_products), summary="List products",
+    post("/Storefront/Products/List", access=Anonymous, handler=Reads(products.list_products), summary="List products",
          regional=True, example=examples.LIST_PRODUCTS),
-    post("/Storefront/Products/Detail/{productId}", access=Anonymous, handler=Reads(handlers.product),
+    post("/Storefront/Products/Detail/{productId}", access=Anonymous, handler=Reads(products.product),
          summary="Read one product", errors=(errors.NOT_FOUND,), regional=True, example=examples.PRODUCT),
     post("/Storefront/Basket/Get", access="orders:create", handler=Reads(basket.get), summary="Read the basket",
          regional=True, example=examples.GET_BASKET),

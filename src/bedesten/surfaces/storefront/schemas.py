@@ -16,7 +16,6 @@ from bedesten.surfaces.schemas import (
     Name,
     OrderPaging,
     Paging,
-    ProductPaging,
     Quantity,
     Reference,
     RefundState,
@@ -125,10 +124,6 @@ class Profile(ResponseModel, frozen=True):
     email_verified: bool
     name: str
     created: Time
-
-
-class ListProducts(ProductPaging, frozen=True):
-    """Selects products that buyers can see."""
 
 
 class CheckoutItem(RequestModel, frozen=True):
