@@ -67,8 +67,8 @@ def test_every_route_answers_a_wrong_credential_as_the_contract_says(shops: Shop
     }
     after = shops.home.site.rows(*(shop.id for shop in shops.shops), without=COUNTERS)
     assert after == before, "after a refusal nothing of the request was done"
-    told = {route.name: answer.told for route, answer in ask(shops, credential, ignored)}
-    assert told == {route.name: passes(credential, route) for route in ignored}
+    outcome = {route.name: answer.told for route, answer in ask(shops, credential, ignored)}
+    assert outcome == {route.name: passes(credential, route) for route in ignored}
 
 
 ABOUT_A_SURFACE = frozenset({("GET", "/openapi/{document}"), ("GET", "/documentation/surfaces/{surface}")})

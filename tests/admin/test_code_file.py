@@ -63,7 +63,7 @@ def test_files_as_people_have_them_are_understood(name: str) -> None:
     assert read_codes("codes.csv", raw).codes == codes
 
 
-def told(raw: bytes, choice: FileOptions = PLAIN) -> str:
+def outcome(raw: bytes, choice: FileOptions = PLAIN) -> str:
     """Everything that is said of a refused file."""
     with pytest.raises(Refusal) as refused:
         read_codes("codes.csv", raw, choice)
@@ -76,7 +76,7 @@ def told(raw: bytes, choice: FileOptions = PLAIN) -> str:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_file_that_cannot_be_understood_is_refused_whole_and_not_repeated(name: str) -> None:
     raw, problem = REFUSED[name]
-    said = told(raw)
+    said = outcome(raw)
     assert problem in said
     assert "codes.csv" in said
     assert "SECRET" not in said
@@ -84,8 +84,8 @@ def test_a_file_that_cannot_be_understood_is_refused_whole_and_not_repeated(name
 
 def test_the_encoding_can_be_named() -> None:
     assert read_codes("codes.csv", b"AAA-\xe9\n", FileOptions(encoding="latin-1")).codes == (StockCode("AAA-\xe9"),)
-    assert "line 1 is not ascii" in told(b"AAA-\xe9\n", FileOptions(encoding="ascii"))
-    assert "is not klingon" in told(b"AAA-1\n", FileOptions(encoding="klingon"))
+    assert "line 1 is not ascii" in outcome(b"AAA-\xe9\n", FileOptions(encoding="ascii"))
+    assert "is not klingon" in outcome(b"AAA-1\n", FileOptions(encoding="klingon"))
 
 
 @pytest.mark.parametrize("column", ["2", "gift", " GIFT "])
@@ -100,7 +100,7 @@ def test_the_column_of_codes_can_be_named_by_title_or_number(column: str) -> Non
 def test_a_table_without_titles_needs_the_number_of_the_column() -> None:
     raw = b"AAA-1,5555,2027-12-31\nAAA-2,5556,2027-12-31\n"
     assert read_codes("codes.csv", raw, FileOptions(column="1")).codes == LIST
-    assert "has 3 columns and none of this title or number" in told(raw, FileOptions(column="4"))
+    assert "has 3 columns and none of this title or number" in outcome(raw, FileOptions(column="4"))
 
 
 def test_whether_the_first_line_is_a_title_can_be_said() -> None:

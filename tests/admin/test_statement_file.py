@@ -49,10 +49,10 @@ def test_every_wrong_line_is_named_by_its_number_and_nothing_is_read() -> None:
     text += "a,1.00,payment,USD,2026-01-01\n,1.00,payment,USD,2026-01-01\nb,x,payment,USD,2026-01-01\n"
     text += "c,1.00,gift,USD,2026-01-01\nd,1.00,payment,EUR,2026-01-01\ne,1.00,payment,USD,01/02/2026\n"
     text += "f,0.00,payment,USD,2026-01-01\ng,-1.00,payment,USD,2026-01-01\nh,1.00,payment,USD,2026-02-30\n"
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         lines(text)
-    assert told.value.code.number == -2
-    assert list(told.value.fields or {}) == [f"line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10)]
+    assert outcome.value.code.number == -2
+    assert list(outcome.value.fields or {}) == [f"line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10)]
 
 
 @pytest.mark.parametrize("text", ["", "reference,amount\n", "a,b\n1,2\n", "reference,fee\na,1\n", "reference\na\n"])
@@ -62,9 +62,9 @@ def test_a_file_without_titles_or_lines_is_refused(text: str) -> None:
 
 
 def test_a_line_with_more_columns_is_refused_with_its_number() -> None:
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         lines("reference,amount\na,1.00\nb,1.00,2\n")
-    assert "line" in str(told.value)
+    assert "line" in str(outcome.value)
 
 
 @pytest.mark.parametrize(

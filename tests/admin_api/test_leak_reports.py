@@ -71,9 +71,9 @@ def report(
         connection.putheader("Authorization", line)
     connection.endheaders(sent)
     answer = connection.getresponse()
-    told = answer.status, answer.read()
+    outcome = answer.status, answer.read()
     connection.close()
-    return told
+    return outcome
 
 
 def hash_of(text: str) -> str:
@@ -82,8 +82,8 @@ def hash_of(text: str) -> str:
 
 
 def test_without_the_file_reports_are_switched_off(here: RunningServer) -> None:
-    status, told = report(here, [])
-    assert (status, json.loads(told)["code"]) == (404, -3)
+    status, outcome = report(here, [])
+    assert (status, json.loads(outcome)["code"]) == (404, -3)
 
 
 def test_the_endpoint_has_no_other_method(here: RunningServer) -> None:
@@ -127,8 +127,8 @@ def test_a_report_without_the_secret_is_refused(
     here: RunningServer, secret: Path, authorization: tuple[str, ...]
 ) -> None:
     key = new_key(here)
-    status, told = report(here, [{"token": key}], authorization)
-    assert (status, json.loads(told)["code"]) == (401, -21 if len(authorization) == 1 else -20)
+    status, outcome = report(here, [{"token": key}], authorization)
+    assert (status, json.loads(outcome)["code"]) == (401, -21 if len(authorization) == 1 else -20)
     assert accepted(here, key)
 
 
@@ -142,9 +142,9 @@ def test_a_secret_file_that_others_can_read_is_not_used(here: RunningServer, sec
     [b"", b"{}", b"null", b"[1]", b"[{}]", b'[{"token": ""}]', b'[{"token": 1}]', b'[{"token": "\xff"}]', b"[" * 9999],
 )
 def test_a_body_that_is_not_a_report_is_refused(here: RunningServer, secret: Path, body: bytes) -> None:
-    status, told = report(here, body)
+    status, outcome = report(here, body)
     assert status == 400
-    document = json.loads(told)
+    document = json.loads(outcome)
     assert (document["code"], [error["field"] for error in document["errors"]]) == (-2, ["body"])
 
 
@@ -179,8 +179,8 @@ def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here
     now, key = path.read_bytes(), new_key(here)
     path.write_bytes(before)
     try:
-        status, told = report(here, [{"token": key}])
-        assert (status, json.loads(told)["code"]) == (503, -9)
+        status, outcome = report(here, [{"token": key}])
+        assert (status, json.loads(outcome)["code"]) == (503, -9)
         assert here.program.run("keys", "leaked", "--stdin", stdin=key.encode()).code != 0
         path.unlink()
         assert report(here, [{"token": key}])[0] == 503

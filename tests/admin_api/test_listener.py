@@ -224,8 +224,8 @@ def test_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor
     seen = processes_of(here.server.process.pid)
     assert len(seen) >= 5, "serve, two workers, the outbox's, the admin listener's"
     for process in seen:
-        told = Path(f"/proc/{process}/cmdline").read_bytes() + Path(f"/proc/{process}/environ").read_bytes()
-        assert [secret for secret in secrets if secret.encode() in told] == []
+        outcome = Path(f"/proc/{process}/cmdline").read_bytes() + Path(f"/proc/{process}/environ").read_bytes()
+        assert [secret for secret in secrets if secret.encode() in outcome] == []
     address = "postgresql://bedesten:hunter2-and-more@db.example/shop"
     for command in (("serve", "--help"), ("init", "--help"), ("audit", "verify", "--help")):
         shown = here.program.run_process(*command, BEDESTEN_DATABASE=address)

@@ -208,7 +208,7 @@ def test_lines_of_the_log_are_limited_and_those_withheld_are_counted() -> None:
 
 def test_every_metric_has_a_text_and_every_published_name_is_known(tmp_path: Path, store: Store) -> None:
     known = {**exposition.COUNTERS, **exposition.HISTOGRAMS, **exposition.PROCESS_GAUGES, **exposition.GAUGES}
-    assert all(told.text for told in known.values())
+    assert all(one.text for one in known.values())
     own = dict.fromkeys(("ready", "ready_write_seconds", "ready_clock_ahead_seconds", "disk_free_bytes"), 1.0)
     body, _ = exposition.render(tmp_path, {**exposition.read_store_metrics(store), **own}, NOW)("")
     for name in known:
@@ -219,12 +219,12 @@ def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -
     _, *listed = tables((DOCS / "reference" / "metrics.md").read_text("utf-8"))[2]
     documented = {(row[0], row[1], row[2]) for row in listed}
     known = {
-        (f"`bedesten_{name}{'_total' if kind == 'counter' else ''}`", kind, " ".join(f"`{label}`" for label in told.labels))
+        (f"`bedesten_{name}{'_total' if kind == 'counter' else ''}`", kind, " ".join(f"`{label}`" for label in one.labels))
         for kind, table in (
             ("counter", exposition.COUNTERS), ("histogram", exposition.HISTOGRAMS), ("gauge", exposition.PROCESS_GAUGES),
             ("gauge", exposition.GAUGES),
         )
-        for name, told in table.items()
+        for name, one in table.items()
     }  # fmt: skip
     assert documented == known
 

@@ -55,8 +55,8 @@ def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(own_shop: Sho
 
     assert (offer["onSale"], offer["offered"]) == (False, True)
     logged = [json.loads(line) for line in shop.site.log.read_text("utf-8").splitlines() if "sale-stopped" in line]
-    (told,) = [line for line in logged if line["product"] == product]
-    assert (told["level"], told["supplier"], told["price"], told["cost"], told["currency"]) == (
+    (outcome,) = [line for line in logged if line["product"] == product]
+    assert (outcome["level"], outcome["supplier"], outcome["price"], outcome["cost"], outcome["currency"]) == (
         "warning", shop.supplier, "13.50", "99.00", "USD",
     )  # fmt: skip
     refused = shop.reseller.post("/Orders/Create", shop.order(product))

@@ -61,10 +61,10 @@ def test_one_customer_leaves_goods_to_the_partner_and_is_told_of_its_own_reserva
 def test_an_address_registers_so_many_customers_an_hour(limited_shop: Shop) -> None:
     _limited(limited_shop, {"registrations": 3})
     client = limited_shop.client(source="127.0.0.77")
-    told = [_register(client) for _ in range(5)]
+    outcome = [_register(client) for _ in range(5)]
     # the clock hour may end in between, and then the count begins again: three of five are taken at least
-    assert told[:3] == [(200, None)] * 3
-    assert told[3:] in ([(429, -7)] * 2, [(200, None)] * 2, [(429, -7), (200, None)])
+    assert outcome[:3] == [(200, None)] * 3
+    assert outcome[3:] in ([(429, -7)] * 2, [(200, None)] * 2, [(429, -7), (200, None)])
     assert _register(limited_shop.client(source="127.0.0.78")) == (200, None)
 
 

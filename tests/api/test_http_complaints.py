@@ -130,8 +130,8 @@ def test_a_supplier_sees_the_code_and_proposes(shop: Shop) -> None:
     assert (listed["complaintId"], listed["state"], "code" in listed) == (made["complaintId"], "open", False)
     assert shop.supplies.data("/Supplier/Complaints/Get", {"complaintId": made["complaintId"]})["code"] == code
     answer = {"complaintId": made["complaintId"], "answer": "refund", "amount": 0.01, "text": "a cent is missing"}
-    told = shop.supplies.data("/Supplier/Complaints/Answer", answer)
-    assert (told["state"], told["proposal"], told["proposedAmount"]) == ("open", "refund", Decimal("0.01"))
+    outcome = shop.supplies.data("/Supplier/Complaints/Answer", answer)
+    assert (outcome["state"], outcome["proposal"], outcome["proposedAmount"]) == ("open", "refund", Decimal("0.01"))
     for wrong, field in (
         ({"answer": "give up"}, "answer"),
         ({"answer": "reject", "amount": None, "text": None}, "text"),

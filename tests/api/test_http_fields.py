@@ -165,14 +165,14 @@ def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(
     before = shop.site.rows(shop.id)
     client = shop.client(expected_route.demand.surface)
 
-    told, expected = {}, {}
+    outcome, expected = {}, {}
     for fault in faults(route, shape, body):
         answer = client.post(sample.path, _with(body, fault))
-        told[f"{fault.name} {fault.why}"] = (*answer.told, answer.fields)
+        outcome[f"{fault.name} {fault.why}"] = (*answer.told, answer.fields)
         expected[f"{fault.name} {fault.why}"] = (400, -2, [fault.name])
 
-    assert len(told) >= 5
-    assert told == expected
+    assert len(outcome) >= 5
+    assert outcome == expected
     assert shop.site.rows(shop.id) == before, "nothing of a refused request was done"
 
 

@@ -48,8 +48,10 @@ def test_a_partners_order_goes_through_all_the_surfaces_and_its_webhook(
         shop.supplies.data("/Supplier/Orders/Deliver", delivery)
         notices = receiver.wait_for(3)
 
-    told = [(one["deliverId"], one["status"]) for one in (json.loads(event_payload.body) for event_payload in notices)]
-    assert sorted(told) == [("a", 1), ("b", 1), ("b", 2)], "one event for each change of a line"
+    outcome = [
+        (one["deliverId"], one["status"]) for one in (json.loads(event_payload.body) for event_payload in notices)
+    ]
+    assert sorted(outcome) == [("a", 1), ("b", 1), ("b", 2)], "one event for each change of a line"
     for event_payload in notices:
         assert Webhook(secret).verify(event_payload.body, event_payload.headers)
         assert event_payload.headers["apikey"] == outbound_key

@@ -262,12 +262,12 @@ def test_null_for_an_optional_member_is_as_if_it_were_left_out(shop: Shop, goods
     places = list(optional_members(route, sample(shop, goods, route), shape))
 
     for place in places:
-        told = []
+        outcome = []
         for value in (None, msgspec.UNSET):
             answer = send(shop, goods, route, changed(sample(shop, goods, route), place, value))
-            told.append((answer.status, answer.code, answer.fields))
+            outcome.append((answer.status, answer.code, answer.fields))
             assert b"not null" not in answer.body, place
-        assert told[0] == told[1], place
+        assert outcome[0] == outcome[1], place
     assert places or all(field.required for field in msgspec.structs.fields(route.body))
 
 
@@ -285,7 +285,7 @@ def test_the_document_says_what_takes_null_and_what_takes_no_more_members(surfac
         schema = schemas[shape.__name__]
         assert (schema.get("additionalProperties") is False) is (shape.__name__ in closed), shape
         for field in msgspec.structs.fields(shape):
-            told = schema["properties"][camel(field.name)]
-            takes_null = {"type": "null"} in told.get("anyOf", ()) or not told.keys() - {"description"}
+            outcome = schema["properties"][camel(field.name)]
+            takes_null = {"type": "null"} in outcome.get("anyOf", ()) or not outcome.keys() - {"description"}
             assert takes_null is not field.required, (shape, field.name)
     assert closed

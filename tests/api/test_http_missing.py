@@ -38,17 +38,17 @@ def test_an_unknown_path_is_told_as_such_with_the_nearest_operation_of_the_surfa
     expected = [f"the nearest operation is {nearest}"] if nearest else []
 
     for client in (shop.client(), shop.reseller):
-        told = said(client.post(path, {}))
-        assert told[:3] == (404, -3, OPERATION)
+        outcome = said(client.post(path, {}))
+        assert outcome[:3] == (404, -3, OPERATION)
         if nearest or "%" not in path:
-            assert told[3] == expected
+            assert outcome[3] == expected
 
 
 def test_below_a_surface_of_keys_the_nearest_is_told_to_a_valid_key_only_and_of_its_own_surface(shop: Shop) -> None:
-    told = said(shop.supplies.post("/Supplier/Order/Deliver", {}))
-    assert told == (404, -3, OPERATION, ["the nearest operation is POST /Supplier/Orders/Deliver"])
-    told = said(shop.payments.post("/Payment/Deposit/Create", {}))
-    assert told == (404, -3, OPERATION, ["the nearest operation is POST /Payment/Deposits/Create"])
+    outcome = said(shop.supplies.post("/Supplier/Order/Deliver", {}))
+    assert outcome == (404, -3, OPERATION, ["the nearest operation is POST /Supplier/Orders/Deliver"])
+    outcome = said(shop.payments.post("/Payment/Deposit/Create", {}))
+    assert outcome == (404, -3, OPERATION, ["the nearest operation is POST /Payment/Deposits/Create"])
     for client in (shop.client(), shop.reseller):
         refused = client.post("/Supplier/Order/Deliver", {})
         assert (*refused.told, refused.fields) == (401, -23, [])
@@ -60,10 +60,10 @@ def test_what_is_switched_off_for_the_tenant_is_not_named(shop: Shop) -> None:
     closed.operator.switch(closed.id, "POST /Orders/Create", False)
     assert "Orders/Create" in str(said(shop.reseller.post("/Orders/Creat", {}))[3])
 
-    told = said(closed.reseller.post("/Orders/Creat", {}))
+    outcome = said(closed.reseller.post("/Orders/Creat", {}))
 
-    assert told[:3] == (404, -3, OPERATION)
-    assert "Orders/Create" not in str(told[3])
+    assert outcome[:3] == (404, -3, OPERATION)
+    assert "Orders/Create" not in str(outcome[3])
 
 
 def test_what_an_operation_was_asked_for_is_told_as_what_it_is(shop: Shop) -> None:

@@ -335,10 +335,10 @@ def test_each_stage_alone_is_told_as_itself(
     shop: Shop, goods: SampleObjects, worn: WornAddress, name: str, stage: str
 ) -> None:
     ask = CASES[name].right(shop, goods)
-    broken, told = CASES[name].wrong[stage]
+    broken, outcome = CASES[name].wrong[stage]
     broken(ask)
 
-    assert outcome_of(ask, worn) == told
+    assert outcome_of(ask, worn) == outcome
 
 
 @pytest.mark.parametrize(("name", "first", "second"), PAIRS)
@@ -402,7 +402,7 @@ def test_an_address_that_was_refused_too_often_waits_whatever_it_brings(shop: Sh
 def test_what_no_credential_is_asked_for_wants_to_hear_its_media_type(shop: Shop) -> None:
     body = encoded({"pageSize": 1})
     bare = [("Content-Length", str(len(body)))]
-    for path, lines, told in (
+    for path, lines, outcome in (
         ("/Storefront/Products/List", (), (415, -6)),
         ("/Login/Customer/Api/Verify", (), (415, -6)),
         ("/Products/List", bearer(shop.partner_token), (200, None)),
@@ -410,7 +410,7 @@ def test_what_no_credential_is_asked_for_wants_to_hear_its_media_type(shop: Shop
     ):
         raw = request_bytes("POST", path, shop.host, [*lines, *bare]) + body
         with Connection(shop.site.port) as connection:
-            assert connection.exchange(raw).told == told, path
+            assert connection.exchange(raw).told == outcome, path
     assert shop.client().post("/Storefront/Products/List").status == 200, "without a body it needs none (R177)"
 
 

@@ -106,8 +106,8 @@ def test_a_delivered_line_is_refused_and_named(shop: Shop) -> None:
         ({"orderId": "ord_none", "lines": []}, (400, -2)),
     ],
 )
-def test_a_cancellation_of_nothing_is_refused(shop: Shop, body: dict[str, object], told: tuple[int, int]) -> None:
-    assert shop.reseller.post("/Orders/Cancel", body).told == told
+def test_a_cancellation_of_nothing_is_refused(shop: Shop, body: dict[str, object], outcome: tuple[int, int]) -> None:
+    assert shop.reseller.post("/Orders/Cancel", body).told == outcome
 
 
 def test_orders_of_others_are_unknown(shop: Shop) -> None:
@@ -149,8 +149,8 @@ def test_a_valid_order_is_priced_and_nothing_is_kept(shop: Shop) -> None:
     body = shop.order(quantity=2)
     before = shop.reseller.get("/Account/Details").data
     for _ in range(2):
-        told = shop.reseller.data("/Orders/Validate", body)
-        assert (told["known"], told["total"], told["details"]) == (
+        outcome = shop.reseller.data("/Orders/Validate", body)
+        assert (outcome["known"], outcome["total"], outcome["details"]) == (
             False,
             10.0,
             [{"deliverId": "1", "quantity": 2, "unitPrice": 5.0, "price": 10.0, "status": 1}],

@@ -94,9 +94,9 @@ def test_of_sixteen_resets_with_one_link_exactly_one_succeeds(each_shop: Shop) -
         return each_shop.client().post(RESET, {"token": link, "newPassword": password}).told
 
     with ThreadPoolExecutor(16) as threads:
-        told = list(threads.map(reset, words))
-    assert sorted(told, key=str) == [(200, None), *[(400, -30)] * 15]
-    winner = words[told.index((200, None))]
+        outcome = list(threads.map(reset, words))
+    assert sorted(outcome, key=str) == [(200, None), *[(400, -30)] * 15]
+    winner = words[outcome.index((200, None))]
     assert logged_in(each_shop, email, winner)
 
 
@@ -118,9 +118,9 @@ def test_an_address_gets_three_mails_an_hour_and_the_answer_never_says_so(each_s
 
 def test_a_network_address_that_asks_for_many_mails_waits(each_shop: Shop) -> None:
     client = each_shop.client(source="127.0.0.77")
-    told = [client.post(FORGOT, {"email": f"{fresh('many')}@example.com"}) for _ in range(21)]
-    assert [one.told for one in told] == [(200, None)] * 20 + [(429, -7)]
-    assert int(told[-1].header("retry-after") or 0) >= 1
+    outcome = [client.post(FORGOT, {"email": f"{fresh('many')}@example.com"}) for _ in range(21)]
+    assert [one.told for one in outcome] == [(200, None)] * 20 + [(429, -7)]
+    assert int(outcome[-1].header("retry-after") or 0) >= 1
 
 
 def test_the_host_of_a_request_never_reaches_a_mail(each_shop: Shop) -> None:

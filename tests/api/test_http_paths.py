@@ -27,12 +27,12 @@ def refusal(port: int, raw: bytes) -> tuple[int, int | None]:
 def test_an_unknown_host_is_421_for_every_path(shop: Shop) -> None:
     for host in ("nobody.example", "acme.example", "api.acme.example.evil.example", "localhost", "127.0.0.1", "[::1]",
                  "xapi.acme.example", "api.acme.example..", "api-acme.example", "1", "api.acme"):  # fmt: skip
-        told = {
+        outcome = {
             speak(shop.site.port, request_bytes(method, path, host, bearer(shop.partner_token))).told
             for method, path in (("GET", "/Account/Details"), ("POST", "/Supplier/x"), ("GET", "/"), ("GET", "/x"),
                                  ("GET", "/documentation/guides/errors"), ("POST", "/Login/Customer/Api/Verify"))
         }  # fmt: skip
-        assert told == {(400, -2)} if host.endswith("..") else told == {(421, -10)}, host
+        assert outcome == {(400, -2)} if host.endswith("..") else outcome == {(421, -10)}, host
 
 
 @pytest.mark.requirement(199)
@@ -95,8 +95,8 @@ TRICKS = [
 @pytest.mark.parametrize("path", TRICKS)
 def test_a_path_that_is_no_route_is_never_another_one(shop: Shop, path: str) -> None:
     for lines in ((), bearer(shop.partner_token), api_key(shop.supplier_key.text)):
-        told = refusal(shop.site.port, request_bytes("GET", path, shop.host, lines))
-        assert told in ((404, -3), (405, -4), (400, None), (400, -2)), told
+        outcome = refusal(shop.site.port, request_bytes("GET", path, shop.host, lines))
+        assert outcome in ((404, -3), (405, -4), (400, None), (400, -2)), outcome
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_path_that_is_no_route_is_never_another_one(shop: Shop, path: str) -> 
 )  # fmt: skip
 def test_no_spelling_leads_to_a_keyed_surface_without_its_key_or_with_a_token(shop: Shop, path: str) -> None:
     for lines in ((), bearer(shop.partner_token), bearer(shop.customer_token)):
-        told = refusal(shop.site.port, request_bytes("POST", path, shop.host, lines, {}))
-        assert told in ((404, -3), (401, -23), (400, None)), told
+        outcome = refusal(shop.site.port, request_bytes("POST", path, shop.host, lines, {}))
+        assert outcome in ((404, -3), (401, -23), (400, None)), outcome
 
 
 @pytest.mark.requirement(200)
@@ -278,9 +278,9 @@ def test_pipelined_requests_are_answered_in_order_and_a_bad_one_ends_nothing_for
 
     with Connection(shop.site.port) as connection:
         connection.send(good + bad + good)
-        told = [connection.receive().told for _ in range(3)]
+        outcome = [connection.receive().told for _ in range(3)]
 
-    assert told == [(200, None), (401, -21), (200, None)]
+    assert outcome == [(200, None), (401, -21), (200, None)]
 
 
 def test_a_repeated_header_that_may_stand_once_is_400(shop: Shop) -> None:

@@ -63,8 +63,8 @@ def test_pages_of_payments_neither_skip_nor_repeat(each_shop: Shop) -> None:
 def test_a_payment_that_comes_too_late_tells_the_service_and_the_customer(each_shop: Shop) -> None:
     payment, calls = announced(each_shop), each_shop.payments
     each_shop.storefront.data("/Storefront/Checkout/Cancel", {"orderId": payment["orderId"]})
-    told = calls.data("/Payment/Notify", event("captured", payment))
-    assert (told["state"], told["outcome"]) == (
+    outcome = calls.data("/Payment/Notify", event("captured", payment))
+    assert (outcome["state"], outcome["outcome"]) == (
         "applied",
         "the order could not be paid (-402); the refund of the payer is requested",
     )
@@ -87,11 +87,11 @@ def test_a_refund_needs_the_money_in_the_balance_and_an_event_does_not(each_shop
     calls.data("/Payment/Notify", event("captured", payment))
     wanted = {"paymentId": payment["paymentId"], "reference": "r", "amount": 1}
     assert calls.post("/Payment/Payments/Refund", wanted).told == (409, -300)
-    told = event("refunded", payment, amount=1, operationReference="re_1")
-    first = calls.data("/Payment/Notify", told)
+    outcome = event("refunded", payment, amount=1, operationReference="re_1")
+    first = calls.data("/Payment/Notify", outcome)
     assert first["state"] == "applied"
-    assert calls.data("/Payment/Notify", told) == first
-    assert calls.post("/Payment/Notify", {**told, "amount": 2}).told == (409, -8)
+    assert calls.data("/Payment/Notify", outcome) == first
+    assert calls.post("/Payment/Notify", {**outcome, "amount": 2}).told == (409, -8)
     shown = calls.data("/Payment/Payments/Get", {"paymentId": payment["paymentId"]})
     assert (shown["state"], shown["refunded"]) == ("captured", Decimal("1.00"))
 

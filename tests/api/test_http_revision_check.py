@@ -128,9 +128,9 @@ def test_a_store_file_that_was_replaced_is_not_taken_for_the_store(movable: Shop
         )  # by another process: opening it here drops SQLite's locks
         copy.replace(file)
 
-    told = {speak(movable.site.port, requests[what]).told for what in ("right", "a right key") for _ in range(8)}
+    outcome = {speak(movable.site.port, requests[what]).told for what in ("right", "a right key") for _ in range(8)}
 
-    assert told == {(503, -9)}, "a revocation now goes to another file"
+    assert outcome == {(503, -9)}, "a revocation now goes to another file"
 
 
 def _store_files(shop: Shop) -> list[Path]:

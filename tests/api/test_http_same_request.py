@@ -67,9 +67,9 @@ def test_a_deposit_s_amount_may_be_written_in_any_way_by_reference_and_by_key(ea
     for by_key in (False, True):
         reference = fresh("deposit")
         lines = [("Idempotency-Key", reference)] if by_key else []
-        told = []
+        outcome = []
         for amount in ("20", "20.0", "2e1", "20.00", "20.01"):
             body = f'{{"partner": "{each_shop.partner}", "amount": {amount}, "reference": "{reference}"}}'
-            told.append(each_shop.payments.post("/Payment/Deposits/Create", body.encode(), lines))
-        assert [one.status for one in told] == [200, 200, 200, 200, 409], by_key
-        assert len({one.data["depositId"] for one in told[:4]}) == 1
+            outcome.append(each_shop.payments.post("/Payment/Deposits/Create", body.encode(), lines))
+        assert [one.status for one in outcome] == [200, 200, 200, 200, 409], by_key
+        assert len({one.data["depositId"] for one in outcome[:4]}) == 1

@@ -83,6 +83,6 @@ def test_a_suspended_shop_has_no_site(site: Site, operator: Operator) -> None:
     ],
 )  # fmt: skip
 def test_a_setting_that_is_not_valid_is_refused(each_shop: Shop, key: str, value: str) -> None:
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         each_shop.operator.within(each_shop.id, lambda tx: site.change(tx, {key: value}))
-    assert told.value.code.number == -2
+    assert outcome.value.code.number == -2

@@ -286,9 +286,9 @@ def members(schemas: dict[str, Any], schema: dict[str, Any]) -> set[str]:
 def test_the_reference_describes_only_existing_fields(surface: Surface) -> None:
     document = openapi_routes.document(surface, "https://api.shop.example")
     schemas = document["components"]["schemas"]
-    told = reference.operation_docs(surface, PAGES.get, frozenset())
-    assert set(told) == {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
-    for endpoint, docs in told.items():
+    outcome = reference.operation_docs(surface, PAGES.get, frozenset())
+    assert set(outcome) == {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
+    for endpoint, docs in outcome.items():
         method, path = endpoint.split()
         operation = document["paths"][path][method.lower()]
         taken = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
@@ -304,13 +304,13 @@ def test_every_field_on_a_surface_page_has_a_kind_and_a_text(site: Site, surface
         r'<li><div class="head"><code>(?P<name>\w+)</code><span class="kind">(?P<kind>[^<]+)</span>'
         r'(?:<span class="must">required</span>)?</div><p>(?P<text>.*?)</p>(?:<p class="soft">(?P<limits>.*?)</p>)?'
     )
-    told = [match.groupdict() for match in field.finditer(html)]
+    outcome = [match.groupdict() for match in field.finditer(html)]
 
-    assert len(told) == html.count('<li><div class="head">') > 50
-    assert [one for one in told if not one["text"]] == []
-    assert {one["name"] for one in told if "any JSON" in one["kind"]} <= {"callbackData"}
-    assert {one["kind"] for one in told if one["name"] == "updatedSince"} <= {"time"}
-    for one in told:
+    assert len(outcome) == html.count('<li><div class="head">') > 50
+    assert [one for one in outcome if not one["text"]] == []
+    assert {one["name"] for one in outcome if "any JSON" in one["kind"]} <= {"callbackData"}
+    assert {one["kind"] for one in outcome if one["name"] == "updatedSince"} <= {"time"}
+    for one in outcome:
         if one["name"] == "state":
             assert one["kind"] in ("string", "list of strings")
             named = set(re.findall(r"\w+", f"{one['text']} {one['limits'] or ''}"))

@@ -19,7 +19,7 @@ def warned(cluster: Cluster) -> list[tuple[str, int]]:
     return [(key.key_id, days) for key, days in cluster.installation.store.write_now(expiry.warn)]
 
 
-def told(cluster: Cluster) -> list[tuple[str, int]]:
+def outcome(cluster: Cluster) -> list[tuple[str, int]]:
     """The warnings in the trail."""
     rows = [row for row in cluster.trail() if row.action == "key.expiring"]
     assert all(row.actor == "clock" for row in rows)
@@ -51,7 +51,7 @@ def test_a_key_is_warned_of_once_when_thirty_seven_and_one_days_remain(cluster: 
         cluster.clock.now += HOUR
         assert warned(cluster) == []
         expected.append((key.id, days))
-        assert told(cluster) == expected
+        assert outcome(cluster) == expected
     cluster.clock.now = START + 40 * DAY
     assert warned(cluster) == []
 
@@ -92,7 +92,7 @@ def test_two_workers_at_once_give_one_warning(cluster: Cluster) -> None:
         return [len(one) for one in given]
 
     assert sorted(cluster.run(story())) == [0, 0, 0, 0, 0, 1]
-    assert told(cluster) == [(key.id, 7)]
+    assert outcome(cluster) == [(key.id, 7)]
 
 
 def delete_ended(cluster: Cluster) -> int:
@@ -118,7 +118,7 @@ def test_the_worker_warns_and_puts_away(cluster: Cluster) -> None:
     over = cluster.rotate(cluster.make(), HOUR)
     cluster.clock.now = START + 15 * DAY
     cluster.run(worker.maintain_api_keys(cluster.installation))
-    assert told(cluster) == [(warning.id, 7)]
+    assert outcome(cluster) == [(warning.id, 7)]
     assert list(cluster.secrets(over)) == [api_keys.CURRENT]
 
 

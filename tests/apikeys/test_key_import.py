@@ -126,11 +126,11 @@ def refused_import(cluster: Cluster, *lines: ImportLine, tenant: str = "") -> di
 
 
 def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_imported(cluster: Cluster) -> None:
-    told = refused_import(
+    outcome = refused_import(
         cluster, ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(SAMPLE_KEY)), ImportLine(3, sha256(OTHER)),
         ImportLine(4, sha256(FOREIGN)),
     )  # fmt: skip
-    assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "occurs twice"}
+    assert outcome == {"line 2": "the sample of the documentation is everybody's", "line 4": "occurs twice"}
     assert cluster.listed() == []
     assert cluster.answers(FOREIGN, OTHER, SAMPLE_KEY) == [REFUSED] * 6
 
@@ -261,9 +261,9 @@ def test_a_roll_under_load_refuses_nobody(cluster: Cluster) -> None:
         return [await one.status(key.text) for _ in range(6)]
 
     async def story() -> list[list[int]]:
-        told = asyncio.gather(*(calls(at, key) for at in range(6) for key in made))
+        outcome = asyncio.gather(*(calls(at, key) for at in range(6) for key in made))
         await asyncio.to_thread(cluster.roll_pepper)
-        return await told
+        return await outcome
 
     assert {status for one in cluster.run(story()) for status in one} == {200}
     assert {secret.pepper_id for key in made for secret in cluster.secrets(key).values()} <= {"d1", "d2"}
@@ -279,8 +279,8 @@ def test_a_revocation_beside_first_uses_leaves_nothing_alive(cluster: Cluster, i
     async def story(key: IssuedKey) -> None:
         revocation = cluster.installation.store.write(cluster.tenant, api_keys.revoke, key.id, OPERATOR)
         uses = [process.status(key.text) for process in (cluster.first, cluster.second) for _ in range(3)]
-        told = await asyncio.gather(*uses[:3], revocation, *uses[3:])
-        assert set(told) <= {200, REFUSED, True}
+        outcome = await asyncio.gather(*uses[:3], revocation, *uses[3:])
+        assert set(outcome) <= {200, REFUSED, True}
 
     for key in made:
         cluster.run(story(key))

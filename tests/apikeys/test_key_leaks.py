@@ -28,7 +28,7 @@ def report(cluster: Cluster, *lines: str, source: str = "") -> LeakReport:
     return leak_reports.report_leaks(cluster.installation.store, lambda _: cluster.keyring, lines, source)
 
 
-def told(cluster: Cluster) -> list[AuditRow]:
+def outcome(cluster: Cluster) -> list[AuditRow]:
     return [row for row in cluster.trail() if row.action == "key.leaked"]
 
 
@@ -41,7 +41,7 @@ def test_by_default_a_leak_is_told_and_the_key_goes_on(cluster: Cluster) -> None
     assert (one.tenant, one.key_id, one.owner, one.surface) == (cluster.tenant, key.id, "Acme", "supplier")
     assert (one.secret, one.done, one.ends) == ("current", "noted", None)
     assert cluster.answers(key.text) == [200, 200]
-    (row,) = told(cluster)
+    (row,) = outcome(cluster)
     assert (row.subject, row.actor) == (key.id, "operator")
     assert json.loads(row.detail) == {
         "secret": "current", "source": "a public repository", "policy": "notify", "ends": None,
@@ -144,7 +144,7 @@ def test_nothing_of_a_leaked_key_is_kept_shown_or_logged_not_even_by_its_source(
         rows = str([store.rows(f"SELECT * FROM {table}") for table in ("audit", "api_keys", "key_secrets")])
     for place in (repr(found), str(logged), rows):
         assert key.text[8:] not in place
-    source = json.loads(told(cluster)[0].detail)["source"]
+    source = json.loads(outcome(cluster)[0].detail)["source"]
     assert source.startswith(f"found ak_live_…{key.text[-4:]}xxx")
     assert len(source) == 200
 

@@ -77,17 +77,17 @@ def test_a_holder_reaches_its_own_key_and_no_other_of_the_same_owner(cluster: Cl
 
 def test_what_one_process_rotates_or_revokes_the_other_knows_with_its_next_request(cluster: Cluster) -> None:
     async def story() -> list[int]:
-        told = []
+        outcome = []
         for first, second in ((cluster.first, cluster.second), (cluster.second, cluster.first)) * 3:
             key = cluster.make()
-            told.append(await second.status(key.text))
+            outcome.append(await second.status(key.text))
             await first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": 0})
-            told.append(await second.status(key.text))
+            outcome.append(await second.status(key.text))
             other = cluster.make()
-            told.append(await second.status(other.text))
+            outcome.append(await second.status(other.text))
             await first.post("/Supplier/Keys/Revoke", other.text)
-            told.append(await second.status(other.text))
-        return told
+            outcome.append(await second.status(other.text))
+        return outcome
 
     assert cluster.run(story()) == [200, REFUSED] * 12
 
@@ -173,10 +173,10 @@ def test_every_cause_has_one_answer_and_costs_the_same_look_ups(cluster: Cluster
                 for name, key in presented.items()
             }
 
-        told = cluster.run(story())
-        (answer,) = {(one.status, one.head, one.raw[: one.raw.index(b"requestId")]) for one, _ in told.values()}
-        assert (answer[0], told["missing"][0].code) == (401, REFUSED)
-    assert {name: number for name, (_, number) in told.items()} == dict.fromkeys(presented, 4 if imports else 2)
+        outcome = cluster.run(story())
+        (answer,) = {(one.status, one.head, one.raw[: one.raw.index(b"requestId")]) for one, _ in outcome.values()}
+        assert (answer[0], outcome["missing"][0].code) == (401, REFUSED)
+    assert {name: number for name, (_, number) in outcome.items()} == dict.fromkeys(presented, 4 if imports else 2)
 
 
 async def look_ups(process: Node, key: str | None) -> int:
@@ -206,9 +206,9 @@ def test_a_key_of_a_suspended_tenant_is_refused_as_an_unknown_one_is(cluster: Cl
     key = cluster.make()
     cluster.answers(key.text)
     cluster.within(lambda tx: tenants.set_suspended(tx, True))
-    told = [cluster.run(cluster.first.post("/Supplier/Products/List", one)) for one in (key.text, UNKNOWN)]
-    assert told[0].head == told[1].head
-    assert [one.code for one in told] == [REFUSED, REFUSED]
+    outcome = [cluster.run(cluster.first.post("/Supplier/Products/List", one)) for one in (key.text, UNKNOWN)]
+    assert outcome[0].head == outcome[1].head
+    assert [one.code for one in outcome] == [REFUSED, REFUSED]
     assert [cluster.run(look_ups(cluster.first, one)) for one in (key.text, UNKNOWN)] == [1, 1]
 
 
@@ -216,9 +216,9 @@ def test_a_test_key_does_not_count_in_a_live_tenant_nor_a_live_one_in_a_sandbox(
     play = cluster.new_tenant("play.example", sandbox=True)
     owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
     assert cluster.answers(cluster.make(sandbox=True).text) == [REFUSED, REFUSED]
-    for sandbox, told in ((True, 200), (False, REFUSED)):
+    for sandbox, outcome in ((True, 200), (False, REFUSED)):
         key = cluster.make(tenant=play, owner=owner, sandbox=sandbox)
-        assert cluster.run(cluster.first.status(key.text, host="play.example")) == told
+        assert cluster.run(cluster.first.status(key.text, host="play.example")) == outcome
 
 
 def test_a_secret_in_its_grace_that_its_holder_kept_ends_to_the_millisecond(cluster: Cluster) -> None:

@@ -338,11 +338,11 @@ def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(cluster: C
     for life, grace, earlier in ((HOUR, DAY, HOUR), (DAY, HOUR, HOUR)):
         key = cluster.make(expires=START + life)
         answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace // 1000}))
-        told = {"ends": wire_time(START + earlier)}
-        assert answer.data["previous"] == told
-        assert cluster.run(cluster.second.post("/Supplier/Keys/Get", key.text)).data["previous"] == told
-        assert next(one for one in cluster.listed() if one["id"] == key.id)["previous"] == told
-        assert [one["ends"] for one in used(key)["secrets"]][1:] == [told["ends"]]
+        outcome = {"ends": wire_time(START + earlier)}
+        assert answer.data["previous"] == outcome
+        assert cluster.run(cluster.second.post("/Supplier/Keys/Get", key.text)).data["previous"] == outcome
+        assert next(one for one in cluster.listed() if one["id"] == key.id)["previous"] == outcome
+        assert [one["ends"] for one in used(key)["secrets"]][1:] == [outcome["ends"]]
     by_operator = cluster.make(expires=START + HOUR)
 
     def turn(tx: SystemTransaction) -> operator_keys.Rotation:
@@ -381,10 +381,10 @@ def test_a_rotation_leaves_its_rows_in_the_trail_and_no_secret(cluster: Cluster)
     new = rotated(cluster, old.text, graceSeconds=60, fromFirstUse=True)
     cluster.answers(new.text)
     rows = cluster.trail()
-    told = [row for row in rows if row.action.startswith("key.rotate")]
-    assert [(row.action, row.actor, row.subject) for row in told] == [
+    outcome = [row for row in rows if row.action.startswith("key.rotate")]
+    assert [(row.action, row.actor, row.subject) for row in outcome] == [
         ("key.rotate", cluster.owner, old.id), ("key.rotate.used", cluster.owner, old.id),
     ]  # fmt: skip
-    assert all(str(row.request_id).startswith("req_") for row in told)
+    assert all(str(row.request_id).startswith("req_") for row in outcome)
     assert old.text not in str(rows)
     assert new.text not in str(rows)

@@ -49,8 +49,8 @@ def test_uses_of_several_processes_are_added_up_and_the_latest_tells_from_where(
     call(cluster, key.text, 3, cluster.second, address="198.51.100.2")
     write(cluster, cluster.second)
     write(cluster, cluster.first)
-    told = cluster.usage(key)["current"]
-    assert (told["uses"], told["address"], told["lastUsed"]) == (5, "198.51.100.2", "2027-01-15T08:00:01Z")
+    outcome = cluster.usage(key)["current"]
+    assert (outcome["uses"], outcome["address"], outcome["lastUsed"]) == (5, "198.51.100.2", "2027-01-15T08:00:01Z")
 
 
 def test_who_breaks_is_told_for_each_secret_apart(cluster: Cluster) -> None:
@@ -61,11 +61,11 @@ def test_who_breaks_is_told_for_each_secret_apart(cluster: Cluster) -> None:
     cluster.clock.now += MINUTE
     call(cluster, new.text, address="198.51.100.2", agent="shop/2")
     write(cluster, everything=True)
-    told = cluster.usage(old)
-    assert [(name, one["uses"], one["address"], one["userAgent"]) for name, one in told.items()] == [
+    outcome = cluster.usage(old)
+    assert [(name, one["uses"], one["address"], one["userAgent"]) for name, one in outcome.items()] == [
         ("current", 1, "198.51.100.2", "shop/2"), ("previous", 2, "198.51.100.1", "cron/1"),
     ]  # fmt: skip
-    assert (told["previous"]["live"], told["previous"]["ends"]) == (True, "2027-01-15T09:00:00Z")
+    assert (outcome["previous"]["live"], outcome["previous"]["ends"]) == (True, "2027-01-15T09:00:00Z")
     cluster.revoke(old, previous_only=True)
     assert (cluster.usage(old)["previous"]["live"], cluster.usage(old)["previous"]["uses"]) == (False, 2)
 
@@ -89,8 +89,8 @@ def test_the_last_uses_before_a_revocation_are_not_lost(cluster: Cluster) -> Non
     call(cluster, key.text, 2, address="198.51.100.66")
     cluster.revoke(key)
     write(cluster, everything=True)
-    told = cluster.usage(key)["current"]
-    assert (told["live"], told["uses"], told["address"]) == (False, 2, "198.51.100.66")
+    outcome = cluster.usage(key)["current"]
+    assert (outcome["live"], outcome["uses"], outcome["address"]) == (False, 2, "198.51.100.66")
 
 
 def test_refused_requests_are_not_uses(cluster: Cluster) -> None:

@@ -33,10 +33,10 @@ def test_a_key_is_in_the_answer_that_makes_it_and_nowhere_else(cluster: Cluster)
     (shown,) = listed
     assert shown["hint"] == view.data["hint"] == f"ak_live_…{other.text[-4:]}"
     assert shown["created"] == view.data["created"] == "2027-01-15T08:00:00Z"
-    told = json.dumps(listed) + json.dumps(cluster.usage(key)) + view.raw.decode() + str(cluster.trail())
+    outcome = json.dumps(listed) + json.dumps(cluster.usage(key)) + view.raw.decode() + str(cluster.trail())
     for text in (key.text, other.text):
-        assert text not in told
-        assert text[8:] not in told
+        assert text not in outcome
+        assert text[8:] not in outcome
 
 
 def test_nothing_of_a_key_is_in_the_store_but_a_digest_and_a_hint(cluster: Cluster) -> None:

@@ -362,7 +362,7 @@ def test_a_head_is_read_as_it_is_written() -> None:
 def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail: Trail) -> None:
     """Rows and head are as of an older state, in which the chain is whole: only a head from outside can tell."""
 
-    def told(before: Head) -> tuple[Head, list[str]]:
+    def outcome(before: Head) -> tuple[Head, list[str]]:
         with structlog.testing.capture_logs() as lines:
             head = asyncio.run(audit_sealer._log_head(trail.store, before))
         return head, [line["event"] for line in lines]
@@ -374,15 +374,15 @@ def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail
         return head
 
     early, late = sealed(3), sealed(2)
-    assert told(early) == (late, ["audit-head"])
-    assert told(late) == (late, [])
+    assert outcome(early) == (late, ["audit-head"])
+    assert outcome(late) == (late, [])
     trail.disarm()
     trail.raw.run("DELETE FROM audit WHERE seq > 3")
     trail.raw.run("UPDATE audit_chain SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)")
-    assert told(late) == (early, ["audit-rolled-back", "audit-head"])
+    assert outcome(late) == (early, ["audit-rolled-back", "audit-head"])
     again = sealed(2)
     assert again.seq == late.seq
-    assert told(early) == (again, ["audit-head"])
-    assert told(late) == (again, ["audit-rolled-back", "audit-head"])
+    assert outcome(early) == (again, ["audit-head"])
+    assert outcome(late) == (again, ["audit-rolled-back", "audit-head"])
     assert verify(trail.store) == []
     assert len(verify(trail.store, [late])) == 1

@@ -112,20 +112,20 @@ def test_partners_and_keys_are_told_with_what_was_given_and_without_what_is_secr
     )
     assert changed(program, "partners", "disable", made["id"], *where) == ("account.disable", False, True)
     assert changed(program, "partners", "webhook", made["id"], "off", *where) == ("partner.webhook", place, None)
-    key, told = told_of(
+    key, outcomes = told_of(
         program, "keys", "create", *where, "--surface", "payment", "--owner", "Pay", "--create-owner",
         "--grant", "deposits:manage",
         "--allow", "10.0.0.0/8",
     )  # fmt: skip
-    assert [row["action"] for row in told] == ["integration.create", "key.create"]
-    assert told[1]["subject"] == key["id"]
-    assert told[1]["detail"] == {
+    assert [row["action"] for row in outcomes] == ["integration.create", "key.create"]
+    assert outcomes[1]["subject"] == key["id"]
+    assert outcomes[1]["detail"] == {
         "surface": "payment", "owner": key["ownerId"], "grants": ["deposits:manage"], "networks": ["10.0.0.0/8"],
         "expires": None, "hint": f"{key['key'][:8]}…{key['key'][-4:]}",
         "os_user": USER,
     }  # fmt: skip
-    rotated, told = told_of(program, "keys", "rotate", key["id"])
-    assert [row["action"] for row in told] == ["key.rotate"]
+    rotated, outcomes = told_of(program, "keys", "rotate", key["id"])
+    assert [row["action"] for row in outcomes] == ["key.rotate"]
     assert [row["action"] for row in told_of(program, "keys", "revoke", key["id"])[1]] == ["key.revoke"]
     assert [row["action"] for row in told_of(program, "tokens", "revoke", *where, "--all")[1]] == [
         "tenant.tokens.revoke"

@@ -129,11 +129,11 @@ def test_an_exception_is_told_without_local_variables_and_without_what_could_be_
         log.exception("internal-error", request_id="req_1")
     (one,) = captured()
     assert (one["level"], one["event"], one["request_id"]) == ("error", "internal-error", "req_1")
-    told = one["exception"]
-    assert told.endswith("KeyError: '[masked]'")
-    assert "ValueError: cannot use [masked] nor [masked] nor [masked]" in told
-    assert "in fail" in told
-    assert "staple" not in told
+    outcome = one["exception"]
+    assert outcome.endswith("KeyError: '[masked]'")
+    assert "ValueError: cannot use [masked] nor [masked] nor [masked]" in outcome
+    assert "in fail" in outcome
+    assert "staple" not in outcome
 
 
 def recurse(depth: int) -> int:
@@ -168,8 +168,8 @@ class Unspeakable(Exception):
 
 
 def test_an_exception_whose_text_fails_is_told_all_the_same() -> None:
-    told = json.loads(line("error", {"event": "x", "exc_info": Unspeakable()}))["exception"]
-    assert told.endswith("Unspeakable: (its text cannot be had)")
+    outcome = json.loads(line("error", {"event": "x", "exc_info": Unspeakable()}))["exception"]
+    assert outcome.endswith("Unspeakable: (its text cannot be had)")
 
 
 def test_a_reader_of_the_log_that_has_gone_away_makes_nothing_fail() -> None:

@@ -14,15 +14,15 @@ DetailsOf = list[tuple[str, str, str, dict[str, object]]]
 
 def refuse(counts: RefusalAggregator, number: int = 0, tenant: str = "ten_a", **values: object) -> None:
     """One refused token."""
-    told: dict[str, object] = {
+    outcome: dict[str, object] = {
         "code": -21,
         "cause": "wrong MAC",
         "who": "",
         "address": "192.0.2.1",
         "endpoint": "GET /x",
     }
-    told.update(values)
-    counts.add_refusal(tenant=tenant, request_id=f"req_{number}", now=T0 + number, **told)  # type: ignore[arg-type]
+    outcome.update(values)
+    counts.add_refusal(tenant=tenant, request_id=f"req_{number}", now=T0 + number, **outcome)  # type: ignore[arg-type]
 
 
 def written(kept: Trail, counts: RefusalAggregator) -> DetailsOf:

@@ -141,16 +141,16 @@ def test_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_and_ac
     operator.within(
         shop.id, lambda tx: accounts.set_disabled(tx, accounts.find(tx, "partner", "barred@partner.example"), True)
     )
-    told = []
+    outcome = []
     for email, password in (
         ("nobody@partner.example", PASSWORD), ("p@partner.example", "wrong"), ("closed@partner.example", PASSWORD),
         ("barred@partner.example", PASSWORD), ("c@customer.example", PASSWORD),
     ):  # fmt: skip
         answer = server.login(email, password)
         del answer["requestId"]
-        told.append(answer)
-    assert [answer["code"] for answer in told] == [-26] * 5
-    assert all(answer == told[0] for answer in told)
+        outcome.append(answer)
+    assert [answer["code"] for answer in outcome] == [-26] * 5
+    assert all(answer == outcome[0] for answer in outcome)
     assert refused(server.write()) == {
         (-26, "no such account", "anonymous", f"POST {LOGIN}"),
         (-26, "wrong password", shop.partner, f"POST {LOGIN}"),

@@ -83,28 +83,28 @@ def program(tmp_path: Path) -> Program:
     return made
 
 
-def told(program: Program, *options: str) -> list[str]:
+def outcomes(program: Program, *options: str) -> list[str]:
     outcome = program.run("audit", "tail", "--json", *options)
     assert (outcome.code, outcome.err) == (0, "")
     return [json.loads(line)["action"] for line in outcome.out.splitlines()]
 
 
 def test_tail_searches_and_exports(program: Program) -> None:
-    assert told(program, "--after", "0") == []
+    assert outcomes(program, "--after", "0") == []
     from bedesten.store.sqlite import SqliteStore
 
     store = SqliteStore(program.data / "bedesten.db", system_clock)
     head = store.write_now(seal)
     store.close()
     assert head is not None
-    assert len(told(program, "--after", "0")) == head.seq == 14
-    assert told(program, "--after", "13") == ["key.revoke"]
-    assert told(program, "--after", "0", "--limit", "1") == ["tenant.host.add"]
-    assert told(program, "--action", "key.revoke") == ["key.revoke"]
-    assert len(told(program, "--action", "key.", "--since", "1h", "--tenant", "shop")) == 11
-    assert told(program, "--since", "2999-01-01T00:00:00Z") == []
-    assert len(told(program, "--since", "1970-01-01T00:00:00Z", "--actor", "operator")) == 14
-    assert told(program, "--since", "36500d", "--actor", "par_1") == []
+    assert len(outcomes(program, "--after", "0")) == head.seq == 14
+    assert outcomes(program, "--after", "13") == ["key.revoke"]
+    assert outcomes(program, "--after", "0", "--limit", "1") == ["tenant.host.add"]
+    assert outcomes(program, "--action", "key.revoke") == ["key.revoke"]
+    assert len(outcomes(program, "--action", "key.", "--since", "1h", "--tenant", "shop")) == 11
+    assert outcomes(program, "--since", "2999-01-01T00:00:00Z") == []
+    assert len(outcomes(program, "--since", "1970-01-01T00:00:00Z", "--actor", "operator")) == 14
+    assert outcomes(program, "--since", "36500d", "--actor", "par_1") == []
 
 
 @pytest.mark.parametrize(

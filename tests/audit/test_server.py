@@ -68,10 +68,10 @@ def test_the_worker_seals_what_commands_write_and_logs_a_head_that_is_found_late
     with served(program, "--workers", "1", "--admin-port", "0") as server:
         assert server.process.stderr is not None
         for line in server.process.stderr:
-            told = json.loads(line)
-            if told["event"] == "audit-head":
+            outcome = json.loads(line)
+            if outcome["event"] == "audit-head":
                 break
         program.run_json("tenants", "suspend", "shop")
-    assert told["seq"] == 2
-    head = f"{told['seq']}:{told['hash']}"
+    assert outcome["seq"] == 2
+    head = f"{outcome['seq']}:{outcome['hash']}"
     assert program.run_json("audit", "verify", "--since-hash", head)["ok"] is True

@@ -82,8 +82,8 @@ def test_an_api_key_is_sent_as_one(browser: Window, sandbox: Pages, operator: Op
     assert (status[:3], refused["code"]) == ("401", -23)
     key = _key(operator, sandbox)
     browser.run("document.querySelector('[data-credential]').value = arguments[0]", f"  {key} ")
-    status, told = send(browser, "/Supplier/Keys/Get")
-    assert (status[:3], told["data"]["presented"]) == ("200", "current")
+    status, outcome = send(browser, "/Supplier/Keys/Get")
+    assert (status[:3], outcome["data"]["presented"]) == ("200", "current")
 
 
 def _key(operator: Operator, pages: Pages) -> str:

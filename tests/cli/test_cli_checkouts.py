@@ -34,8 +34,10 @@ def test_checkouts_are_listed_and_released(bedesten: Program, tenant: Tenant) ->
     mine = ("--customer", "customer@example.com")
     assert bedesten.run_json("checkouts", "release", *mine, *option)["released"] == [second, third]
     assert tenant.available(card) == 10
-    told = bedesten.run("audit", "tail", "--action", "checkout.release", "--json").out
-    assert [line.count(order) for line, order in zip(told.splitlines(), (first, second, third), strict=True)] == [1] * 3
+    outcome = bedesten.run("audit", "tail", "--action", "checkout.release", "--json").out
+    assert [line.count(order) for line, order in zip(outcome.splitlines(), (first, second, third), strict=True)] == [
+        1
+    ] * 3
     assert violations(tenant.installation) == []
 
 
@@ -106,5 +108,5 @@ def test_deposits_above_a_limit_wait_for_approval(bedesten: Program, tenant: Ten
     off = bedesten.run_json("integrations", "limits", "Pay", "--confirm-above", "off", *option)
     assert (off["maxDeposit"], off["confirmAbove"]) == (Decimal("100.00"), None)
     assert bedesten.run_error("integrations", "limits", "Pay", "--max-deposit", "0", *option)["code"] == -2
-    told = bedesten.run("audit", "tail", "--action", "deposit.approve", "--json").out
-    assert "10.00 USD" in told
+    outcome = bedesten.run("audit", "tail", "--action", "deposit.approve", "--json").out
+    assert "10.00 USD" in outcome

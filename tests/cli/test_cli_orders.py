@@ -19,8 +19,8 @@ def tenant(bedesten: Program) -> Tenant:
 
 def found(bedesten: Program, tenant: Tenant, text: str) -> list[str]:
     """The ids that a search finds; the text goes in by standard input."""
-    told = bedesten.run_json("orders", "find", "-", "--tenant", tenant.id, stdin=f"{text}\n".encode())
-    return [one["orderId"] for one in told["orders"]]
+    outcome = bedesten.run_json("orders", "find", "-", "--tenant", tenant.id, stdin=f"{text}\n".encode())
+    return [one["orderId"] for one in outcome["orders"]]
 
 
 def test_orders_are_listed_with_filters(bedesten: Program, tenant: Tenant) -> None:

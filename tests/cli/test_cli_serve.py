@@ -197,16 +197,16 @@ def test_a_killed_worker_is_replaced_and_reported(server: CliServer, shop: str) 
     respawned = server.until("respawned")
     assert respawned["name"] == "web-1"
     assert server.process.stderr is not None
-    told: list[dict[str, Any]] = []
-    while not told or told[-1]["event"] != "process-respawned":
+    outcomes: list[dict[str, Any]] = []
+    while not outcomes or outcomes[-1]["event"] != "process-respawned":
         line = json.loads(server.process.stderr.readline())
-        told += [line] if line["event"].startswith("process-") else []
-    assert [(one["level"], one["event"], one["process"]) for one in told] == [
+        outcomes += [line] if line["event"].startswith("process-") else []
+    assert [(one["level"], one["event"], one["process"]) for one in outcomes] == [
         ("warning", "process-died", "web-1"),
         ("info", "process-respawned", "web-1"),
     ]
-    assert told[1]["pid"] == respawned["pid"]
-    assert all(one["timestamp"] for one in told)
+    assert outcomes[1]["pid"] == respawned["pid"]
+    assert all(one["timestamp"] for one in outcomes)
 
 
 def test_a_second_server_on_the_same_installation_is_refused(program: Program, server: CliServer) -> None:

@@ -80,8 +80,8 @@ def _operation(name: str, surface: Surface) -> Operation[Any]:
 
 def test_the_reference_lists_every_option_with_its_default() -> None:
     _, *listed = tables(section(REFERENCE, "## Making a client"))[0]
-    told = {name.strip("`"): default for name, default, _ in listed}
-    assert told == {one.name: str(one.default) for one in dataclasses.fields(Options)}
+    outcome = {name.strip("`"): default for name, default, _ in listed}
+    assert outcome == {one.name: str(one.default) for one in dataclasses.fields(Options)}
 
 
 def test_the_reference_lists_every_error() -> None:

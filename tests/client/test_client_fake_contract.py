@@ -186,7 +186,7 @@ def attempt(call: Callable[..., object], *arguments: object, **options: object) 
 def stock_and_queue(side: Side) -> list[object]:
     """A supplier's day."""
     supplier = side.supplier
-    told = [
+    outcome = [
         attempt(supplier.upload_stock, side.card, ["A-0001", "A-0002", "A-0003", "A-0001"]),
         attempt(supplier.upload_stock, side.card, ["A-0002", "A-0004"]),
         attempt(supplier.upload_stock, side.topup, ["T-0001"]),
@@ -194,7 +194,7 @@ def stock_and_queue(side: Side) -> list[object]:
     ]
     side.order("s-1", side.card, 2)
     batch = supplier.list_stock().items[1].batch_id
-    told += [
+    outcome += [
         attempt(supplier.list_stock),
         attempt(supplier.withdraw_stock, "faulty", codes=["A-0001", "A-0003", "nothing"]),
         attempt(supplier.withdraw_stock, "faulty", codes=["A-0003"]),
@@ -203,7 +203,7 @@ def stock_and_queue(side: Side) -> list[object]:
         attempt(supplier.withdraw_stock, "faulty", batch_id="bat_nothing"),
     ]
     line = side.order("s-2", side.topup, 3).order_detail_id
-    told += [
+    outcome += [
         attempt(supplier.list_awaiting),
         attempt(supplier.accept, line),
         attempt(supplier.accept, line),
@@ -219,7 +219,7 @@ def stock_and_queue(side: Side) -> list[object]:
         attempt(supplier.deliver, "odl_nothing", ["D-0010"]),
     ]
     part = side.order("s-3", side.topup, 2).order_detail_id
-    told += [
+    outcome += [
         attempt(supplier.deliver, part, ["P-0001"]),
         attempt(supplier.reject, part, "none left"),
         attempt(supplier.reject, part, "none left"),
@@ -231,19 +231,19 @@ def stock_and_queue(side: Side) -> list[object]:
         attempt(side.partner.list_transfers),
         attempt(side.partner.list_transfers, page_size=1),
     ]
-    return told
+    return outcome
 
 
 def complaints_of_a_line(side: Side) -> list[object]:
     """Complaints, their answers and what they move."""
     partner, supplier = side.partner, side.supplier
     line = side.order("k-1", side.topup, 3).order_detail_id
-    told = [attempt(partner.create_complaint, line, "INVALID_CODE", code="K-0001")]
+    outcome = [attempt(partner.create_complaint, line, "INVALID_CODE", code="K-0001")]
     supplier.deliver(line, ["K-0001", "K-0002", "K-0003"])
     first = partner.create_complaint(line, "INVALID_CODE", code="K-0001", text="It does not work").complaint_id
     second = partner.create_complaint(line, "WRONG_VALUE", code="K-0002").complaint_id
     third = partner.create_complaint(line, "WRONG_VALUE", code="K-0003").complaint_id
-    told += [
+    outcome += [
         attempt(partner.create_complaint, line, "INVALID_CODE", code="K-0001", text="It does not work"),
         attempt(partner.create_complaint, line, "ALREADY_REDEEMED", code="K-0001"),
         attempt(partner.create_complaint, line, "INVALID_CODE"),
@@ -262,7 +262,7 @@ def complaints_of_a_line(side: Side) -> list[object]:
     ]
     side.decide(first, "refund", Decimal("2.00"))
     side.decide(second, "reject", None)
-    told += [
+    outcome += [
         attempt(partner.get_complaint, first),
         attempt(partner.get_complaint, second),
         attempt(partner.withdraw_complaint, first),
@@ -276,7 +276,7 @@ def complaints_of_a_line(side: Side) -> list[object]:
         attempt(supplier.list_transfers),
         attempt(partner.list_transfers),
     ]
-    return told
+    return outcome
 
 
 def replaced_unit(side: Side) -> list[object]:
@@ -296,14 +296,14 @@ def replaced_unit(side: Side) -> list[object]:
 def endpoints(side: Side) -> list[object]:
     """Webhook endpoints of the partner."""
     partner = side.partner
-    told = [
+    outcome = [
         attempt(partner.list_endpoints),
         attempt(partner.create_endpoint, "ftp://hooks.example.com"),
         attempt(partner.create_endpoint, HOOK, event_types=["nothing"]),
         attempt(partner.create_endpoint, HOOK, event_types=["order_line.delivered", "balance.low"]),
     ]
     one = partner.list_endpoints().items[0].endpoint_id
-    told += [
+    outcome += [
         attempt(partner.update_endpoint, one, event_types=["*"]),
         attempt(partner.rotate_endpoint, one, overlap_seconds=3_600),
         attempt(partner.rotate_endpoint, one, overlap_seconds=0),
@@ -320,13 +320,13 @@ def endpoints(side: Side) -> list[object]:
         attempt(side.supplier.create_endpoint, HOOK),
         attempt(side.supplier.list_endpoints),
     ]
-    return told
+    return outcome
 
 
 def payments(side: Side) -> list[object]:
     """A payment's whole life, and another's that comes too late."""
     service, order = side.service, side.check_out()
-    told = [
+    outcome = [
         attempt(service.create_payment, "ord_nothing", Decimal("5.00"), "p-0"),
         attempt(service.create_payment, order, Decimal("4.00"), "p-1"),
         attempt(service.create_payment, order, Decimal("5.00"), "p-1"),
@@ -334,7 +334,7 @@ def payments(side: Side) -> list[object]:
     ]
     one = service.get_payment(reference="p-1").payment_id
     other = service.create_payment(order, Decimal("5.00"), "p-2").payment_id
-    told += [
+    outcome += [
         attempt(service.authorise_payment, one),
         attempt(service.capture_payment, one, amount=Decimal("2.00")),
         attempt(service.capture_payment, one, amount=Decimal("2.00"), reference="a"),
@@ -349,7 +349,7 @@ def payments(side: Side) -> list[object]:
         attempt(service.refund_payment, one, reference="r-1", amount=Decimal("1.00")),
     ]
     side.refund_checkout(order, 3)
-    told += [
+    outcome += [
         attempt(service.refund_payment, one, reference="r-1", amount=Decimal("1.00")),
         attempt(service.refund_payment, one, reference="r-1", amount=Decimal("1.00")),
         attempt(service.refund_payment, one, reference="r-1", amount=Decimal("2.00")),
@@ -361,11 +361,11 @@ def payments(side: Side) -> list[object]:
     late = side.check_out()
     third = service.create_payment(late, Decimal("5.00"), "p-3").payment_id
     fourth = service.create_payment(late, Decimal("5.00"), "p-4").payment_id
-    told += [attempt(service.cancel_payment, fourth), attempt(service.cancel_payment, fourth)]
-    told += [attempt(service.capture_payment, fourth)]
+    outcome += [attempt(service.cancel_payment, fourth), attempt(service.cancel_payment, fourth)]
+    outcome += [attempt(service.capture_payment, fourth)]
     side.cancel_checkout(late)
     return [
-        *told,
+        *outcome,
         attempt(service.capture_payment, third),
         attempt(service.get_payment, third),
         attempt(service.create_payment, late, Decimal("5.00"), "p-5"),

@@ -300,8 +300,8 @@ def test_which_outcomes_are_retried(reply: Response | TransportFailure, safe: bo
 
 
 def test_an_invalid_header_is_not_quoted() -> None:
-    told = transport_failure(httpx2.LocalProtocolError("Illegal header value b'ak_live_secret'"))
-    assert "ak_live" not in told.text
+    outcome = transport_failure(httpx2.LocalProtocolError("Illegal header value b'ak_live_secret'"))
+    assert "ak_live" not in outcome.text
     request = Request("POST", "/x", b'{"password": "p"}')
     assert "password" not in repr(Send(request, 1))
 

@@ -36,23 +36,23 @@ PLAYER = (RequireData(product_require_id="player", value="p-77", identifier="Pla
 ACCIDENTS = ("_id", "reference", "created", "updated", "name", "email", "description", "category")
 
 
-def told(result: object) -> object:
+def outcome(result: object) -> object:
     """Return a result, or the number of a refusal, without values that differ between shops."""
     if isinstance(result, Schema):
         return {
-            name: told(getattr(result, name))
+            name: outcome(getattr(result, name))
             for name in result.__struct_fields__
             if not name.endswith(ACCIDENTS)
             and name not in ("delivery_data", "delivery_items", "scopes", "balance", "held")
         } | ({"codes": len(result.delivery_data or ())} if hasattr(result, "delivery_data") else {})
     if isinstance(result, tuple):
-        return [told(one) for one in result]
+        return [outcome(one) for one in result]
     return result
 
 
 def attempt(call: Any, *arguments: Any, **options: Any) -> object:
     try:
-        return told(call(*arguments, **options))
+        return outcome(call(*arguments, **options))
     except (Conflict, NotFound, Unauthorized) as refused:
         items = refused.data["items"] if isinstance(refused.data, dict) else []
         return refused.code, refused.status, [one["reason"] for one in items]

@@ -146,8 +146,8 @@ def test_the_real_servers_webhooks_are_received_once_each(
         line = placed.details[1].order_detail_id
         SupplierClient(own.host, key=own.supplier_key.text, http=http).deliver(line, notes=["charged"])
         events = handled.wait_for(3)
-    told = {(one.deliver_id, one.status) for one in events}
-    assert told == {("a", 1), ("b", 2), ("b", 1)}
+    outcome = {(one.deliver_id, one.status) for one in events}
+    assert outcome == {("a", 1), ("b", 2), ("b", 1)}
     assert len({one.id for one in events}) == 3
     stocked = next(one for one in events if one.deliver_id == "a")
     assert stocked.delivery_data == buyer.order_detail(placed.details[0].order_detail_id).delivery_data
@@ -336,17 +336,17 @@ def test_an_event_is_handled_to_its_end_after_a_disconnect() -> None:
 
 
 async def _asked(app: Any) -> int:
-    signed, told = sign(EVENT, SECRET), []
+    signed, outcome = sign(EVENT, SECRET), []
     headers = [(name.lower().encode(), value.encode()) for name, value in signed.headers.items()]
 
     async def receive() -> Any:
         return {"type": "http.request", "body": signed.body, "more_body": False}
 
     async def send(message: Any) -> None:
-        told.append(message)
+        outcome.append(message)
 
     await app({"type": "http", "method": "POST", "path": HOOK, "headers": headers}, receive, send)
-    status: int = told[0]["status"]
+    status: int = outcome[0]["status"]
     return status
 
 

@@ -119,11 +119,11 @@ def test_each_role_may_run_each_operation_or_not(front: Front, role: Role) -> No
     assert set(INPUTS) == set(OPERATIONS)
     someone = front.staff(role.value)
     for name, operation in OPERATIONS.items():
-        status, told = someone.call(name, **INPUTS[name])
+        status, outcome = someone.call(name, **INPUTS[name])
         if operation.duty in DUTIES[role]:
-            assert status == 200 or told == -3, name
+            assert status == 200 or outcome == -3, name
         else:
-            assert (status, told) == (403, -32), name
+            assert (status, outcome) == (403, -32), name
 
 
 def test_a_role_is_checked_before_the_body_is_read(front: Front) -> None:

@@ -157,7 +157,7 @@ def orders_are_as_acknowledged(run: Run, other: RawConnection) -> None:
         " ON l.tenant_id = o.tenant_id AND l.order_id = o.id WHERE o.tenant_id = :tenant AND o.surface = 'reseller'",
         tenant=run.shop.id,
     )
-    told = [
+    outcome = [
         (
             reference,
             order["orderId"],
@@ -169,7 +169,7 @@ def orders_are_as_acknowledged(run: Run, other: RawConnection) -> None:
         for reference, order in run.traffic.orders.items()
         for line in order["details"]
     ]
-    assert sorted(found) == sorted(told)
+    assert sorted(found) == sorted(outcome)
     assert len(run.traffic.orders) > 0
     states = other.rows("SELECT id, state FROM orders WHERE tenant_id = :t AND surface = 'storefront'", t=run.shop.id)
     assert sorted(states) == sorted((order, 1) for order in run.traffic.captures)

@@ -158,8 +158,8 @@ def test_a_promotion_of_a_synchronous_standby_loses_nothing_acknowledged_and_not
     assert traffic.sent_again > 0, "requests met the failover"
     assert failover.ask(failover.keys[:1]) == {REFUSED: 2 * REQUESTS}
     assert failover.ask(failover.keys[1:]) == {ACCEPTED: 2 * REQUESTS}
-    told = SimpleNamespace(shop=shop, traffic=traffic)
+    outcome = SimpleNamespace(shop=shop, traffic=traffic)
     with raw(operator.installation.settings) as other:
-        orders_are_as_acknowledged(told, other)  # type: ignore[arg-type]
-        money_is_as_acknowledged(told, other)  # type: ignore[arg-type]
+        orders_are_as_acknowledged(outcome, other)  # type: ignore[arg-type]
+        money_is_as_acknowledged(outcome, other)  # type: ignore[arg-type]
     assert violations(operator.installation) == []

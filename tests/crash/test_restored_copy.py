@@ -51,11 +51,11 @@ def brought_in(copy: Path, store: Path) -> None:
 
 def asked(site: Site, shop: Shop, *keys: Key) -> Counter[tuple[int, int | None]]:
     """The answers to requests with these API keys, each on a connection of its own: any worker may take it."""
-    told: Counter[tuple[int, int | None]] = Counter()
+    outcome: Counter[tuple[int, int | None]] = Counter()
     for number in range(REQUESTS):
         with contextlib.closing(Client(site.port, shop.host, api_key(keys[number % len(keys)].text))) as client:
-            told[client.post("/Supplier/Keys/Get").told] += 1
-    return told
+            outcome[client.post("/Supplier/Keys/Get").told] += 1
+    return outcome
 
 
 @pytest.mark.requirement(213)

@@ -39,14 +39,14 @@ def test_every_page_says_what_happened_how_to_mend_it_and_what_it_is_confused_wi
 def test_the_sample_of_a_page_is_an_answer_as_the_documents_for_tools_have_it(page: Path) -> None:
     code = CATALOGUE[-int(page.stem)]
     sample = json.loads(next(block.code for block in blocks(page) if block.language == "json"))
-    told = [one for one in DOCUMENTS.values() if name_of_failure(code) in one.value["components"]["schemas"]]
+    outcome = [one for one in DOCUMENTS.values() if name_of_failure(code) in one.value["components"]["schemas"]]
 
     assert sample["code"] == code.number
     assert ("errors" in sample) is (code is errors.BAD_REQUEST)
-    for document in told:
+    for document in outcome:
         assert document.faults({"$ref": f"#/components/schemas/{name_of_failure(code)}"}, sample) == []
     elsewhere = (errors.PATH_NOT_ALLOWED, errors.METHOD_NOT_ALLOWED, errors.ROLE_MISSING)
-    assert bool(told) is (code not in elsewhere)
+    assert bool(outcome) is (code not in elsewhere)
 
 
 @pytest.mark.parametrize("number", CATALOGUE, ids=str)

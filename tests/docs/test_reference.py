@@ -98,24 +98,24 @@ def test_the_authentication_guide_says_what_every_scope_and_grant_opens(surface:
             )
     heading = "## Claims and scopes" if surface in SCOPES else "## Getting an API key"
     _, *rows = next(found for found in tables(section(GUIDE, heading)) if found[0][-1] == "opens")
-    told: dict[str, set[str]] = {}
+    outcome: dict[str, set[str]] = {}
     current = ""
     for first, names, opens in rows:
         current = first or current
         for name in re.findall(r"`[^`]+`", names):
             if current in (surface.value.title(), "both"):
-                told.setdefault(name, set()).update(re.findall(r"`([^`]+)`", opens))
-    assert {name: paths for name, paths in told.items() if paths} == wanted
+                outcome.setdefault(name, set()).update(re.findall(r"`([^`]+)`", opens))
+    assert {name: paths for name, paths in outcome.items() if paths} == wanted
 
 
 def test_the_configuration_page_lists_every_setting_with_its_default() -> None:
     _, *rows = tables((REFERENCE / "configuration.md").read_text("utf-8"))[0]
-    told = {name.strip("`"): default.strip("`") for name, default, _ in rows}
+    outcome = {name.strip("`"): default.strip("`") for name, default, _ in rows}
     expected = {
         f"BEDESTEN_{name.upper()}": "none" if field.default in (None, []) else str(field.default)
         for name, field in Settings.model_fields.items()
     }
-    assert told == expected
+    assert outcome == expected
 
 
 def commands() -> dict[str, set[str]]:
@@ -133,13 +133,13 @@ def _commands(path: str, one: Any) -> Iterator[tuple[str, set[str]]]:
 
 
 def test_the_page_of_commands_lists_every_command_with_every_option() -> None:
-    told: dict[str, set[str]] = {}
+    outcome: dict[str, set[str]] = {}
     for head, *rows in tables((REFERENCE / "cli.md").read_text("utf-8")):
         if head[0] == "command":
             for command, options, *_ in rows:
                 words = [word for word in command.strip("`").split() if word.islower()]
-                told[" ".join(words).removesuffix(f" {DEFAULT_VERB}")] = set(re.findall(r"--[a-z-]+", options))
-    assert told == commands()
+                outcome[" ".join(words).removesuffix(f" {DEFAULT_VERB}")] = set(re.findall(r"--[a-z-]+", options))
+    assert outcome == commands()
 
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)

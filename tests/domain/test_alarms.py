@@ -25,7 +25,7 @@ EVENTS = statement(
 )
 
 
-def told(tenant: Tenant, event_type: str) -> list[tuple[str, str, object]]:
+def outcome(tenant: Tenant, event_type: str) -> list[tuple[str, str, object]]:
     """Runs a round of the worker; returns owner, object and body of every event of the type so far."""
     asyncio.run(sound_alarms(tenant.store))
     return [
@@ -43,19 +43,19 @@ def watched(tenant: Tenant, codes: int, threshold: int) -> str:
 
 def test_stock_is_told_once_when_it_falls_and_again_after_it_recovered(tenant: Tenant) -> None:
     card = watched(tenant, 4, 3)
-    assert told(tenant, "product.stock_low") == []
+    assert outcome(tenant, "product.stock_low") == []
     tenant.order((card, 2))
     first = (tenant.supplier, card, {"productId": card, "available": 2, "threshold": 3})
-    assert told(tenant, "product.stock_low") == [first]
+    assert outcome(tenant, "product.stock_low") == [first]
     tenant.order((card, 1))
-    assert told(tenant, "product.stock_low") == [first]
+    assert outcome(tenant, "product.stock_low") == [first]
     assert [one["sku"] for one in tenant.read(products.list_products) if products.is_low(one)]
     tenant.upload(card, [fresh("LOW"), fresh("LOW")])
-    assert told(tenant, "product.stock_low") == [first]
+    assert outcome(tenant, "product.stock_low") == [first]
     assert not [one for one in tenant.read(products.list_products) if products.is_low(one)]
     tenant.order((card, 1))
     second = (tenant.supplier, card, {"productId": card, "available": 2, "threshold": 3})
-    assert told(tenant, "product.stock_low") == [first, second]
+    assert outcome(tenant, "product.stock_low") == [first, second]
 
 
 def test_an_order_writes_no_alarm_itself(tenant: Tenant) -> None:
@@ -68,7 +68,7 @@ def test_two_workers_tell_of_one_crossing_once(tenant: Tenant) -> None:
     card = watched(tenant, 1, 3)
     assert tenant.write(alarms.tell_of_stock, card) == alarms.LowStock(card, 1, 3)
     assert tenant.write(alarms.tell_of_stock, card) is None
-    assert len(told(tenant, "product.stock_low")) == 1
+    assert len(outcome(tenant, "product.stock_low")) == 1
     tenant.write(partners.set_low_balance, "USD", the_partner(tenant), Decimal(1_000_000))
     assert tenant.write(alarms.tell_of_balance, tenant.partner)
     assert not tenant.write(alarms.tell_of_balance, tenant.partner)
@@ -77,7 +77,7 @@ def test_two_workers_tell_of_one_crossing_once(tenant: Tenant) -> None:
 def test_the_operators_own_product_has_an_alarm_and_no_event(tenant: Tenant) -> None:
     card = tenant.card(1)
     tenant.write(product_settings.set_low_stock, [card], 2)
-    assert told(tenant, "product.stock_low") == []
+    assert outcome(tenant, "product.stock_low") == []
     assert tenant.read(stock_alarms.thresholds)[card][1] is not None
     tenant.write(product_settings.set_low_stock, [card], None)
     assert tenant.read(stock_alarms.thresholds) == {}
@@ -85,11 +85,11 @@ def test_the_operators_own_product_has_an_alarm_and_no_event(tenant: Tenant) -> 
 
 def test_another_threshold_is_another_alarm_and_the_same_one_is_not(tenant: Tenant) -> None:
     card = watched(tenant, 1, 3)
-    assert len(told(tenant, "product.stock_low")) == 1
+    assert len(outcome(tenant, "product.stock_low")) == 1
     tenant.write(product_settings.set_low_stock, [card], 3)
-    assert len(told(tenant, "product.stock_low")) == 1
+    assert len(outcome(tenant, "product.stock_low")) == 1
     tenant.write(product_settings.set_low_stock, [card], 2)
-    assert len(told(tenant, "product.stock_low")) == 2
+    assert len(outcome(tenant, "product.stock_low")) == 2
 
 
 @pytest.mark.parametrize("threshold", [0, -1, 1_000_001])
@@ -105,23 +105,23 @@ def the_partner(tenant: Tenant) -> accounts.Account:
 def test_a_balance_is_told_once_when_it_falls_and_again_after_it_recovered(tenant: Tenant) -> None:
     card = tenant.card(9)
     tenant.write(partners.set_low_balance, "USD", the_partner(tenant), Decimal(995))
-    assert told(tenant, "balance.low") == []
+    assert outcome(tenant, "balance.low") == []
     tenant.order((card, 2))
     body = {"spendable": 990.0, "threshold": 995.0, "currency": "USD"}
-    assert told(tenant, "balance.low") == [(tenant.partner, tenant.partner, body)]
+    assert outcome(tenant, "balance.low") == [(tenant.partner, tenant.partner, body)]
     tenant.order((card, 1))
-    assert len(told(tenant, "balance.low")) == 1
+    assert len(outcome(tenant, "balance.low")) == 1
     money = tenant.balance()
     tenant.write(ledger.receive, money, 3 * CARD, fresh("money"))
-    assert len(told(tenant, "balance.low")) == 1
+    assert len(outcome(tenant, "balance.low")) == 1
     tenant.order((card, 3))
-    assert [one[2] for one in told(tenant, "balance.low")] == [body, {**body, "spendable": 985.0}]
+    assert [one[2] for one in outcome(tenant, "balance.low")] == [body, {**body, "spendable": 985.0}]
 
 
 def test_a_held_order_counts_as_spent(tenant: Tenant) -> None:
     tenant.write(partners.set_low_balance, "USD", the_partner(tenant), Decimal(995))
     tenant.order((tenant.topup(), 1))
-    assert [one[2] for one in told(tenant, "balance.low")] == [
+    assert [one[2] for one in outcome(tenant, "balance.low")] == [
         {"spendable": 993.0, "threshold": 995.0, "currency": "USD"}
     ]
 
@@ -129,5 +129,5 @@ def test_a_held_order_counts_as_spent(tenant: Tenant) -> None:
 def test_an_alarm_of_a_balance_ends(tenant: Tenant) -> None:
     tenant.write(partners.set_low_balance, "USD", the_partner(tenant), Decimal(2_000))
     tenant.write(partners.set_low_balance, "USD", the_partner(tenant), Decimal(0))
-    assert told(tenant, "balance.low") == []
+    assert outcome(tenant, "balance.low") == []
     assert tenant.read(balance_alarms.threshold_of, tenant.partner) is None

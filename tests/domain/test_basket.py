@@ -24,9 +24,9 @@ def put(tenant: Tenant, product: str, quantity: int = 1, version: int | None = N
 
 def number_of(tenant: Tenant, action: Any, *args: Any) -> int:
     """The number of an action's refusal."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(action, *args)
-    return told.value.code.number
+    return outcome.value.code.number
 
 
 def quoted(tenant: Tenant) -> list[tuple[str | None, tuple[str, ...]]]:

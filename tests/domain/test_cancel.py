@@ -30,10 +30,10 @@ def cancelled(tenant: Tenant, order: Order, *lines: str, actor: str = "") -> lis
 def refused(tenant: Tenant, order: Order, *lines: str) -> Refusal:
     """The refusal of a cancellation, after which the lines are what they were."""
     before = tenant.read(orders.lines_of, order.id)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         cancelled(tenant, order, *lines)
     assert tenant.read(orders.lines_of, order.id) == before
-    return told.value
+    return outcome.value
 
 
 def test_a_waiting_line_is_cancelled_its_money_is_free_and_its_event_is_written(
@@ -86,9 +86,9 @@ def test_a_second_cancellation_changes_nothing(tenant: Tenant, other_connection:
 
 def test_a_delivered_line_is_not_cancelled_and_neither_is_any_other_of_the_request(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 1))
-    told = refused(tenant, placed.order, *(line.id for line in placed.lines))
-    assert told.code.number == -202
-    assert told.data == {"items": [{"orderDetailId": placed.lines[0].id, "deliverId": "1", "status": DELIVERED}]}
+    outcome = refused(tenant, placed.order, *(line.id for line in placed.lines))
+    assert outcome.code.number == -202
+    assert outcome.data == {"items": [{"orderDetailId": placed.lines[0].id, "deliverId": "1", "status": DELIVERED}]}
     assert tenant.balance().held == TOPUP
 
 

@@ -64,10 +64,10 @@ def test_a_sku_belongs_to_its_tenant(tenant: Tenant, installation: Installation)
 def test_a_supplier_s_sku_belongs_to_one_product(tenant: Tenant) -> None:
     sold = {"fulfilment": "supplier", "supplier_id": tenant.supplier, "supplier_sku": "their-1"}
     first = tenant.write(catalogue.put_product, fields(sku="mine-1", **sold))
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(catalogue.put_product, fields(sku="mine-2", **sold))
-    assert told.value.code.number == -8
-    assert told.value.fields == {"supplierSku": "another product has this sku of the supplier"}
+    assert outcome.value.code.number == -8
+    assert outcome.value.fields == {"supplierSku": "another product has this sku of the supplier"}
     second = tenant.write(catalogue.put_product, fields(sku="mine-2"))
     with pytest.raises(Refusal):
         tenant.write(catalogue.put_product, fields(sku="mine-2", **sold))
@@ -128,9 +128,9 @@ def test_a_cost_above_the_price_stops_the_sale_and_one_below_it_lets_it_go_on(te
 
     assert (dearer.stopped, dearer.product.sellable, dearer.product.at_a_loss) == (True, False, True)
     assert tenant.read(shop_products, Page(), ProductFilter(("GLOBAL",))) == []
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.order((product.id, 1))
-    assert told.value.data == {"items": [{"deliverId": "1", "reason": "notOnSale"}]}
+    assert outcome.value.data == {"items": [{"deliverId": "1", "reason": "notOnSale"}]}
     assert offered(tenant, Offer("E5", "eSIM", 9_901)).stopped is False, "it was stopped before"
     assert offered(tenant, Offer("E5", "eSIM", 1_350)).product.sellable
 
@@ -149,9 +149,9 @@ def test_a_name_for_a_product_that_was_on_sale_waits_for_the_operator(tenant: Te
     other = offered(tenant, Offer("E5", "eSIM 5 GB Europe", 100)).product
     accepted = tenant.write(offers.accept, other, OPERATOR)
     assert (accepted.name, accepted.proposed_name) == ("eSIM 5 GB Europe", None)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(offers.accept, accepted, OPERATOR)
-    assert told.value.code.number == -8
+    assert outcome.value.code.number == -8
 
 
 def test_a_supplier_that_may_edit_texts_needs_no_word(tenant: Tenant) -> None:
@@ -186,9 +186,9 @@ def test_what_a_supplier_changes_is_in_the_trail_in_words(tenant: Tenant, other_
 
 @pytest.mark.parametrize("price", [0, 499])
 def test_a_price_of_nothing_or_below_cost_is_refused_unless_it_is_accepted(tenant: Tenant, price: int) -> None:
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(catalogue.put_product, fields(price=price, cost=500))
-    assert (told.value.code.number, list(told.value.fields or {})) == (-2, ["price"])
+    assert (outcome.value.code.number, list(outcome.value.fields or {})) == (-2, ["price"])
     accepted = tenant.write(catalogue.put_product, fields(price=price, cost=500, accepted_cost=500))
     found = tenant.read(catalogue.product, accepted)
     assert found is not None
@@ -221,9 +221,9 @@ def test_what_only_a_supplier_can_bring_is_out_of_stock_while_nobody_can_ask_it(
     tenant.write(owners.set_disabled, Surface.SUPPLIER, "Acme", True)
     assert in_stock() == [False, True], "what is in stock is sold"
     for product, count in ((asked, 1), (mixed, 2)):
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as outcome:
             tenant.order((product, count))
-        assert told.value.data == {"items": [{"deliverId": "1", "reason": "outOfStock"}]}
+        assert outcome.value.data == {"items": [{"deliverId": "1", "reason": "outOfStock"}]}
     tenant.write(owners.set_disabled, Surface.SUPPLIER, "Acme", False)
     assert in_stock() == [True, True]
     key = str(other_connection.one("SELECT id FROM api_keys WHERE owner_id = :owner", owner=tenant.supplier))
@@ -253,9 +253,9 @@ def test_buyers_see_what_is_sold_in_their_region_page_by_page(tenant: Tenant) ->
     assert tenant.read(catalogue.list_categories, "TR") == [(category, "Games", 3)]
     assert tenant.read(catalogue.list_categories, "GLOBAL") == [(category, "Games", 2)]
     assert tenant.read(catalogue.shop_product, shown[1], "TR").id == shown[1]
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.read(catalogue.shop_product, shown[1], "GLOBAL")
-    assert told.value.code.number == -3
+    assert outcome.value.code.number == -3
 
 
 def test_a_category_is_made_once(tenant: Tenant) -> None:

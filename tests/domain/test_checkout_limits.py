@@ -13,9 +13,9 @@ ADDRESS = b"x" * 32
 
 
 def refusal_of(tenant: Tenant, *wanted: tuple[str, int], limits: CheckoutLimits, buyer: Buyer | None = None) -> Refusal:
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.checkout(*wanted, limits=limits, buyer=buyer)
-    return told.value
+    return outcome.value
 
 
 def test_by_default_one_customer_cannot_reserve_a_shop_empty(tenant: Tenant) -> None:
@@ -110,9 +110,9 @@ def test_a_limit_is_changed_and_taken_away_and_nonsense_is_refused(tenant: Tenan
 def test_registrations_of_an_address_are_counted_by_the_hour(tenant: Tenant) -> None:
     for _ in range(3):
         tenant.write(registrations.count, ADDRESS, 3)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(registrations.count, ADDRESS, 3)
-    assert told.value.code.number == -7
-    assert 1 <= (told.value.retry_after or 0) <= 3600
+    assert outcome.value.code.number == -7
+    assert 1 <= (outcome.value.retry_after or 0) <= 3600
     tenant.write(registrations.count, b"y" * 32, 3)
     tenant.write(registrations.count, ADDRESS, None)

@@ -23,9 +23,9 @@ SET = "UPDATE products SET {} WHERE id = :id"
 
 def refused(tenant: Tenant, action: Any, *args: Any) -> Refusal:
     """An action's refusal, after COMMIT."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(action, *args)
-    return told.value
+    return outcome.value
 
 
 def lost(tenant: Tenant, payment: Payment) -> Refusal:
@@ -155,8 +155,8 @@ def test_a_payment_that_was_refused_is_refused_alike_for_ever(tenant: Tenant, ot
     rows = other_connection.rows("SELECT state, refusal FROM payments WHERE id = :id", id=payment.id)
     assert rows == [(3, -402)]
     assert tenant.write(payments.cancel_payment, tenant.integration, payment.id).state == 3
-    told = "SELECT count(*) FROM audit WHERE subject = :id AND action = 'payment.refuse'"
-    assert other_connection.one(told, id=payment.id) == 1
+    outcome = "SELECT count(*) FROM audit WHERE subject = :id AND action = 'payment.refuse'"
+    assert other_connection.one(outcome, id=payment.id) == 1
 
 
 def test_another_payment_may_still_pay_for_what_can_be_had_again(tenant: Tenant) -> None:

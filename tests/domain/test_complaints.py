@@ -77,10 +77,10 @@ def now(tenant: Tenant, one: Complaint) -> Complaint:
 def refused(tenant: Tenant, one: Complaint, kind: str, amount: int | None = None) -> int:
     """The number of a decision's refusal, after which complaint and balance are what they were."""
     before = now(tenant, one), tenant.balance()
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         decide(tenant, one, kind, amount)
     assert (now(tenant, one), tenant.balance()) == before
-    return told.value.code.number
+    return outcome.value.code.number
 
 
 def supplier_balance(other: RawConnection, tenant: Tenant) -> object:
@@ -101,8 +101,8 @@ def test_a_complaint_names_a_unit_and_keeps_what_the_buyer_said_encrypted(
     unit = tenant.read(units.unit_of, made.code_id or "")
     assert unit is not None
     assert unit.unit == 1
-    told = tenant.read(complaints.texts_of, tenant.installation.cipher, made)
-    assert told == Texts(f"{second} is used", "screenshot 4711", None, None)
+    outcome = tenant.read(complaints.texts_of, tenant.installation.cipher, made)
+    assert outcome == Texts(f"{second} is used", "screenshot 4711", None, None)
     (row,) = other_connection.rows("SELECT * FROM complaints WHERE id = :id", id=made.id)
     assert second not in repr(row)
 
@@ -112,17 +112,17 @@ def test_the_same_complaint_again_is_the_same_and_another_one_about_the_unit_is_
     first, second = tenant.codes(line.id)
     made = complain(tenant, line, first)
     assert complain(tenant, line, first) == made
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         complain(tenant, line, first, text="something else")
-    assert told.value.code.number == -8
+    assert outcome.value.code.number == -8
     assert complain(tenant, line, second).id != made.id
 
 
 def test_a_line_with_one_unit_needs_no_code_and_one_with_more_does(tenant: Tenant) -> None:
     assert complain(tenant, sold(tenant, 1)).code_id
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         complain(tenant, sold(tenant, 2))
-    assert told.value.fields == {"code": "must name one of the 2 codes of the line"}
+    assert outcome.value.fields == {"code": "must name one of the 2 codes of the line"}
 
 
 def test_a_line_by_note_is_complained_about_as_a_whole(tenant: Tenant, other_connection: RawConnection) -> None:
@@ -150,9 +150,9 @@ def test_what_is_not_delivered_or_not_the_buyers_cannot_be_complained_about(tena
         (sold(tenant), foreign, "", -2),
         (other, foreign, tenant.customer, -3),
     ):
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as outcome:
             complain(tenant, line, named, buyer=buyer)
-        assert told.value.code.number == number
+        assert outcome.value.code.number == number
 
 
 def test_a_withdrawn_complaint_leaves_the_unit_free_for_another_one(tenant: Tenant) -> None:
@@ -163,9 +163,9 @@ def test_a_withdrawn_complaint_leaves_the_unit_free_for_another_one(tenant: Tena
         assert done.state == WITHDRAWN
     assert refused(tenant, made, "refund") == -8
     assert complain(tenant, line).id != made.id
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(complaints.withdraw, tenant.customer, made.id, Actor(tenant.customer))
-    assert told.value.code.number == -3
+    assert outcome.value.code.number == -3
 
 
 # --- deciding ---------------------------------------------------------------------------------------------------------
@@ -196,9 +196,9 @@ def test_a_code_that_was_replaced_cannot_be_complained_about_once_more(tenant: T
     made = complain(tenant, line, old)
     decide(tenant, made, "replace")
     assert complain(tenant, line, old).id == made.id
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         complain(tenant, line, old, text="something else")
-    assert told.value.code.number == -8
+    assert outcome.value.code.number == -8
 
 
 def test_without_stock_nothing_changes_and_the_complaint_stays_open(tenant: Tenant) -> None:
@@ -283,8 +283,8 @@ def test_a_rejection_moves_nothing(tenant: Tenant) -> None:
 def test_a_supplier_proposes_and_the_operator_decides(tenant: Tenant) -> None:
     line = consigned(tenant, 3, 1)
     made = complain(tenant, line)
-    told = answered(tenant, made, "replace")
-    assert (told.state, told.proposal) == (OPEN, "replace")
+    outcome = answered(tenant, made, "replace")
+    assert (outcome.state, outcome.proposal) == (OPEN, "replace")
     changed = answered(tenant, made, "refund", 100)
     assert (changed.proposal, changed.proposed_amount) == ("refund", 100)
     texts = tenant.read(complaints.texts_of, tenant.installation.cipher, changed)
@@ -307,8 +307,8 @@ def test_where_suppliers_decide_their_answer_counts_and_charges_them(
     tenant.write(complaints.set_supplier_decides, True, OPERATOR)
     line = consigned(tenant, 2, 2)
     first, second = (complain(tenant, line, one) for one in tenant.codes(line.id))
-    told = answered(tenant, first, "replace")
-    assert (told.state, told.proposal) == (OPEN, "replace"), "no code is left"
+    outcome = answered(tenant, first, "replace")
+    assert (outcome.state, outcome.proposal) == (OPEN, "replace"), "no code is left"
     assert answered(tenant, first, "reject").state == REJECTED
     done = answered(tenant, second, "refund")
     assert (done.state, done.decided_by, done.refunded, done.charged) == (REFUNDED, tenant.supplier, CARD, COST)
@@ -320,9 +320,9 @@ def test_where_suppliers_decide_their_answer_counts_and_charges_them(
 
 def test_a_supplier_answers_its_own_complaints_only(tenant: Tenant) -> None:
     made = complain(tenant, sold(tenant, 1))
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         answered(tenant, made, "reject")
-    assert told.value.code.number == -3
+    assert outcome.value.code.number == -3
 
 
 def test_a_buyer_lists_its_own_complaints_by_state(tenant: Tenant) -> None:

@@ -24,9 +24,9 @@ def test_a_disabled_supplier_gets_no_new_line_and_keeps_its_own_until_they_are_r
     assert {one.supplier_id for one in (*mine, stuck)} == {tenant.supplier}
     assert switch(tenant, True) == 3
     assert waiting(tenant, product=shared).supplier_id == other
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.order((alone, 1))
-    assert told.value.code.number == -200
+    assert outcome.value.code.number == -200
     moved = tenant.write(suppliers.reroute, [], None, "", tenant.supplier)
     assert sorted(str(one["orderDetailId"]) for one in moved) == sorted(one.id for one in mine)
     assert {one["supplierId"] for one in moved} == {other}

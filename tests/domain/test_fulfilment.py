@@ -29,10 +29,10 @@ def waiting(tenant: Tenant, quantity: int = 1, product: str = "") -> Line:
 def refused(tenant: Tenant, line: Line, *, codes: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> int:
     """The number of a delivery's refusal, after which the line still is what it was."""
     before = tenant.line(line.id)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.deliver(line.id, codes, notes)
     assert tenant.line(line.id) == before
-    return told.value.code.number
+    return outcome.value.code.number
 
 
 def test_a_delivery_with_codes_closes_the_line_captures_money_and_owes_the_supplier(
@@ -160,9 +160,9 @@ def test_a_line_that_is_not_in_the_supplier_s_queue_does_not_exist_for_it(
         (tenant, tenant.supplier, "odl_never"),
     )
     for where, supplier, wanted in attempts:
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as outcome:
             where.write(fulfilment.deliver, cipher, supplier, wanted, [read_code(fresh("X"))], [])
-        assert told.value.code.number == -3
+        assert outcome.value.code.number == -3
     assert tenant.read(fulfilment.waiting_lines, rival, "", 10) == []
     assert stranger.read(fulfilment.waiting_lines, tenant.supplier, "", 10) == []
 

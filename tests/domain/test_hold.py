@@ -26,10 +26,10 @@ def moved(tenant: Tenant, move: Move, order: Order, *lines: str) -> list[Line]:
 def refused(tenant: Tenant, move: Move, order: Order, *lines: str) -> int:
     """The number of a refusal, after which the lines are what they were."""
     before = tenant.read(orders.lines_of, order.id)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         moved(tenant, move, order, *lines)
     assert tenant.read(orders.lines_of, order.id) == before
-    return told.value.code.number
+    return outcome.value.code.number
 
 
 def statuses(other: RawConnection, line: Line) -> list[int]:
@@ -184,7 +184,7 @@ def test_a_rule_that_was_removed_holds_nothing_more(tenant: Tenant) -> None:
 def test_a_rule_that_makes_no_sense_is_refused(
     tenant: Tenant, kind: str, surface: str | None, amount: int | None, product: str | None
 ) -> None:
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(review.add_rule, kind, surface, amount, product)
-    assert told.value.code.number == (-3 if product else -2)
+    assert outcome.value.code.number == (-3 if product else -2)
     assert tenant.read(review.rules) == []

@@ -16,10 +16,10 @@ from tests.domain.tenant import CARD, Tenant
 
 def refusal(tenant: Tenant, product: str, quantity: int) -> dict[str, object]:
     """What the refusal of an order says of the limit."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.order((product, quantity))
-    assert told.value.code.number == -203
-    data = told.value.data
+    assert outcome.value.code.number == -203
+    data = outcome.value.data
     assert isinstance(data, dict)
     assert str(data.pop("resets")).endswith("T00:00:00Z")
     return data
@@ -67,9 +67,9 @@ def test_checkouts_count_while_they_are_open(tenant: Tenant) -> None:
     tenant.write(limits.set_limits, OrderLimits("customer", None, 2))
     tenant.capture(tenant.payment(tenant.checkout((card, 1))))
     tenant.checkout((card, 1))
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.checkout((card, 1))
-    assert told.value.code.number == -203
+    assert outcome.value.code.number == -203
 
 
 @pytest.mark.parametrize(("amount", "units"), [(0, None), (-1, None), (10**15, None), (None, 0), (None, 10**9)])

@@ -35,10 +35,10 @@ NO_EFFECTS = (0, 0, 0, 0, 0, 0)
 
 def refused(tenant: Tenant, number: int, *wanted: tuple[str, int], **details: str) -> Refusal:
     """The refusal of an order."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.order(*wanted, **details)
-    assert told.value.code.number == number
-    return told.value
+    assert outcome.value.code.number == number
+    return outcome.value
 
 
 def test_an_order_from_stock_is_delivered_and_paid_at_once(tenant: Tenant, other_connection: RawConnection) -> None:
@@ -80,8 +80,8 @@ def test_one_line_that_cannot_be_had_undoes_the_others_and_all_are_named(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     sold_out, scarce, plenty = tenant.card(0), tenant.card(2), tenant.card(9)
-    told = refused(tenant, -200, (plenty, 1), (scarce, 3), ("prd_none", 1), (sold_out, 1), reference="again")
-    assert told.data == {
+    outcome = refused(tenant, -200, (plenty, 1), (scarce, 3), ("prd_none", 1), (sold_out, 1), reference="again")
+    assert outcome.data == {
         "items": [
             {"deliverId": "2", "reason": "outOfStock"},
             {"deliverId": "3", "reason": "unknownProduct"},
@@ -142,10 +142,10 @@ def test_every_reason_is_named(tenant: Tenant) -> None:
         NewLine("silent", asks, 1),
         NewLine("chatty", asks, 1, data=(RequiredDatum("player", "", "7"), RequiredDatum("shoe size", "", "44"))),
     )
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(orders.place, tenant.buyer, NewOrder("reasons", lines))
-    assert told.value.code.number == -200
-    assert told.value.data == {
+    assert outcome.value.code.number == -200
+    assert outcome.value.data == {
         "items": [
             {"deliverId": "unknown", "reason": "unknownProduct"},
             {"deliverId": "off", "reason": "unknownProduct"},
@@ -199,9 +199,9 @@ def test_a_reference_with_another_content_is_a_conflict(
         "line more": request((card, 1), (card, 1), reference="mine"),
         "notify": request((card, 1), reference="mine", notify_url="https://elsewhere.example.com/"),
     }[change]
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(orders.place, tenant.buyer, changed)
-    assert told.value.code.number == -8
+    assert outcome.value.code.number == -8
     assert counts(other_connection, tenant) == before
 
 
@@ -265,23 +265,23 @@ def test_another_buyer_s_and_another_tenant_s_order_do_not_exist(tenant: Tenant,
         lambda: tenant.read(orders.order_of, tenant.partner, "ord_never"),
     )
     for attempt in attempts:
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as outcome:
             attempt()
-        assert told.value.code.number == -3
+        assert outcome.value.code.number == -3
 
 
 def test_another_tenant_s_product_cannot_be_ordered(tenant: Tenant, installation: Installation) -> None:
     stranger = open_tenant(installation, credit=100_000)
-    told = refused(stranger, -200, (tenant.card(1), 1))
-    assert told.data == {"items": [{"deliverId": "1", "reason": "unknownProduct"}]}
+    outcome = refused(stranger, -200, (tenant.card(1), 1))
+    assert outcome.data == {"items": [{"deliverId": "1", "reason": "unknownProduct"}]}
 
 
 def test_a_buyer_of_another_currency_or_region_is_offered_nothing(tenant: Tenant) -> None:
     card = tenant.card(1)
     for buyer in (Buyer(tenant.partner, "partner", "reseller", "EUR", "GLOBAL"),):
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as outcome:
             tenant.write(orders.place, buyer, request((card, 1)))
-        assert told.value.code.number == -200
+        assert outcome.value.code.number == -200
 
 
 # --- checkouts --------------------------------------------------------------------------------------------------------

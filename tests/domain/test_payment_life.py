@@ -40,9 +40,9 @@ SERVICE = Actor("test")
 
 def number_of(tenant: Tenant, action: Any, *args: Any) -> int:
     """The number of an action's refusal."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(action, *args)
-    return told.value.code.number
+    return outcome.value.code.number
 
 
 def announced(tenant: Tenant, units: int = 1) -> Payment:
@@ -203,25 +203,25 @@ def test_a_second_payment_captured_in_part_gives_all_of_it_back(tenant: Tenant) 
 
 def test_a_refund_takes_the_money_from_the_buyer_s_balance_once(tenant: Tenant) -> None:
     payment = captured(tenant)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         refund(tenant, payment, 1)
-    assert told.value.code.number == -300
+    assert outcome.value.code.number == -300
     give(tenant, CARD)
     part = refund(tenant, payment, 120, "ref")
     assert refund(tenant, payment, 120, "ref") == part
     assert (now(tenant, payment).state, now(tenant, payment).refunded, money(tenant)) == (BOOKED, 120, (CARD - 120, 0))
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         refund(tenant, payment, 121, "ref")
-    assert told.value.code.number == -8
+    assert outcome.value.code.number == -8
     for amount in (CARD - 119, 0, -1, 10**14):
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as outcome:
             refund(tenant, payment, amount)
-        assert told.value.code.number == -2
+        assert outcome.value.code.number == -2
     refund(tenant, payment)
     assert (now(tenant, payment).state, money(tenant)) == (REFUNDED, (0, 0))
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         refund(tenant, payment, 1)
-    assert told.value.code.number == -401
+    assert outcome.value.code.number == -401
 
 
 def test_a_requested_refund_is_confirmed_or_fails_and_its_money_comes_back_once(tenant: Tenant) -> None:
@@ -276,9 +276,9 @@ def test_a_dispute_stops_refunds_until_it_is_won(tenant: Tenant) -> None:
     open_refund = requested(tenant, payment, 60)
     tenant.notify("payment.disputed", payment, reason="fraud")
     assert (now(tenant, payment).state, now(tenant, payment).reason) == (DISPUTED, "fraud")
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         refund(tenant, payment, 1)
-    assert told.value.code.number == -401
+    assert outcome.value.code.number == -401
     tenant.write(payments.fail_refund, tenant.integration, open_refund.id, None, SERVICE)
     assert (now(tenant, payment).state, now(tenant, payment).refunded) == (DISPUTED, 0)
     tenant.notify("payment.disputeWon", payment)

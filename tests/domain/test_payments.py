@@ -19,9 +19,9 @@ TRANSFERS = "SELECT amount FROM transfers WHERE tenant_id = :tenant AND business
 
 def number_of(tenant: Tenant, action: object, *args: object) -> int:
     """The number of an action's refusal."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(action, *args)  # type: ignore[arg-type]
-    return told.value.code.number
+    return outcome.value.code.number
 
 
 # --- deposits ---------------------------------------------------------------------------------------------------------

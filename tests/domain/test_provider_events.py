@@ -36,9 +36,9 @@ def test_an_event_is_applied_once_and_its_id_with_another_content_is_a_conflict(
     first = tenant.notify("payment.captured", payment, name="evt 1")
     assert (first.state, first.outcome, now(tenant, payment).state) == (APPLIED, "captured", BOOKED)
     assert tenant.notify("payment.captured", payment, name="evt 1") == first
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcomes:
         tenant.notify("payment.cancelled", payment, name="evt 1")
-    assert told.value.code.number == -8
+    assert outcomes.value.code.number == -8
     assert tenant.notify("payment.captured", payment).outcome == "the payment is captured"
     assert money(tenant) == (0, 0)
 
@@ -148,8 +148,8 @@ def test_a_refused_payment_is_refunded_by_the_event_of_its_provider(tenant: Tena
     placed = tenant.checkout((tenant.card(1), 1))
     first, second = tenant.payment(placed), tenant.payment(placed)
     tenant.capture(first)
-    told = tenant.notify("payment.captured", second)
-    assert told.outcome == "the order could not be paid (-401); the refund of the payer is requested"
+    outcomes = tenant.notify("payment.captured", second)
+    assert outcomes.outcome == "the order could not be paid (-401); the refund of the payer is requested"
     assert tenant.notify("payment.refunded", second).outcome == "the requested refund is done"
     assert [one.state for one in tenant.read(payments.refunds_of, second.id)] == [PAID_OUT]
     assert money(tenant) == (0, 0)

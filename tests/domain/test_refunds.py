@@ -33,10 +33,10 @@ def refund(tenant: Tenant, line: Line, amount: int, key: str = "", buyer: str = 
 def refused(tenant: Tenant, line: Line, amount: int, key: str = "") -> int:
     """The number of a refund's refusal, after which line and balance are what they were."""
     before = tenant.line(line.id), tenant.balance()
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         refund(tenant, line, amount, key)
     assert (tenant.line(line.id), tenant.balance()) == before
-    return told.value.code.number
+    return outcome.value.code.number
 
 
 def sold(tenant: Tenant, quantity: int = 2) -> Line:

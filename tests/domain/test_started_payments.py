@@ -36,9 +36,9 @@ def unpaid(tenant: Tenant, units: int = 1) -> str:
 
 def refused(tenant: Tenant, action: Any, *args: Any) -> Refusal:
     """The refusal of an action."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         tenant.write(action, *args)
-    return told.value
+    return outcome.value
 
 
 def events(other: RawConnection, tenant: Tenant) -> list[tuple[Any, ...]]:
@@ -117,9 +117,9 @@ def test_only_an_unpaid_order_of_the_customer_s_own_is_paid(installation: Instal
     assert refused(stranger, started.start, stranger.customer, order, "card").code.number == -3
     made = tenant.write(started.start, tenant.customer, order, "card")
     for buyer, asked in ((other, {"payment_id": made.id}), (other, {"order_id": order})):
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as outcome:
             tenant.read(started.payment_of, buyer, **asked)
-        assert told.value.code.number == -3
+        assert outcome.value.code.number == -3
     tenant.write(checkout.cancel, tenant.customer, order)
     assert refused(tenant, started.start, tenant.customer, order, "card").code.number == -8
     expired = unpaid(tenant)
@@ -151,9 +151,9 @@ def test_a_customer_starts_only_so_many_payments_of_an_order(tenant: Tenant, mon
     ],
 )  # fmt: skip
 def test_a_method_that_cannot_work_is_refused(tenant: Tenant, more: dict[str, Any]) -> None:
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as outcome:
         offer(tenant, **more)
-    assert told.value.code.number == -2
+    assert outcome.value.code.number == -2
     assert tenant.read(methods.list_methods) == []
 
 

@@ -61,9 +61,9 @@ def send(tenant: Tenant, supplier: str, line: str, *codes: str, notes: tuple[str
 
 def refused(action: Callable[[], object]) -> int:
     """The number of the refusal."""
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as results:
         action()
-    return told.value.code.number
+    return results.value.code.number
 
 
 def waiting(tenant: Tenant, quantity: int = 1, product: str = "") -> Line:
@@ -199,9 +199,9 @@ def test_a_supplier_is_told_of_each_line_that_awaits_it(tenant: Tenant) -> None:
     line = waiting(tenant, 2, product)
     tenant.write(fulfilment.reject, tenant.supplier, line.id, "no")
     for supplier in (tenant.supplier, other):
-        (told,) = tenant.read(_events_of, supplier)
-        body = json.loads(told[1])
-        assert (told[0], body["orderDetailId"], body["quantity"]) == ("order.awaiting", line.id, 2)
+        (results,) = tenant.read(_events_of, supplier)
+        body = json.loads(results[1])
+        assert (results[0], body["orderDetailId"], body["quantity"]) == ("order.awaiting", line.id, 2)
         assert not {"orderId", "orderReference", "requireData"} & body.keys()
 
 

@@ -49,8 +49,8 @@ def test_each_endpoint_is_told_of_what_it_chose(tenant: Tenant) -> None:
     second, third = added(tenant), added(tenant, "balance.low", url=URL)
     tenant.order((tenant.card(1), 1))
     tenant.write(webhooks.notify, tenant.partner, "balance.low", tenant.partner, {})
-    told = {(one.endpoint_id, one.type, one.url) for one in listed(tenant)}
-    assert told == {
+    outcome = {(one.endpoint_id, one.type, one.url) for one in listed(tenant)}
+    assert outcome == {
         (first(tenant).id, "order_line.delivered", URL),
         (second.id, "order_line.delivered", OTHER_URL),
         (second.id, "balance.low", OTHER_URL),

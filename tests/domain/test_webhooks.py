@@ -23,46 +23,46 @@ EVENTS = (
 )
 
 
-def told(other: RawConnection, tenant: Tenant, line: str) -> list[tuple[object, ...]]:
+def outcome(other: RawConnection, tenant: Tenant, line: str) -> list[tuple[object, ...]]:
     """Version, status and target of every event of a line."""
     return other.rows(EVENTS, tenant=tenant.id, line=line)
 
 
 def test_a_line_from_stock_has_one_event(tenant: Tenant, other_connection: RawConnection) -> None:
     line = tenant.order((tenant.card(1), 1)).lines[0]
-    assert told(other_connection, tenant, line.id) == [(1, 1, URL)]
+    assert outcome(other_connection, tenant, line.id) == [(1, 1, URL)]
 
 
 def test_a_supplier_s_line_has_one_event_when_queued_and_one_when_delivered(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     line = tenant.order((tenant.topup(), 1)).lines[0]
-    assert told(other_connection, tenant, line.id) == [(1, 2, URL)]
+    assert outcome(other_connection, tenant, line.id) == [(1, 2, URL)]
     tenant.deliver(line.id, [fresh("TOP")])
-    assert told(other_connection, tenant, line.id) == [(1, 2, URL), (2, 1, URL)]
+    assert outcome(other_connection, tenant, line.id) == [(1, 2, URL), (2, 1, URL)]
 
 
 def test_an_order_that_is_answered_again_has_no_event_more(tenant: Tenant, other_connection: RawConnection) -> None:
     card = tenant.card(2)
     line = tenant.order((card, 1), reference="again").lines[0]
     tenant.order((card, 1), reference="again")
-    assert told(other_connection, tenant, line.id) == [(1, 1, URL)]
+    assert outcome(other_connection, tenant, line.id) == [(1, 1, URL)]
 
 
 def test_a_checkout_has_no_event_before_it_is_paid(tenant: Tenant, other_connection: RawConnection) -> None:
     card, topup = tenant.card(1), tenant.topup()
     placed = tenant.checkout((card, 1), (topup, 1))
     first, second = (line.id for line in placed.lines)
-    assert told(other_connection, tenant, first) == told(other_connection, tenant, second) == []
+    assert outcome(other_connection, tenant, first) == outcome(other_connection, tenant, second) == []
     tenant.capture(tenant.payment(placed))
-    assert told(other_connection, tenant, first) == [(1, 1, None)]
-    assert told(other_connection, tenant, second) == [(1, 2, None)]
+    assert outcome(other_connection, tenant, first) == [(1, 1, None)]
+    assert outcome(other_connection, tenant, second) == [(1, 2, None)]
 
 
 def test_a_checkout_that_expires_has_none(tenant: Tenant, other_connection: RawConnection) -> None:
     placed = tenant.checkout((tenant.card(1), 1), minutes=-1)
     tenant.write(checkout.expire, placed.order.id)
-    assert told(other_connection, tenant, placed.lines[0].id) == []
+    assert outcome(other_connection, tenant, placed.lines[0].id) == []
 
 
 def test_the_url_that_an_order_names_is_stronger_than_the_endpoint_s(
@@ -71,7 +71,7 @@ def test_the_url_that_an_order_names_is_stronger_than_the_endpoint_s(
     named = "https://orders.example.com/one"
     placed = tenant.order((tenant.topup(), 1), notify_url=named)
     tenant.deliver(placed.lines[0].id, [fresh("TOP")])
-    assert told(other_connection, tenant, placed.lines[0].id) == [(1, 2, named), (2, 1, named)]
+    assert outcome(other_connection, tenant, placed.lines[0].id) == [(1, 2, named), (2, 1, named)]
 
 
 def test_an_endpoint_without_a_url_is_told_only_of_orders_that_name_one(
@@ -86,8 +86,8 @@ def test_an_endpoint_without_a_url_is_told_only_of_orders_that_name_one(
     named = "https://orders.example.com/two"
     silent = tenant.order((tenant.card(1), 1)).lines[0]
     loud = tenant.order((tenant.card(1), 1), notify_url=named).lines[0]
-    assert told(other_connection, tenant, silent.id) == [(1, 1, None)]
-    assert told(other_connection, tenant, loud.id) == [(1, 1, named)]
+    assert outcome(other_connection, tenant, silent.id) == [(1, 1, None)]
+    assert outcome(other_connection, tenant, loud.id) == [(1, 1, named)]
 
 
 def test_a_buyer_without_an_endpoint_is_told_nothing_because_nothing_could_be_signed(
@@ -99,7 +99,7 @@ def test_a_buyer_without_an_endpoint_is_told_nothing_because_nothing_could_be_si
     bare = Tenant(installation, tenant.id, second, tenant.customer, tenant.supplier, tenant.integration)
     bare.credit(10_000)
     line = bare.order((bare.card(1), 1), notify_url="https://orders.example.com/three").lines[0]
-    assert told(other_connection, bare, line.id) == [(1, 1, None)]
+    assert outcome(other_connection, bare, line.id) == [(1, 1, None)]
 
 
 def test_an_endpoint_s_secrets_are_shown_once_and_sealed(tenant: Tenant, other_connection: RawConnection) -> None:

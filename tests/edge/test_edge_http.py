@@ -24,7 +24,7 @@ def head(shop: Shop, first: str, *lines: tuple[str, str], good: bool = True) -> 
     return (first + "\r\n" + "".join(f"{name}: {value}\r\n" for name, value in listed) + "\r\n").encode("latin-1")
 
 
-def told(shop: Shop, raw: bytes) -> tuple[int, int | None]:
+def outcome(shop: Shop, raw: bytes) -> tuple[int, int | None]:
     return speak(shop.site.port, raw).told
 
 
@@ -114,7 +114,7 @@ TRICKS = (
 @pytest.mark.requirement(181)
 @pytest.mark.parametrize("path", TRICKS)
 def test_nothing_in_a_path_is_decoded_or_normalised(shop: Shop, path: str) -> None:
-    assert told(shop, head(shop, f"GET {path} HTTP/1.1")) == (404, -3)
+    assert outcome(shop, head(shop, f"GET {path} HTTP/1.1")) == (404, -3)
 
 
 @pytest.mark.requirement(181)
@@ -122,7 +122,7 @@ def test_nothing_in_a_path_is_decoded_or_normalised(shop: Shop, path: str) -> No
     "path", ["/Supplier/../Account/Details", "/supplier/%2e%2e/Account/Details", "/Payment/..", "/PAYMENT//"]
 )
 def test_below_the_keyed_surfaces_only_a_key_opens_anything(shop: Shop, path: str) -> None:
-    assert told(shop, head(shop, f"GET {path} HTTP/1.1")) == (401, -23)
+    assert outcome(shop, head(shop, f"GET {path} HTTP/1.1")) == (401, -23)
 
 
 @pytest.mark.requirement(200)
@@ -132,9 +132,9 @@ def test_the_authority_of_an_absolute_target_is_not_seen_and_host_alone_decides(
     raw = head(shop, f"GET http://{other_shop.host}{DETAILS} HTTP/1.1")
     assert speak(shop.site.port, raw).data["email"] == shop.partner_email
     foreign = request_bytes("GET", f"http://{shop.host}{DETAILS}", other_shop.host, bearer(shop.partner_token))
-    assert told(shop, foreign) == (401, -21)
+    assert outcome(shop, foreign) == (401, -21)
     hostless = f"GET http://{other_shop.host}{DETAILS} HTTP/1.1\r\nAuthorization: Bearer {shop.partner_token}\r\n\r\n"
-    assert told(shop, hostless.encode()) == (401, -21)
+    assert outcome(shop, hostless.encode()) == (401, -21)
 
 
 # --- versions and upgrades ----------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_http_1_0_is_answered_if_it_names_a_host(shop: Shop) -> None:
         assert answer.data["email"] == shop.partner_email
         assert connection.rest() == b"", "without keep-alive it is the last one"
     hostless = f"GET {DETAILS} HTTP/1.0\r\nAuthorization: Bearer {shop.partner_token}\r\n\r\n".encode()
-    assert told(shop, hostless) == (400, -2)
+    assert outcome(shop, hostless) == (400, -2)
     chunked = head(shop, "POST /Products/List HTTP/1.0", JSON, ("Transfer-Encoding", "chunked"))
     assert speak(shop.site.port, chunked + b"2\r\n{}\r\n0\r\n\r\n").status == 400
 
@@ -217,7 +217,7 @@ def test_eleven_megabytes_are_413_early_and_401_without_a_credential(shop: Shop)
             connection.send(raw)
             early = connection.receive()
             assert (early.told, early.closes) == (expected, True), "nothing of the body was sent yet"
-        assert told(shop, raw + b" " * ELEVEN_MB) == expected
+        assert outcome(shop, raw + b" " * ELEVEN_MB) == expected
 
 
 @pytest.mark.requirement(176)
@@ -236,7 +236,7 @@ def test_a_body_in_another_form_is_415_and_a_bomb_is_never_inflated(shop: Shop) 
         [JSON, ("Content-Encoding", "gzip")],
         [JSON, ("Content-Encoding", "br")],
     ):
-        assert told(shop, ask(shop, "/Products/List", lines)) == (415, -6)
+        assert outcome(shop, ask(shop, "/Products/List", lines)) == (415, -6)
 
 
 # --- several requests on one connection ---------------------------------------------------------------------------------
@@ -341,9 +341,9 @@ def test_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> None:
     for answer in kinds(shop):
         assert answer.every("server") in (["bedesten"], []), answer.raw
         assert answer.header("x-powered-by") is None
-        told = answer.raw.lower()
+        outcome = answer.raw.lower()
         for name in (b"granian", b"hyper", b"python", b"uvloop", b"sqlite", b"traceback", b"msgspec"):
-            assert name not in told or answer.header("content-type") == "text/html; charset=utf-8", answer.raw
+            assert name not in outcome or answer.header("content-type") == "text/html; charset=utf-8", answer.raw
 
 
 @pytest.mark.requirement(184)
@@ -376,4 +376,4 @@ def test_connections_that_are_dropped_at_any_byte_hurt_nobody(shop: Shop) -> Non
         with socket.create_connection(("127.0.0.1", shop.site.port)) as sock:
             sock.sendall(raw[:end])
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    assert told(shop, raw) == (400, -2)
+    assert outcome(shop, raw) == (400, -2)

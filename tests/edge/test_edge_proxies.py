@@ -53,8 +53,8 @@ def test_each_client_behind_the_proxy_has_its_own_limit(first_shop: Shop) -> Non
 def test_what_the_client_wrote_before_the_proxy_counts_for_nothing(first_shop: Shop) -> None:
     client = a_client()
     spoofed = ["", "127.0.0.1, ", "10.0.0.1, 10.0.0.2, ", "rubbish, ", f"{a_client()}, "]
-    told = [through(first_shop, CATALOGUE, f"{left}{client}")[0] for left in spoofed]
-    assert told == [200, 200, 429, 429, 429]
+    outcome = [through(first_shop, CATALOGUE, f"{left}{client}")[0] for left in spoofed]
+    assert outcome == [200, 200, 429, 429, 429]
 
 
 @pytest.mark.requirement(202)
@@ -69,8 +69,8 @@ def test_a_chain_of_proxies_is_read_through_to_the_client(first_shop: Shop) -> N
 @pytest.mark.usefixtures("two_a_minute")
 def test_a_peer_that_is_no_proxy_is_itself_whatever_it_says(first_shop: Shop) -> None:
     source = fresh_address()
-    told = [through(first_shop, CATALOGUE, a_client(), source, Forwarded=f"for={a_client()}")[0] for _ in range(4)]
-    assert told == [200, 200, 429, 429]
+    outcome = [through(first_shop, CATALOGUE, a_client(), source, Forwarded=f"for={a_client()}")[0] for _ in range(4)]
+    assert outcome == [200, 200, 429, 429]
 
 
 @pytest.mark.requirement(157)
@@ -78,8 +78,8 @@ def test_a_peer_that_is_no_proxy_is_itself_whatever_it_says(first_shop: Shop) ->
 def test_through_the_proxy_only_the_configured_header_counts(first_shop: Shop) -> None:
     client = a_client()
     others = ("Forwarded", "X_Real_IP", "True_Client_IP", "CF_Connecting_IP", "X_Client_IP")
-    told = [through(first_shop, CATALOGUE, client, **{name: f"for={a_client()}"})[0] for name in others]
-    assert told == [200, 200, 429, 429, 429]
+    outcome = [through(first_shop, CATALOGUE, client, **{name: f"for={a_client()}"})[0] for name in others]
+    assert outcome == [200, 200, 429, 429, 429]
 
 
 @pytest.mark.usefixtures("two_a_minute")

@@ -143,10 +143,10 @@ def test_a_preflight_below_storefront_is_no_way_around_the_rules(gate: ForwardAu
 # --- the route file -----------------------------------------------------------------------------------------------------
 
 
-def eventually(gate: ForwardAuthServer, path: str, told: tuple[int, int | None]) -> bool:
+def eventually(gate: ForwardAuthServer, path: str, outcomes: tuple[int, int | None]) -> bool:
     end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
-        if envoy(gate, path).told == told:
+        if envoy(gate, path).told == outcomes:
             return True
         time.sleep(0.1)
     return False

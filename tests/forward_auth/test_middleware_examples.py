@@ -127,9 +127,9 @@ def test_fastapi_knows_who_calls(fastapi: Service) -> None:
 
 def test_fastapi_answers_refusals_as_the_surfaces_do(fastapi: Service) -> None:
     key = api_key(fastapi.installation.key()["key"])
-    for lines, told in (((), (401, -20)), (key, (401, -20)), ((("Authorization", "Bearer a.b.c"),), (401, -21))):
+    for lines, outcome in (((), (401, -20)), (key, (401, -20)), ((("Authorization", "Bearer a.b.c"),), (401, -21))):
         answer = fastapi.ask("/me", lines)
-        assert answer.told == told
+        assert answer.told == outcome
         assert (answer.header("www-authenticate") or "").startswith("Bearer")
         assert answer.header("cache-control") == "no-store"
     assert fastapi.ask("/me", fastapi.installation.login(), host="nobody.example").told == (421, -10)

@@ -118,7 +118,7 @@ def test_a_refusal_is_the_gate_s_own_word_for_word_and_the_service_is_not_asked(
 ) -> None:
     before = len(front.service.asked)
     wrong = api_key("ak_live_" + "0" * 32)
-    for path, method, lines, told, challenge in (
+    for path, method, lines, outcome, challenge in (
         ("/reports", "GET", (), (401, -20), 'Bearer realm="bedesten"'),
         ("/reports", "GET", key, (401, -20), 'Bearer realm="bedesten"'),
         ("/stock/upload", "POST", (), (401, -23), 'ApiKey realm="bedesten"'),
@@ -130,7 +130,7 @@ def test_a_refusal_is_the_gate_s_own_word_for_word_and_the_service_is_not_asked(
         ("/", "GET", token, (403, -28), None),
     ):
         answer = front.ask(path, lines, method)
-        assert answer.told == told, path
+        assert answer.told == outcome, path
         assert answer.header("www-authenticate") == challenge
         assert answer.header("cache-control") == "no-store"
         assert answer.header("content-type") == "application/json"

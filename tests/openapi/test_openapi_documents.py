@@ -43,8 +43,8 @@ def test_the_document_is_valid(surface: Surface) -> None:
 
 
 def test_the_documents_have_exactly_the_operations_of_the_tables() -> None:
-    told = [name for document in DOCUMENTS.values() for name in document.operations]
-    assert sorted(told) == sorted((route.method, route.path) for route in ROUTES)
+    outcome = [name for document in DOCUMENTS.values() for name in document.operations]
+    assert sorted(outcome) == sorted((route.method, route.path) for route in ROUTES)
 
 
 def test_operation_names_are_permanent() -> None:
@@ -57,28 +57,28 @@ def test_operation_names_are_permanent() -> None:
 
 @by_endpoint
 def test_security_is_the_access_of_the_route(route: Route) -> None:
-    told: list[dict[str, list[str]]] = list(described(route).operation["security"])
+    outcome: list[dict[str, list[str]]] = list(described(route).operation["security"])
     match route.access:
         case Scoped(_, right):
-            assert told == [{"bearerToken": [right]}]
+            assert outcome == [{"bearerToken": [right]}]
         case SignedIn():
-            assert told == [{"bearerToken": []}]
+            assert outcome == [{"bearerToken": []}]
         case Keyed(_, right):
-            assert told == [{"apiKey": [right]}]
+            assert outcome == [{"apiKey": [right]}]
         case Anonymous():
-            assert told == [{}, {"bearerToken": []}]
+            assert outcome == [{}, {"bearerToken": []}]
         case Open():
-            assert told == []
+            assert outcome == []
 
 
 def test_each_document_defines_only_the_scheme_of_its_surface() -> None:
     for surface, document in DOCUMENTS.items():
         (scheme,) = document.value["components"]["securitySchemes"].items()
-        told = {key: value for key, value in scheme[1].items() if key != "description"}
+        outcome = {key: value for key, value in scheme[1].items() if key != "description"}
         if surface.uses_tokens:
-            assert (scheme[0], told) == ("bearerToken", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+            assert (scheme[0], outcome) == ("bearerToken", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
         else:
-            assert (scheme[0], told) == ("apiKey", {"type": "apiKey", "in": "header", "name": "ApiKey"})
+            assert (scheme[0], outcome) == ("apiKey", {"type": "apiKey", "in": "header", "name": "ApiKey"})
 
 
 @by_endpoint
@@ -116,14 +116,14 @@ def test_a_failure_matches_one_schema_only() -> None:
 
 @by_endpoint
 def test_credential_refusals_are_listed_only_where_one_is_required(route: Route) -> None:
-    told = {code.number for code in refusals(route)}
+    outcome = {code.number for code in refusals(route)}
     bearer = isinstance(route.access, Scoped | SignedIn | Anonymous)
-    assert ({-20, -21, -22} <= told) is bearer
-    assert (-24 in told) is isinstance(route.access, Scoped | SignedIn)
-    assert ({-23, -25} <= told) is isinstance(route.access, Keyed)
-    assert ({-26, -27} <= told) is (isinstance(route.access, Open) or route.path.endswith("/Password"))
-    assert {-1, -2, -7, -9, -10} <= told
-    assert ({-5, -6} <= told) is (route.method != "GET")
+    assert ({-20, -21, -22} <= outcome) is bearer
+    assert (-24 in outcome) is isinstance(route.access, Scoped | SignedIn)
+    assert ({-23, -25} <= outcome) is isinstance(route.access, Keyed)
+    assert ({-26, -27} <= outcome) is (isinstance(route.access, Open) or route.path.endswith("/Password"))
+    assert {-1, -2, -7, -9, -10} <= outcome
+    assert ({-5, -6} <= outcome) is (route.method != "GET")
 
 
 @by_endpoint
@@ -146,8 +146,8 @@ def test_examples_match_the_schemas_and_the_server(route: Route) -> None:
 @by_endpoint
 def test_request_headers_are_listed_where_they_are_evaluated(route: Route) -> None:
     names = {
-        told.get("name", told.get("$ref", "")).rpartition("/")[2]
-        for told in described(route).operation.get("parameters", ())
+        outcome.get("name", outcome.get("$ref", "")).rpartition("/")[2]
+        for outcome in described(route).operation.get("parameters", ())
     }
     assert ("IdempotencyKey" in names) is route.repeatable
     assert ("Region" in names) is ("context.region" in inspect.getsource(route.handler.action))
@@ -183,17 +183,17 @@ def test_all_members_of_an_answer_are_required(route: Route) -> None:
 def members(document: Document) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every member of every schema by its path."""
     for name, schema in document.value["components"]["schemas"].items():
-        for member, told in schema.get("properties", {}).items():
-            yield f"{name}.{member}", told
+        for member, outcome in schema.get("properties", {}).items():
+            yield f"{name}.{member}", outcome
 
 
 @pytest.mark.parametrize("surface", SURFACES)
 def test_every_member_of_every_schema_has_a_description(surface: Surface) -> None:
     document = DOCUMENTS[surface]
-    told = {name: {**document.resolved(one), **one}.get("description", "") for name, one in members(document)}
+    outcome = {name: {**document.resolved(one), **one}.get("description", "") for name, one in members(document)}
 
-    assert [name for name, text in told.items() if not text.strip()] == []
-    assert [name for name, text in told.items() if "](" in text] == [], "generators take it for no Markdown"
+    assert [name for name, text in outcome.items() if not text.strip()] == []
+    assert [name for name, text in outcome.items() if "](" in text] == [], "generators take it for no Markdown"
 
 
 @by_endpoint
@@ -219,11 +219,11 @@ def test_a_default_is_named_in_the_description(route: Route) -> None:
     operation = described(route)
     schema = operation.document.resolved(operation.body["schema"]) if operation.body else {"properties": {}}
     for field in msgspec.structs.fields(route.body):
-        told = schema["properties"].get(camel(field.name), {})
-        assert "default" not in told, "generators of TypeScript take it for one that must be sent"
+        outcome = schema["properties"].get(camel(field.name), {})
+        assert "default" not in outcome, "generators of TypeScript take it for one that must be sent"
         if field.default not in (msgspec.NODEFAULT, None, ""):
             written = f"{field.default:,}" if type(field.default) is int else json.dumps(field.default)
-            assert written in told["description"]
+            assert written in outcome["description"]
 
 
 def test_links_in_descriptions_point_to_the_same_host() -> None:

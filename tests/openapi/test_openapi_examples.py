@@ -110,17 +110,17 @@ def ask(shop: Shop, route: Route) -> Answer:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.endpoint)
 def test_an_example_gets_its_documented_answer(answers: dict[str, Answer], route: Route) -> None:
     assert route.example is not None
-    told = json.loads(encode(route.example.data), parse_float=Decimal)
+    outcome = json.loads(encode(route.example.data), parse_float=Decimal)
 
     answer = answers[route.endpoint]
 
     assert answer.told == (200, None), answer.body
     if route.endpoint in NOTHING_YET:
-        told = {"items": [], "nextCursor": None}
+        outcome = {"items": [], "nextCursor": None}
     shown = answer.data
     if route.endpoint in OTHER_LISTS:
-        shown, told = shown | {"items": []}, told | {"items": []}
-    assert dict(leaves(shown)) == dict(leaves(told)) | EXCEPTIONS.get(route.endpoint, {})
+        shown, outcome = shown | {"items": []}, outcome | {"items": []}
+    assert dict(leaves(shown)) == dict(leaves(outcome)) | EXCEPTIONS.get(route.endpoint, {})
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:

@@ -105,15 +105,15 @@ def test_a_generated_python_client_places_an_order(generator: Path, served_shop:
         folder=tmp_path, PYTHONPATH=str(tmp_path),
     )  # fmt: skip
 
-    told = json.loads(said)
-    assert told["order"].startswith("ord_")
-    assert told["total"] == TOTAL
-    assert sorted(told["statuses"]) == ["DELIVERED", "PROCESSING"]
-    assert sorted(codes is None for codes in told["codes"]) == [False, True]
-    assert told["created"] == "UTC"
-    assert told["refused"] == [409, "NotOrderableFailure", UNORDERABLE]
-    assert told["login"] == ["LoginRefusedFailure", -26]
-    assert told["currency"] == "USD"
+    outcome = json.loads(said)
+    assert outcome["order"].startswith("ord_")
+    assert outcome["total"] == TOTAL
+    assert sorted(outcome["statuses"]) == ["DELIVERED", "PROCESSING"]
+    assert sorted(codes is None for codes in outcome["codes"]) == [False, True]
+    assert outcome["created"] == "UTC"
+    assert outcome["refused"] == [409, "NotOrderableFailure", UNORDERABLE]
+    assert outcome["login"] == ["LoginRefusedFailure", -26]
+    assert outcome["currency"] == "USD"
 
 
 @pytest.mark.timeout(300)
@@ -123,13 +123,13 @@ def test_a_generated_typescript_client_places_an_order(npm: Path, served_shop: S
 
     said = run("node", "partner.js", served_shop.url, *served_shop.login, fresh("typescript"), folder=npm)
 
-    told = json.loads(said)
-    assert told["order"].startswith("ord_")
-    assert told["total"] == TOTAL
-    assert sorted(told["statuses"]) == [1, 2]
-    assert sorted(codes is None for codes in told["codes"]) == [False, True]
-    assert told["refused"] == [409, -200, UNORDERABLE]
-    assert told["line"]
+    outcome = json.loads(said)
+    assert outcome["order"].startswith("ord_")
+    assert outcome["total"] == TOTAL
+    assert sorted(outcome["statuses"]) == [1, 2]
+    assert sorted(codes is None for codes in outcome["codes"]) == [False, True]
+    assert outcome["refused"] == [409, -200, UNORDERABLE]
+    assert outcome["line"]
 
 
 @pytest.mark.parametrize("surface", list(Surface))

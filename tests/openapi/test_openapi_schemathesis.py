@@ -95,14 +95,14 @@ def only_rules_refuse_what_the_schema_takes(ctx: CheckContext, response: Respons
     """A request that is as the schema says is refused with 400 only for one of `RULES`, or by a login."""
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE or response.status_code != 400:
         return
-    told = response.json()
-    if told["code"] == -26:
+    outcome = response.json()
+    if outcome["code"] == -26:
         assert operation_id(case) in LOGINS
         return
-    faults = told.get("errors", ())
+    faults = outcome.get("errors", ())
     assert faults, "what is refused is named"
     fields = [re.sub(r"\[\d+\]", "[]", one["field"]) for one in faults if not one["message"].startswith(TEXT_RULES)]
-    assert all(any(re.fullmatch(rule, field) for rule in RULES) for field in fields), told
+    assert all(any(re.fullmatch(rule, field) for rule in RULES) for field in fields), outcome
 
 
 def operation_id(case: Case[Any]) -> str:

@@ -96,7 +96,7 @@ WRONG: tuple[object, ...] = (
 def test_every_field_of_every_request_is_refused_in_words_that_are_known_and_without_its_value(
     shape: type[RequestModel],
 ) -> None:
-    told = set()
+    outcome = set()
     for field in msgspec.structs.fields(shape):
         made = msgspec.defstruct("Alone", [(field.encode_name, field.type)], bases=(RequestModel,))
         alone = cast("type[RequestModel]", made)
@@ -104,9 +104,9 @@ def test_every_field_of_every_request_is_refused_in_words_that_are_known_and_wit
             try:
                 decode_body({field.encode_name: value}, alone)
             except Refusal as refusal:
-                told |= set((refusal.fields or {}).values())
-    assert all(problem == "is required" or problem.startswith("must ") for problem in told), told
-    assert not any("hush" in problem or "`" in problem for problem in told)
+                outcome |= set((refusal.fields or {}).values())
+    assert all(problem == "is required" or problem.startswith("must ") for problem in outcome), outcome
+    assert not any("hush" in problem or "`" in problem for problem in outcome)
 
 
 @pytest.mark.parametrize(

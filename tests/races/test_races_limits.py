@@ -89,12 +89,12 @@ def test_an_address_that_one_node_throttles_cannot_log_in_on_the_other(nodes: No
     login = request_bytes("POST", LOGIN, shop.host, (), body)
     source = fresh_address()
 
-    def told(site: Site, raw: bytes) -> Answer:
+    def outcome(site: Site, raw: bytes) -> Answer:
         with Connection(site.port, source=source) as connection:
             return connection.exchange(raw)
 
-    assert told(nodes.sites[-1], login).status == 200
+    assert outcome(nodes.sites[-1], login).status == 200
     with Connection(nodes.sites[0].port, source=source) as connection:
         assert {connection.exchange(bad).told for _ in range(600)} == {(401, -21)}
         assert connection.exchange(bad).told == (429, -7)
-    wait_until(lambda: told(nodes.sites[-1], login).told == (429, -7))
+    wait_until(lambda: outcome(nodes.sites[-1], login).told == (429, -7))

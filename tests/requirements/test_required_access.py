@@ -105,7 +105,7 @@ HOW: dict[str, Callable[[str], Lines]] = {
 }
 
 
-def told(presented: Surface, how: str, at: Surface) -> int:
+def outcome(presented: Surface, how: str, at: Surface) -> int:
     """The answer to a good credential of one surface at another one, sent like this."""
     if at in BY_TOKEN:
         if how != "as a bearer token":
@@ -125,7 +125,7 @@ def test_a_credential_opens_its_own_surface_in_its_own_header_and_nothing_else(
     for presented, credential in tenant.credentials.items():
         for at in Surface:
             answers[presented, at] = tenant.call(at, HOW[how](credential))
-            expected[presented, at] = told(presented, how, at)
+            expected[presented, at] = outcome(presented, how, at)
     assert answers == expected
     assert list(answers.values()).count(0) == {"as a bearer token": 2, "as an API key": 2}.get(how, 0)
 

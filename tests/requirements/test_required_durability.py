@@ -129,8 +129,8 @@ def test_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_told_to(post
         ).fetchone()
     assert hurried == (0,)
     for way in (store.read_now, store.write_now):
-        told = way(lambda tx: tx._connection.execute("SHOW synchronous_commit").fetchone())
-        assert told == (usual,) == ("on",)
+        outcome = way(lambda tx: tx._connection.execute("SHOW synchronous_commit").fetchone())
+        assert outcome == (usual,) == ("on",)
 
 
 def restored(settings: Settings, backup: Path, target: Path) -> InProcessServer:

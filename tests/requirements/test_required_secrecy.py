@@ -176,7 +176,7 @@ def signed(token: str, key: bytes) -> str:
     return f"{text}.{mac}"
 
 
-def told(day: LeakScenario, asks: list[bytes]) -> set[tuple[int, int | None]]:
+def outcome(day: LeakScenario, asks: list[bytes]) -> set[tuple[int, int | None]]:
     """The answers, over enough connections that none reaches the limit of refusals."""
     answers = set()
     for first in range(0, len(asks), 250):
@@ -194,14 +194,14 @@ def test_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_signs_on
     signers = {text.encode() for text in texts} | {bytes(c) for c in cells(day) if isinstance(c, bytes | memoryview)}
     forged = [signed(token, key) for key in sorted(signers)]
 
-    assert told(day, [request_bytes(*supplier, HOST, api_key(key)) for key in keys]) == {(401, -23)}
-    assert told(day, [request_bytes(*account, HOST, bearer(text)) for text in keys]) <= {(401, -20), (401, -21)}
-    assert told(day, [request_bytes(*account, HOST, bearer(one)) for one in forged]) == {(401, -21)}
+    assert outcome(day, [request_bytes(*supplier, HOST, api_key(key)) for key in keys]) == {(401, -23)}
+    assert outcome(day, [request_bytes(*account, HOST, bearer(text)) for text in keys]) <= {(401, -20), (401, -21)}
+    assert outcome(day, [request_bytes(*account, HOST, bearer(one)) for one in forged]) == {(401, -21)}
     assert len([key for key in keys if key.startswith("ak_live_")]) > 20
     assert len(forged) > 300
-    assert told(day, [request_bytes(*account, HOST, bearer(token))]) == {(200, None)}
+    assert outcome(day, [request_bytes(*account, HOST, bearer(token))]) == {(200, None)}
     good = api_key(day.secrets["day's supplier key"])
-    assert told(day, [request_bytes(*supplier, HOST, good)]) == {(200, None)}
+    assert outcome(day, [request_bytes(*supplier, HOST, good)]) == {(200, None)}
 
 
 @pytest.mark.requirement(207)
@@ -220,4 +220,4 @@ def test_no_string_of_a_dump_is_a_password(day: LeakScenario) -> None:
     passwords = [secret for name, secret in day.secrets.items() if "password" in name]
     assert [hasher.verify(phc, one) for one in passwords].count(True) == 1, "the right one is"
     login = [request_bytes("POST", LOGIN, HOST, (), {"email": PARTNER, "password": one}) for one, _ in hashes]
-    assert told(day, login) <= {(400, -26), (429, -27)}
+    assert outcome(day, login) <= {(400, -26), (429, -27)}

@@ -75,11 +75,11 @@ def test_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alone(re
         logins = [pool.submit(log_in, number) for number in range(50)]
         other = shop.storefront
         between = [other.post(PROFILE).status for _ in range(20)]
-        told = Counter(login.result() for login in logins)
+        outcome = Counter(login.result() for login in logins)
 
     assert between == [200] * 20
-    assert set(told) <= {200, 503}
-    assert told[200] >= 40
+    assert set(outcome) <= {200, 503}
+    assert outcome[200] >= 40
     for process in workers:
         assert memory(process, "VmHWM") - before[process] <= PARALLEL_LOGINS * HASH_BYTES + SLACK
 
@@ -92,11 +92,11 @@ def test_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_count
         server = InProcessServer(installation, lambda: now[0])
         PopulatedTenant.of(server, HOST)
         body = {"email": "partner@example.com", "password": "none of these passwords is right"}
-        told = Counter(
+        outcome = Counter(
             server.code("POST", LOGIN, (("X-Forwarded-For", f"203.0.{one // 250}.{one % 250 + 1}"),), body)
             for one in range(500)
         )
-        assert told == {-26: FREE_FAILURES + 1, -27: 500 - FREE_FAILURES - 1}
+        assert outcome == {-26: FREE_FAILURES + 1, -27: 500 - FREE_FAILURES - 1}
         assert login_alarm(*server.services.request_log.metrics.logins.recent(server.services.clock()))
         elsewhere = {"email": "nobody@example.com", "password": "one person with one wrong password"}
         assert server.code("POST", LOGIN, (("X-Forwarded-For", "198.51.100.9"),), elsewhere) == -26

@@ -48,7 +48,7 @@ def two(installation: Installation) -> Iterator[tuple[PopulatedTenant, Populated
     server.close()
 
 
-def told(tenant: PopulatedTenant, key: str) -> set[int]:
+def outcome(tenant: PopulatedTenant, key: str) -> set[int]:
     """The answers to the key at this tenant: of a process that knows it, and of one that starts now."""
     fresh = InProcessServer(tenant.operator.installation)
     answers = {
@@ -108,7 +108,7 @@ def test_a_digest_that_is_moved_to_another_tenant_opens_neither(
 ) -> None:
     home, away = two
     mine, theirs = home.keys[Surface.SUPPLIER], away.keys[Surface.SUPPLIER]
-    assert (told(home, mine.text), told(away, mine.text), told(away, theirs.text)) == ({0}, {-23}, {0})
+    assert (outcome(home, mine.text), outcome(away, mine.text), outcome(away, theirs.text)) == ({0}, {-23}, {0})
     with raw(home.operator.installation.settings) as store:
         moved = written(
             store,
@@ -116,7 +116,7 @@ def test_a_digest_that_is_moved_to_another_tenant_opens_neither(
             tenant=away.tenant, key=theirs.id, mine=mine.id,
         )  # fmt: skip
     assert moved == 1
-    assert (told(home, mine.text), told(away, mine.text), told(away, theirs.text)) == ({-23}, {-23}, {0})
+    assert (outcome(home, mine.text), outcome(away, mine.text), outcome(away, theirs.text)) == ({-23}, {-23}, {0})
 
 
 HASHES: dict[str, Callable[[str], bytes]] = {
@@ -146,8 +146,8 @@ def test_no_digest_that_can_be_made_without_the_pepper_makes_a_key(
                 " VALUES (:digest, 'd1', :tenant, :key, 1, :imported)",
                 digest=make(away.tenant), tenant=away.tenant, key=theirs.id, imported=imported,
             )  # fmt: skip
-        assert told(away, OWN) == {-23}
-    assert told(away, theirs.text) == {0}
+        assert outcome(away, OWN) == {-23}
+    assert outcome(away, theirs.text) == {0}
 
 
 @pytest.mark.requirement(211)

@@ -200,9 +200,11 @@ async def verdicts(world: World) -> list[tuple[int, int | None]]:
         requests += [(path, {"key": key, "address": at}) for path in SUPPLIER_ROUTES for at in addresses]
     for path, how in requests:
         answers = [await node.post(path, host=cluster.host, **how) for node in (*cluster.nodes, cold)]
-        told = [(answer.status, answer.code) for answer in answers]
-        assert told[0] == told[1] == told[2], f"{path}: the nodes say {told[:2]}, the store says {told[2]}"
-        found.append(told[0])
+        outcome = [(answer.status, answer.code) for answer in answers]
+        assert outcome[0] == outcome[1] == outcome[2], (
+            f"{path}: the nodes say {outcome[:2]}, the store says {outcome[2]}"
+        )
+        found.append(outcome[0])
     return found
 
 

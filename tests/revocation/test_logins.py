@@ -161,7 +161,7 @@ def test_an_address_s_wait_that_a_wrong_clock_stored_is_cut_too(cluster: Cluster
 def test_the_operator_clears_one_account_s_waits_from_every_address(cluster: Cluster) -> None:
     cluster.operator.account(cluster.tenant, "partner", "other@example.com")
 
-    def told(email: str, address: str) -> int:
+    def outcome(email: str, address: str) -> int:
         return asyncio.run(cluster.log_in(email, surface=Surface.RESELLER, address=address)).status
 
     def fail_as(*who: tuple[str, str]) -> None:
@@ -173,15 +173,15 @@ def test_the_operator_clears_one_account_s_waits_from_every_address(cluster: Clu
 
         asyncio.run(scenario())
 
-    assert told("partner@example.com", OWNER) == 200
+    assert outcome("partner@example.com", OWNER) == 200
     fail_as(("partner@example.com", OWNER), ("partner@example.com", STRANGER), ("other@example.com", STRANGER))
-    assert [told("partner@example.com", address) for address in (OWNER, ELSEWHERE)] == [429, 429]
+    assert [outcome("partner@example.com", address) for address in (OWNER, ELSEWHERE)] == [429, 429]
     keyring = cluster.installation.keyring
 
     def unlock(tx: Transaction) -> bool:
         return partners.unlock(tx, keyring, partners.find(tx, "partner@example.com"))
 
     assert cluster.operator.within(cluster.tenant, unlock) is True
-    assert [told("partner@example.com", address) for address in (OWNER, ELSEWHERE)] == [200, 200]
-    assert told("other@example.com", ELSEWHERE) == 429
+    assert [outcome("partner@example.com", address) for address in (OWNER, ELSEWHERE)] == [200, 200]
+    assert outcome("other@example.com", ELSEWHERE) == 429
     assert cluster.operator.within(cluster.tenant, unlock) is False

@@ -45,7 +45,7 @@ def snapshot(own_cluster: Cluster, tmp_path: Path) -> Snapshot:
     return Snapshot(own_cluster.installation.settings, tmp_path)
 
 
-def told(cluster: Cluster, token: str) -> set[int | None]:
+def outcome(cluster: Cluster, token: str) -> set[int | None]:
     """Returns both nodes' verdicts on a token: None, or the number of the refusal."""
     return {asyncio.run(cluster.profile(token, node)).code for node in (0, 1)}
 
@@ -57,10 +57,10 @@ def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
     """One change was lost: the revocation gets the number that the nodes know already."""
     token = asyncio.run(own_cluster.token())
     own_cluster.operator.within(own_cluster.tenant, lambda tx: tx.advance_revision("key", "00" * 32))
-    assert told(own_cluster, token) == {None}
+    assert outcome(own_cluster, token) == {None}
     snapshot.bring_back()
     REVOCATIONS[revocation](own_cluster, token)
-    assert told(own_cluster, token) == {-21}
+    assert outcome(own_cluster, token) == {-21}
 
 
 @pytest.mark.parametrize("revocation", BY_EPOCH)
@@ -70,12 +70,12 @@ def test_tokens_of_a_lost_history_are_ended_as_all_others_are(
     """The token was issued after a revocation that was lost. The same revocation again must end it too."""
     REVOCATIONS[revocation](own_cluster, asyncio.run(own_cluster.token()))
     token = asyncio.run(own_cluster.token())
-    assert told(own_cluster, token) == {None}
+    assert outcome(own_cluster, token) == {None}
     snapshot.bring_back()
-    assert told(own_cluster, token) == {-21}, "the present store knows no such revocation"
+    assert outcome(own_cluster, token) == {-21}, "the present store knows no such revocation"
     REVOCATIONS[revocation](own_cluster, token)
-    assert told(own_cluster, token) == {-21}
-    assert told(own_cluster, asyncio.run(own_cluster.token())) == {None}
+    assert outcome(own_cluster, token) == {-21}
+    assert outcome(own_cluster, asyncio.run(own_cluster.token())) == {None}
 
 
 def test_a_token_used_only_in_a_lost_history_is_as_idle_as_the_store_says(own_cluster: Cluster, tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_a_token_used_only_in_a_lost_history_is_as_idle_as_the_store_says(own_cl
     kept = Snapshot(own_cluster.installation.settings, tmp_path)
     for _ in range(4):
         own_cluster.clock.ahead += 50 * SECOND
-        assert told(own_cluster, token) == {None}
+        assert outcome(own_cluster, token) == {None}
     kept.bring_back()
     own_cluster.clock.ahead += 4 * SECOND
-    assert told(own_cluster, token) == {-22}
+    assert outcome(own_cluster, token) == {-22}
 
 
 def test_secrets_that_two_histories_turned_are_told_apart(own_cluster: Cluster, snapshot: Snapshot) -> None:
@@ -97,22 +97,22 @@ def test_secrets_that_two_histories_turned_are_told_apart(own_cluster: Cluster, 
     first = read_keyring(path)
     lost = master_secrets.rotate(own_cluster.installation.store, path)
     token = asyncio.run(own_cluster.token())
-    assert told(own_cluster, token) == {None}
+    assert outcome(own_cluster, token) == {None}
     snapshot.bring_back()
-    assert told(own_cluster, token) == {None}, "secrets that are newer than the store asks for are as good"
+    assert outcome(own_cluster, token) == {None}, "secrets that are newer than the store asks for are as good"
     write_keyring(first, path, overwrite=True)
     present = master_secrets.rotate(own_cluster.installation.store, path)
     write_keyring(lost, path, overwrite=True)
     assert (lost.version, present.version) == (2, 2)
-    assert told(own_cluster, token) == {-9}
+    assert outcome(own_cluster, token) == {-9}
     write_keyring(present, path, overwrite=True)
-    assert told(own_cluster, token) == {-21}
-    assert told(own_cluster, asyncio.run(own_cluster.token())) == {None}
+    assert outcome(own_cluster, token) == {-21}
+    assert outcome(own_cluster, asyncio.run(own_cluster.token())) == {None}
 
 
 def test_the_store_of_another_installation_is_not_served(own_cluster: Cluster) -> None:
     token = asyncio.run(own_cluster.token())
-    assert told(own_cluster, token) == {None}
+    assert outcome(own_cluster, token) == {None}
     installed = own_cluster.installation.store.read_now(lambda tx: tx.one(INSTALLATION))
     assert installed is not None
 
@@ -124,9 +124,9 @@ def test_the_store_of_another_installation_is_not_served(own_cluster: Cluster) -
         own_cluster.operator.across(work)
 
     swap("bedesten_another")
-    assert told(own_cluster, token) == {-9}
+    assert outcome(own_cluster, token) == {-9}
     swap(installed.issuer)
-    assert told(own_cluster, token) == {None}
+    assert outcome(own_cluster, token) == {None}
 
 
 def test_an_api_key_of_a_lost_history_is_unknown(own_cluster: Cluster, tmp_path: Path) -> None:

@@ -285,8 +285,8 @@ def test_a_missing_library_is_named_with_its_extra(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(BadReference) as caught:
         source(reference)
-    told = f"{reference}: {module} is not installed: pip install 'bedesten-client[{extra}]'"
-    assert str(caught.value) == told
+    outcome = f"{reference}: {module} is not installed: pip install 'bedesten-client[{extra}]'"
+    assert str(caught.value) == outcome
 
 
 def test_many_threads_that_were_refused_read_once(cloud: Cloud, references: References) -> None:

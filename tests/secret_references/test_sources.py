@@ -406,8 +406,8 @@ def test_a_traceback_shows_no_secret_not_even_with_its_local_variables() -> None
                 ask()
             ours = caught.value.__traceback__
             assert ours is not None
-            told = traceback.TracebackException(type(caught.value), caught.value, ours.tb_next, capture_locals=True)
-            text = "".join(told.format())
+            outcome = traceback.TracebackException(type(caught.value), caught.value, ours.tb_next, capture_locals=True)
+            text = "".join(outcome.format())
             assert SECRET not in text
             assert "Telltale" not in text
             assert (caught.value.__cause__, caught.value.__context__) == (None, None)

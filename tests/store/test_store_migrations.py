@@ -69,14 +69,14 @@ def shape(settings: Settings) -> set[str]:
     """Every column, constraint and index, as the engine itself tells it; what alembic does not compare included."""
     with raw(settings) as other:
         if other.dialect == "postgresql":
-            told = other.rows(
+            outcome = other.rows(
                 "SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable"
                 " || ' ' || coalesce(column_default, '-') FROM information_schema.columns WHERE table_schema = 'public'"
                 " UNION ALL SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid)"
                 " FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
                 " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
             )
-            return {line for (line,) in told if "alembic_version" not in line}
+            return {line for (line,) in outcome if "alembic_version" not in line}
         tables = [name for (name,) in other.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {line for table in tables if table not in NOT_DECLARED for line in sqlite_shape(other, table)}
 

@@ -89,14 +89,14 @@ def upstream_service(secret_file: Path) -> Iterator[Service]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             service.asked.append(f"{self.command} {self.path}")
-            told = {
+            outcome = {
                 "method": self.command,
                 "path": self.path,
                 "headers": [[name.lower(), value] for name, value in self.headers.items()],
                 "body": body.decode(),
                 "signed": is_signed(service.secrets, self.command, self.path, self.headers),  # type: ignore[arg-type]
             }
-            answer = json.dumps(told).encode()
+            answer = json.dumps(outcome).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer)))

@@ -59,10 +59,10 @@ def settled(port: int, directory: Path) -> Samples:
     return scrape(port)
 
 
-def until(told: Callable[[], bool]) -> bool:
+def until(outcome: Callable[[], bool]) -> bool:
     """Whether something comes to be true within a minute."""
     for _ in range(1200):
-        if told():
+        if outcome():
             return True
         time.sleep(0.05)
     return False
