@@ -80,7 +80,7 @@ RULES: Mapping[str, str] = {
 """Fields of requests that the schema takes and the server may refuse all the same, and the rule."""
 TEXT_RULES = ("must not be blank", "must not hold ", "must hold printable ", "must not have the form of an id")
 """What the kinds of text refuse beyond their length, wherever a text stands."""
-LOGINS = {"generateToken", "customersLogin", "customersPassword"}
+LOGINS = {"customersEmailChange", "generateToken", "customersLogin", "customersPassword"}
 SPENDING = {"keysRotate", "keysRevoke", "customersLogout", "customersPassword"}
 """Operations after which the credential is another one: each request brings one of its own."""
 
