@@ -97,7 +97,7 @@ def test_a_delivered_line_is_refused_and_named(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "outcome"),
     [
         ({}, (400, -2)),
         ({"orderId": "ord_1", "orderReference": "x"}, (400, -2)),
