@@ -117,7 +117,7 @@ def test_every_step_passes_and_nothing_is_left_behind(demo: Callable[..., Demo])
         played = demo("--once", "--json", "--port", str(port))
         events = [json.loads(line) for line in played.lines()]
     assert (played.process.wait(30), played.errors()) == (0, "")
-    assert [one["event"] for one in events] == ["serving", *["step"] * 30, "summary", "ended"]
+    assert [one["event"] for one in events] == ["serving", *["step"] * 31, "summary", "ended"]
     serving, summary, last = events[0], events[-2], events[-1]
     steps = events[1:-2]
     assert serving["url"] != f"http://127.0.0.1:{port}"

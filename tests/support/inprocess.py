@@ -144,7 +144,10 @@ class InProcessServer:
         return json.loads(self.ask("POST", path, body={"email": email, "password": password}, **kwargs).body)
 
     def close(self) -> None:
-        """Ends the loop."""
+        """Closes what the nodes opened besides the store, and ends the loop."""
+        for node in self.nodes:
+            if node.services.shared_limits is not None:
+                self.run(node.services.shared_limits.close())
         self._runner.close()
 
 

@@ -19,7 +19,6 @@ SETTINGS = {
     "max_connections": "400",
     "shared_buffers": "128MB",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "autovacuum": "on",
     "max_wal_size": "4GB",
 }
