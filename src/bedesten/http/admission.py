@@ -74,7 +74,7 @@ class Admission(Generic[ResourceT]):
             try:
                 tenant = self._gate.tenant(host)
             except CacheMiss as miss:
-                tenant = await self._decide_with_store(miss, partial(self._gate.tenant, host))
+                tenant = await self._decide_with_store(miss.key, partial(self._gate.tenant, host))
             decisions.put_tenant(host[0], tenant)
         state.tenant = tenant
         return tenant
@@ -117,7 +117,7 @@ class Admission(Generic[ResourceT]):
             return self._gate.authenticate(tenant, resource.access, credentials, now)
         except CacheMiss as miss:
             ask = partial(self._gate.authenticate, tenant, resource.access, credentials, now)
-            return await self._decide_with_store(miss, ask)
+            return await self._decide_with_store(miss.key, ask)
 
     def _known(self, tenant: TenantEntry, resource: ResourceT, state: RequestState, now: int) -> Principal | None:
         """Who was accepted for this resource with the same credential, if that still holds (`gate.decision_table`)."""
@@ -149,15 +149,18 @@ class Admission(Generic[ResourceT]):
         key_usage.record_use(key, headers.user_agent, state.address, now)
         return principal
 
-    async def _decide_with_store(self, miss: CacheMiss, decide: Callable[[Fetched], Decision]) -> Decision:
-        """Reads what the auth cache lacks and asks the gate again, until it can decide."""
+    async def _decide_with_store(self, key: CacheKey, decide: Callable[[Fetched], Decision]) -> Decision:
+        """Reads what the auth cache lacks and asks the gate again, until it can decide.
+
+        No exception is kept: it would hold this frame, and with it the request and its connection, in a reference cycle.
+        """
         fetched: dict[CacheKey, Entry | None] = {}
         for _ in range(MAX_LOADS):
-            fetched[miss.key] = await self._revision_check.load(miss.key)
+            fetched[key] = await self._revision_check.load(key)
             try:
                 return decide(fetched)
-            except CacheMiss as next_miss:
-                miss = next_miss
+            except CacheMiss as miss:
+                key = miss.key
         raise AssertionError(f"a decision needs more than {MAX_LOADS} entries")
 
     async def _take(self, state: RequestState, tenant: TenantEntry, now: int, /, **names: str) -> None:
