@@ -232,7 +232,7 @@ def _complaints(surface: Surface, path: str) -> tuple[ExpectedRoute, ...]:
 _CANONICAL = (
     ExpectedRoute("POST", "/Login/Customer/Api/Verify", Demand("login", _RESELLER),
             lambda shop, goods: Sample("/Login/Customer/Api/Verify", _login(shop.partner_email))),
-    ExpectedRoute("POST", "/Login/Customer/Api/Password/Reset", Demand("login", _RESELLER),
+    ExpectedRoute("POST", "/Login/Customer/Api/Password/Reset", Demand("anonymous", _RESELLER),
             lambda shop, goods: Sample("/Login/Customer/Api/Password/Reset", {
                 "token": goods.unused_partner_link(shop), "newPassword": "twelve herons in the reeds"})),
     ExpectedRoute("GET", "/Categories", _scoped(_RESELLER, "catalogue:read"), _to("/Categories")),

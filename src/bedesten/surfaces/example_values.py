@@ -57,6 +57,7 @@ COMPLAINED_CODE = "GEMS-4HJ2-N8PW-3RTC"
 CODE = "GIFT-7Q2M-XK4R-9TBD"
 PARTNER_EMAIL, CUSTOMER_EMAIL = "buyer@partner.example", "ada@customer.example"
 LINK_TOKEN = "Q29tZSBhbmQgc2VlIHRoZSBvcGVuIHNlYSBhdCBkYXc"  # noqa: S105 an example
+PARTNER_LINK_TOKEN = "QSBwYXJ0bmVyIHdobyBoYXMgc2VlbiB0aGUgc2VhISE"  # noqa: S105 an example
 PASSWORD, NEW_PASSWORD = "correct horse battery staple", "another long and quiet phrase"
 EARLIER, NOW, LATER = "2026-03-01T09:00:00Z", "2026-03-01T09:30:00Z", "2026-03-01T09:45:00Z"
 BEARER = "eyJhbGciOiJIUzI1NiIsImtpZCI6Im0xLjAiLCJ0eXAiOiJKV1QifQ.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"

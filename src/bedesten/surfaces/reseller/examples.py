@@ -64,7 +64,7 @@ _TOP_UP_LINE = schemas.LineView(
 GENERATE_TOKEN = Example(example_values.token({"session": 7}), example_values.login(example_values.PARTNER_EMAIL))
 RESET_PASSWORD = Example(
     PasswordReset("changed"),
-    ResetPassword(token=example_values.LINK_TOKEN, new_password=example_values.NEW_PASSWORD),
+    ResetPassword(token=example_values.PARTNER_LINK_TOKEN, new_password=example_values.NEW_PASSWORD),
 )
 CATEGORIES = Example(Items([CategoryView(example_values.CATEGORY, "Gift cards", 2)]))
 LIST_PRODUCTS = Example(

@@ -1,7 +1,7 @@
 """The routes of the Reseller surface."""
 
 from bedesten import errors
-from bedesten.gate.access import Open
+from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Checks, Reads, Reveals, Writes
 from bedesten.surfaces import complaints, example_values, products, webhooks
@@ -14,7 +14,7 @@ get, post = _table.get, _table.post
 ROUTES = (
     post("/Login/Customer/Api/Verify", access=Open, handler=Async(handlers.generate_token), summary="Generate Token",
          errors=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS), name="generateToken", example=examples.GENERATE_TOKEN),
-    post("/Login/Customer/Api/Password/Reset", access=Open, handler=Async(handlers.reset_password),
+    post("/Login/Customer/Api/Password/Reset", access=Anonymous, handler=Async(handlers.reset_password),
          summary="Set a new password with a mailed link", errors=(errors.LINK_REFUSED,), name="resetPassword",
          example=examples.RESET_PASSWORD),
     get("/Categories", access="catalogue:read", handler=Reads(handlers.categories), summary="List the categories",
