@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bedesten.apidocs.not_found import NotFoundPages
@@ -16,6 +16,7 @@ from bedesten.http.route_map import RouteMap
 from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation
+from bedesten.server.shared_limits import LOCAL
 from tests.support.client import encoded
 from tests.support.operator_actions import Operator
 from tests.support.wire import Answer
@@ -64,12 +65,16 @@ class Body:
 
 
 class Node:
-    """One web process: its own services, on an installation that other nodes may share."""
+    """One web process: its own services, on an installation that other nodes may share.
+
+    It shares limits with the processes of this machine only: on PostgreSQL it would open one more connection for them.
+    """
 
     def __init__(self, installation: Installation, clock: Clock = system_clock, routes: RouteMap = ROUTES) -> None:
         self.installation = installation
         self.clock = clock
-        self.services: Services = build.open_services(installation, clock)
+        alone = installation.settings.model_copy(update={"limits": LOCAL})
+        self.services: Services = build.open_services(replace(installation, settings=alone), clock)
         self.pipeline = Pipeline(self.services, routes)
         self._pages = NotFoundPages(self.pipeline)
 
@@ -144,10 +149,7 @@ class InProcessServer:
         return json.loads(self.ask("POST", path, body={"email": email, "password": password}, **kwargs).body)
 
     def close(self) -> None:
-        """Closes what the nodes opened besides the store, and ends the loop."""
-        for node in self.nodes:
-            if node.services.shared_limits is not None:
-                self.run(node.services.shared_limits.close())
+        """Ends the loop."""
         self._runner.close()
 
 

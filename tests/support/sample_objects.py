@@ -163,7 +163,7 @@ def _email_link(shop: Shop) -> str:
 
 def _reset_links(shop: Shop, kind: str) -> tuple[str, ...]:
     """The tokens of links of accounts that do nothing else."""
-    accounts = [shop.operator.account(shop.id, kind, f"{fresh('forgetful')}@example.com") for _ in range(90)]
+    accounts = [shop.operator.account(shop.id, kind, f"{fresh('forgetful')}@example.com") for _ in range(150)]
     return tuple(shop.operator.link(shop.id, one, Purpose.RESET) for one in accounts)
 
 

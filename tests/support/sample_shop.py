@@ -129,16 +129,23 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
     ):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     _complaints(shop)
-    operator.within(shop.id, lambda tx: _links(tx, shop))
+    partner = operator.account(shop.id, "partner", "forgetful@partner.example")
+    operator.within(shop.id, lambda tx: _links(tx, shop, partner))
     return shop
 
 
-def _links(tx: Transaction, shop: Shop) -> None:
-    """The customer has verified its address and could do so again; another one could reset its password."""
-    cipher, token = shop.operator.installation.cipher, urlsafe_b64decode(f"{example_values.LINK_TOKEN}=")
+def _links(tx: Transaction, shop: Shop, partner: str) -> None:
+    """The customer has verified its address and could do so again, also as a new one; another customer, and another
+    partner, could reset its password."""
+    cipher = shop.operator.installation.cipher
+    token, other = (
+        urlsafe_b64decode(f"{one}=") for one in (example_values.LINK_TOKEN, example_values.PARTNER_LINK_TOKEN)
+    )
     accounts.set_verified(tx, shop.customer, OPERATOR)
     links.create(tx, cipher, shop.customer, Purpose.VERIFY, lambda _: token)
+    links.create(tx, cipher, shop.customer, Purpose.EMAIL, lambda _: token, address=example_values.CUSTOMER_EMAIL)
     links.create(tx, cipher, accounts.find(tx, "customer", BOB).id, Purpose.RESET, lambda _: token)
+    links.create(tx, cipher, partner, Purpose.RESET, lambda _: other)
 
 
 def _failed_webhook(shop: Shop, surface: Surface, line: str, delivery: str) -> None:
