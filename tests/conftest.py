@@ -7,12 +7,14 @@ people's programs. `make check-all` runs all three tiers.
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
+from _pytest.nodeid import coerce_node_id
 
 from bedesten.gate import passwords
 from tests.support import cheap
@@ -55,12 +57,27 @@ COLLECTED = pytest.StashKey[tuple[pytest.Item, ...]]()
 ROOT = Path(__file__).parents[1]
 
 
+def _name_apart(items: list[pytest.Item]) -> None:
+    """Gives tests that were collected under one id, as schemathesis makes them, ids by their own names.
+
+    Test processes are sent ids: of several tests with one id all but one would not run, and nothing would say so.
+    """
+    shared = {one for one, count in Counter(item.nodeid for item in items).items() if count > 1}
+    for item in items:
+        if item.nodeid in shared:
+            item._id = coerce_node_id(f"{item.nodeid.partition('::')[0]}::{item.name}")
+    known = {item.nodeid for item in items}
+    if len(known) < len(items):
+        raise pytest.UsageError(f"{len(items) - len(known)} tests share an id with others")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Keeps what was collected, for the table of requirements, and puts the modules that take longest first."""
     if any(Path(argument).resolve() in (ROOT, ROOT / "tests") for argument in config.args):
         config.stash[COLLECTED] = tuple(items)
     result = yield
+    _name_apart(items)
     items.sort(key=lambda item: not any(item.iter_markers("slow")) and not any(item.iter_markers("external")))
     return result
 
