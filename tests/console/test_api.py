@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bedesten.accounts.login_throttle import FREE_FAILURES
 from bedesten.audit.actions import OPERATOR
 from bedesten.console.operations import OPERATIONS
 from bedesten.http.body_fields import fields_of
@@ -78,6 +79,14 @@ def test_every_failed_login_has_the_same_answer_and_too_many_have_to_wait(front:
     answers = [log_in(front, "victim@shop.example", "wrong")[1] for _ in range(8)]
     assert answers[:5] == [-26] * 5
     assert answers[-1] == -27
+
+
+def test_many_wrong_passwords_at_once_get_few_verdicts(front: Front) -> None:
+    body = json.dumps({"email": "crowd@shop.example", "password": "wrong"}).encode()
+    waiting = [front.begin("POST", "/operator/login", JSON, body) for _ in range(16)]
+    codes = [json.loads(one.result(60).body)["code"] for one in waiting]
+    assert set(codes) == {-26, -27}
+    assert codes.count(-26) <= FREE_FAILURES + 1, "the sixth failure begins the wait"
 
 
 def test_a_reset_ends_the_wait_after_failed_logins(front: Front) -> None:

@@ -78,7 +78,7 @@ class OperationRunner:
         if wait > login_throttle.MAX_WAIT:
             wait = await self._store.write(INSTALLATION, login_throttle.cap_wait, attempt)
         if wait:
-            raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait // 1000))
+            raise _too_many(wait)
         found = await self._store.read_across(lambda tx: staff.by_email(tx, handle))
         proved = await self._passwords.verify(found.hashed if found else None, password)
         begun = None
@@ -86,7 +86,9 @@ class OperationRunner:
             better = await self._better_hash(found, password)
             begun = await self._store.write_across(partial(_begin, keyring, found, better, attempt, caller))
         if begun is None:
-            await self._store.write(INSTALLATION, _record_failure, attempt, found, caller)
+            late = await self._store.write(INSTALLATION, _record_failure, attempt, found, caller)
+            if late:
+                raise _too_many(late)
             raise Refusal(
                 errors.LOGIN_REFUSED, "unknown, disabled or a wrong password", account=found.id if found else ""
             )
@@ -218,6 +220,9 @@ def _begin(
     caller: Caller,
     tx: SystemTransaction,
 ) -> tuple[Secret[str], int] | None:
+    late = login_throttle.wait(tx.for_tenant(INSTALLATION), attempt)
+    if late:
+        raise _too_many(late)
     begun = sessions.begin(tx, keyring, member, caller.address)
     if begun is not None:
         login_throttle.record_success(tx.for_tenant(INSTALLATION), attempt)
@@ -226,11 +231,19 @@ def _begin(
     return begun
 
 
-def _record_failure(tx: Transaction, attempt: Attempt, found: StaffMember | None, caller: Caller) -> None:
-    """Counts the failure. Only an existing member has an audit row of it: the delays bound their number."""
-    login_throttle.record_failure(tx, attempt)
+def _record_failure(tx: Transaction, attempt: Attempt, found: StaffMember | None, caller: Caller) -> int:
+    """Counts the failure, and returns the delay (ms) that others have caused meanwhile: see `login_throttle`.
+
+    Only an existing member has an audit row of it: the delays bound their number.
+    """
+    late = login_throttle.record_failure(tx, attempt)
     if found is not None:
         record(tx, Actor(found.id, caller.request_id), "staff.login.refused", found.id, address=caller.address)
+    return late
+
+
+def _too_many(wait_ms: int) -> Refusal:
+    return Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait_ms // 1000))
 
 
 def _session(tx: SystemTransaction, keyring: Keyring, caller: Caller) -> OpenSession:
