@@ -1,13 +1,16 @@
 # Every target sets up what it needs in .venv by itself: Python 3.11 or newer and make are enough to begin with.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all check check-all lint types contracts bench mixed mutants lock changelog dist clean
+.PHONY: help demo test test-all check check-all lint types contracts bench mixed mutants lock changelog dist image clean
 MAKEFLAGS += --no-print-directory
+# Tests start hundreds of processes: none of them compiles again what the one before has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_HERE := .venv/bin/python
 # tests/conftest.py says how many processes `auto` is.
 PYTEST := $(PYTHON_HERE) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 BOOTSTRAP := @sh scripts/bootstrap.sh
+IMAGE := localhost/bedesten:dev
 # ONCE=1 make demo: exit when the last step is done.
 DEMO_OPTIONS := $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
 
@@ -69,6 +72,11 @@ changelog: ## print what the next release says, from the fragments in changelog.
 dist: ## build sdists and wheels of both distributions, install them into an empty environment and run them there
 	$(BOOTSTRAP) dev
 	@sh scripts/dist.sh
+
+image: ## build the container image with buildah, and run its tests with podman (BASE=debootstrap: where none can be pulled)
+	$(BOOTSTRAP) dev
+	@BASE="$(BASE)" LOCK="$(LOCK)" sh scripts/image.sh $(IMAGE)
+	@BEDESTEN_TEST_IMAGE=$(IMAGE) $(PYTHON_HERE) -m pytest -n0 tests/docs/test_image.py $(ARGS)
 
 clean: ## remove .venv, dist and what tools left behind
 	@rm -rf .venv dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis mutants .pytest_cache

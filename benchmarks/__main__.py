@@ -3,14 +3,19 @@
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import postgres, report
-from benchmarks.harness import Outcome, Plan
+from benchmarks.checkout import HERE, Checkout
+from benchmarks.harness import ORDER, Outcome, Plan
 from benchmarks.machine import choose_cores, describe
-from benchmarks.suites import SUITES, USUAL, Job
+from benchmarks.shop_contenders import SHOPS
+from benchmarks.suites import COMPARES_VERSIONS, NEEDS_POSTGRES, STORED, SUITES, USUAL, Job
 
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
+_QUICK_STORED = (1_000, 10_000)
 _QUICK = Plan(rounds=2, seconds=1.0, warm_up=0.5)
 _WIDTH = max(map(len, SUITES))
 _SUITES = "\n".join(f"  {name:{_WIDTH}}  {suite.__doc__}" for name, suite in SUITES.items())
@@ -34,13 +39,45 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--tenants", type=int, default=10_000, help="of the suite keys")
     parser.add_argument("--keys", type=int, default=100, help="of the suite keys: API keys of each tenant")
-    parser.add_argument("--postgres", metavar="URL", default=postgres.SERVER, help="where databases may be made")
+    parser.add_argument(
+        "--postgres", metavar="URL", help="where databases may be made (default: the local server, else an own one)"
+    )
+    parser.add_argument(
+        "--stored",
+        type=lambda text: tuple(int(each) for each in text.split(",")),
+        metavar="N,N,…",
+        help="of the suite flat: stored orders, the smallest first (default: 1,000 to 1,000,000)",
+    )
+    parser.add_argument(
+        "--with",
+        dest="shops",
+        action="append",
+        choices=SHOPS,
+        default=[],
+        help="of the suite order: also this shop, which is installed from its registry first",
+    )
+    parser.add_argument(
+        "--environments",
+        metavar="DIR",
+        type=lambda text: Path(text).resolve(),
+        help="where shops of --with are installed and found again (default: for one run)",
+    )
     parser.add_argument("--peers-only", action="store_true", help="leave Bedesten out")
+    parser.add_argument(
+        "--before",
+        metavar="CHECKOUT",
+        type=lambda text: Checkout(Path(text).resolve()),
+        help=f"another checkout of Bedesten, measured in turns with this one ({', '.join(COMPARES_VERSIONS)})",
+    )
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/latest.json")
     parser.add_argument("--dir", type=Path, help="where the data goes: a real disk (default: the temporary directory)")
     arguments = parser.parse_args(words)
     if unknown := [name for name in arguments.suites if name not in SUITES]:
         parser.error(f"there is no suite {unknown[0]!r}: choose from {', '.join(SUITES)}")
+    if arguments.before and (without := set(arguments.suites) - set(COMPARES_VERSIONS)):
+        parser.error(f"--before has no effect in {', '.join(sorted(without))}")
+    if arguments.shops and ORDER not in (arguments.suites or USUAL):
+        parser.error(f"--with has an effect only in {ORDER}")
     return arguments
 
 
@@ -55,6 +92,20 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     )
 
 
+def run(job: Job, arguments: argparse.Namespace) -> list[Outcome]:
+    """Run the suites, with a PostgreSQL server if one of them needs it."""
+    for checkout in job.versions().values():
+        checkout.confirm()
+    outcomes: list[Outcome] = []
+    suites = arguments.suites or USUAL
+    with ExitStack() as stack:
+        if set(suites) & set(NEEDS_POSTGRES):
+            job = replace(job, postgres=stack.enter_context(postgres.server(arguments.postgres, arguments.dir)))
+        for suite in suites:
+            outcomes += SUITES[suite](job)
+    return outcomes
+
+
 def main() -> int:
     """Run the suites of the command line.
 
@@ -62,9 +113,10 @@ def main() -> int:
     """
     arguments = parse()
     plan, cores = plan_of(arguments), choose_cores()
-    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="bedesten-bench-", dir=arguments.dir) as name:
-        machine = describe(Path(name))
+        machine = describe(Path(name)) | {"commit": HERE.commit()}
+        if arguments.before:
+            machine["before"] = arguments.before.commit()
         print(", ".join(f"{key} {value}" for key, value in machine.items()))
         print(f"server on core {cores.server}, generator on core {cores.generator}; {plan}")
         if machine["filesystem"] == "tmpfs":
@@ -72,19 +124,25 @@ def main() -> int:
         job = Job(
             plan,
             cores,
-            Path(name),
+            Path(name).resolve(),
             stock=arguments.stock,
             peers_only=arguments.peers_only,
-            postgres=arguments.postgres,
+            before=arguments.before,
             tenants=arguments.tenants,
+            shops=tuple(arguments.shops),
+            environments=arguments.environments,
             keys_each=arguments.keys,
+            stored=arguments.stored or (_QUICK_STORED if arguments.quick else STORED),
         )
         try:
-            for suite in arguments.suites or USUAL:
-                outcomes += SUITES[suite](job)
+            outcomes = run(job, arguments)
         except RuntimeError as error:
             print(f"! {error}", file=sys.stderr)
             return 2
+    if compared := report.version_table(outcomes):
+        print("\n" + compared)
+    if rows := report.markdown(outcomes):
+        print("\n" + rows)
     if arguments.save:
         report.save(_RESULTS, outcomes, plan, machine)
     return int(any(each.result.errors for outcome in outcomes for row in outcome.samples.values() for each in row))

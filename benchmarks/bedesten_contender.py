@@ -8,16 +8,17 @@ import http.client
 import json
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.checkout import HERE, Checkout, SetupError
 from benchmarks.harness import ORDER, READ, Contender, Running, log_path
 from benchmarks.load import Build
 from benchmarks.machine import free_port
-from benchmarks.material import SetupError
+from benchmarks.postgres import first_process
+from benchmarks.report import SUBJECT
 from benchmarks.wire import PLACEHOLDER, InTurns, http_request
 
 TENANT: Final = "shop"
@@ -25,32 +26,35 @@ SUPPLIER: Final = "warehouse"
 SKU: Final = "GIFT-10"
 CREDIT: Final = "100000000"
 CHUNK: Final = 1000
+MAX_SECONDS: Final = 300
+"""For one command or one request of the set-up, on a machine that does much else."""
 
-_PROGRAM = Path(sys.executable).with_name("bedesten")
 
-
-def contender(stock: int, workers: int = 1, database: str | None = None, products: int = 1) -> Contender:
-    """Return Bedesten with this many stock codes, which limit the orders of the whole run. `database`: PostgreSQL.
+def contender(
+    stock: int, program: "Program | None" = None, workers: int = 1, products: int = 1, name: str = SUBJECT
+) -> Contender:
+    """Return Bedesten with this many stock codes, which limit the orders of the whole run.
 
     There are as many partners as `products`; each orders a product of its own.
     """
-    shop = Shop(stock, Program(database), workers, products)
-    return Contender("bedesten", shop.start, shop.open)
+    shop = Shop(stock, program or Program(), workers, products)
+    return Contender(name, shop.start, shop.open)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The program, on SQLite or on a PostgreSQL database."""
+    """The program of a checkout, on SQLite or on a PostgreSQL database."""
 
     database: str | None = None
+    checkout: Checkout = HERE
 
     def __call__(self, data: Path, *words: str, stdin: str | None = None) -> Any:
         """Run one command with `--json` and return its document."""
-        line = [str(_PROGRAM), *words, *self._where(data), "--json"]
-        try:
-            done = subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60, check=False)
-        except FileNotFoundError:
-            raise SetupError("the program bedesten is not installed beside this interpreter") from None
+        line = self.checkout.program(*words, *self._where(data), "--json")
+        place = self.checkout.process()
+        done = subprocess.run(
+            line, input=stdin, capture_output=True, text=True, timeout=MAX_SECONDS, check=False, **place
+        )
         if done.returncode:
             raise SetupError(f"bedesten {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
@@ -58,9 +62,9 @@ class Program:
     def serve(self, data: Path, port: int, workers: int) -> subprocess.Popen[bytes]:
         """Start the server on the core that the caller is pinned to."""
         ports = ("--port", str(port), "--admin-port", str(free_port()))
-        line = [str(_PROGRAM), "serve", *ports, "--workers", str(workers), *self._where(data)]
+        line = self.checkout.program("serve", *ports, "--workers", str(workers), *self._where(data))
         with log_path(data).open("wb") as log:
-            return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)
+            return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, **self.checkout.process())
 
     def _where(self, data: Path) -> tuple[str, ...]:
         return ("--data", str(data), *(("--database", self.database) if self.database else ()))
@@ -78,20 +82,24 @@ class Shop:
     supplier_key: str = ""
 
     def start(self, data: Path, port: int) -> subprocess.Popen[bytes]:
-        """Set everything up with the program and start the server."""
+        """Set everything up and start the server."""
+        self.set_up(data)
+        return self.program.serve(data, port, self.workers)
+
+    def set_up(self, data: Path) -> None:
+        """Set up with the program what needs no server."""
         self.program(data, "init")
         create_tenant(self.program, data)
         self.supplier_key = create_supplier_key(self.program, data)
         import_products(self.program, data, self.products)
         for number in range(self.products):
             create_partner(self.program, data, email(number), self.password)
-        return self.program.serve(data, port, self.workers)
 
     def open(self, data: Path, port: int) -> Running:
         """Prepare everything that goes over HTTP, once the server listens."""
         tokens = [log_in(port, email(number), self.password) for number in range(self.products)]
         products = find_products(port, tokens[0])
-        fill_stock(port, self.supplier_key, self.stock // self.products)
+        self.upload(port)
         host = f"localhost:{port}"
         orders = tuple(
             http_request("POST", "/Orders/Create", host=host, token=token, body=order_body(product))
@@ -101,7 +109,11 @@ class Shop:
             READ: http_request("GET", "/Account/Details", host=host, token=tokens[0]),
             ORDER: InTurns(orders) if len(orders) > 1 else orders[0],
         }
-        return Running(requests, order_budget=self.stock)
+        return Running(requests, order_budget=self.stock, database=first_process(self.program.database))
+
+    def upload(self, port: int) -> None:
+        """Upload the stock, divided evenly between the products."""
+        fill_stock(port, self.supplier_key, self.stock // self.products)
 
 
 # -- the program's commands ------------------------------------------------------------------------------------------
@@ -155,7 +167,7 @@ def create_partner(command: Program, data: Path, email: str, password: str) -> N
 
 def call(port: int, path: str, body: object, headers: dict[str, str], method: str = "POST") -> Any:
     """Send a request and return the `data` of its response. Raises `SetupError` unless the status is 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=MAX_SECONDS)
     try:
         sent = None if method == "GET" else json.dumps(body)
         headers = {"Host": f"localhost:{port}", "Content-Type": "application/json", **headers}

@@ -6,33 +6,38 @@ Before the measurement each contender must accept valid requests and refuse inva
 import http.client
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from benchmarks import haproxy
+from benchmarks.checkout import HERE, Checkout, SetupError
 from benchmarks.harness import Contender, Running, log_path
 from benchmarks.load import Build
-from benchmarks.material import ROOT, Case, GateMaterial, SetupError, material_file, read_gate
+from benchmarks.material import Case, GateMaterial, material_file, read_gate
 from benchmarks.peer_contenders import CEILING, start_module
 from benchmarks.report import SUBJECT
-from benchmarks.wire import PLACEHOLDER, Cycle, http_request
+from benchmarks.wire import PLACEHOLDER, Cycle, Template, http_request
 
 WARM, COLD, KEY = "gate: one token", "gate: a token each time", "gate: API key"
 TOKENS: Final = 80_000
 """More than the 65,536 tokens that Bedesten caches: a full cycle evicts the first one."""
 _PROXY_REFUSES: Final = ("no credential", "malformed token", "wrong MAC", "expired", "revoked", "another tenant's")
-_PEER_REFUSES: Final = (*_PROXY_REFUSES, "lacks the scope", "unknown API key", "no API key")
+PEER_REFUSES: Final = (*_PROXY_REFUSES, "lacks the scope", "unknown API key", "no API key")
 
 
-def contenders(data: Path, *, peers_only: bool = False) -> list[Contender]:
-    """Return all contenders for an installation that was prepared as `gate` in this directory."""
+def contenders(data: Path) -> list[Contender]:
+    """Return Bedesten and its peers for an installation that was prepared as `gate` in this directory."""
+    return [bedesten(data), *peers(data)]
+
+
+def peers(data: Path) -> list[Contender]:
+    """Return the peers, which check the credentials of a prepared installation."""
     known = read_gate(data)
-    found: list[Contender] = [] if peers_only else [bedesten(data)]
-    found.append(Contender("fastapi", partial(_start_fastapi, data), lambda _, port: _open(known, port, _PEER_REFUSES)))
+    start = partial(_start_fastapi, data)
+    found = [Contender("fastapi", start, lambda _, port: _open(known, port, PEER_REFUSES))]
     if program := haproxy.program():
         proxy = haproxy.Haproxy(program, known)
         found.append(Contender("haproxy", proxy.start, lambda _, port: _open_proxy(known, port)))
@@ -41,21 +46,27 @@ def contenders(data: Path, *, peers_only: bool = False) -> list[Contender]:
     return found
 
 
-def bedesten(data: Path, name: str = SUBJECT, application: str = "whole", database: str | None = None) -> Contender:
+def bedesten(
+    data: Path,
+    name: str = SUBJECT,
+    application: str = "whole",
+    database: str | None = None,
+    checkout: Checkout = HERE,
+) -> Contender:
     """Return Bedesten with one worker and one of the applications of `app.applications`."""
     known = read_gate(data)
-    start = partial(start_app, data, application, database)
+    start = partial(start_app, data, application, database, checkout=checkout)
     return Contender(name, start, lambda _, port: _open(known, port, known.refused))
 
 
 def start_app(
-    prepared: Path, application: str, database: str | None, data: Path, port: int
+    prepared: Path, application: str, database: str | None, data: Path, port: int, *, checkout: Checkout = HERE
 ) -> "subprocess.Popen[bytes]":
     """Serve a prepared installation. The contender's own directory has only its log."""
-    line = [sys.executable, "-m", "benchmarks.app.serve", "--data", str(prepared), "--port", str(port)]
+    line = checkout.part("serve", "--data", str(prepared), "--port", str(port))
     line += ["--application", application, *(["--database", database] if database else [])]
     with log_path(data).open("wb") as log:
-        return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
+        return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, **checkout.process())
 
 
 def _start_fastapi(prepared: Path, data: Path, port: int) -> "subprocess.Popen[bytes]":
@@ -78,11 +89,9 @@ def _open_proxy(known: GateMaterial, port: int) -> Running:
     return Running({WARM: known.accepted["token"].request(), COLD: each_token(known)})
 
 
-def each_token(known: GateMaterial) -> Cycle:
+def each_token(known: GateMaterial, build: Callable[[Case], Template] = Case.request) -> Cycle:
     """Build the request with another valid token each time."""
-    mark = PLACEHOLDER.decode()
-    case = replace(known.accepted["token"], token=mark)
-    template = case.request()
+    template = build(replace(known.accepted["token"], token=PLACEHOLDER.decode()))
     assert template.after is not None
     return Cycle(Path(known.tokens), template.before, template.after)
 
@@ -96,7 +105,7 @@ def check(port: int, cases: Iterable[Case]) -> None:
 
 
 def _status(port: int, case: Case) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     headers = {"Host": case.host} | ({"Authorization": f"Bearer {case.token}"} if case.token else {})
     headers |= {"ApiKey": case.api_key} if case.api_key else {}
     try:

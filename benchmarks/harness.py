@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from benchmarks.load import Build, Load, Result, run
@@ -19,20 +20,24 @@ from benchmarks.machine import Cores, cpu_seconds, free_port, largest_mib, pinne
 
 READ = "read"
 ORDER = "order"
-_READY_SECONDS = 60.0
-_STOP_SECONDS = 10.0
+_READY_SECONDS = 300.0
+"""Long enough for a machine that does much else: it ends a run, not a measurement."""
+_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A contender that listens: its requests by workload, and the most orders it can take (None: unlimited).
 
-    `statuses`: the expected statuses other than 200.
+    `statuses`: the expected statuses other than 200. `database`: the first process of its database server, if that is
+    another one. `ports`: the ports of workloads that go to another process, such as a proxy.
     """
 
     requests: Mapping[str, Build]
     order_budget: int | None = None
     statuses: Mapping[str, int] = field(default_factory=dict)
+    database: int | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +68,27 @@ class Plan:
 class Sample:
     """One contender's turn in one round.
 
-    `server_cpu_s`: CPU time of its processes during the turn. `memory_mib`: the largest of them at the end.
+    `server_cpu_s`: CPU time of its processes during the turn; `database_cpu_s`: of those of its database server.
+    `memory_mib`: the largest of its processes at the end.
     """
 
     result: Result
     server_cpu_s: float
     memory_mib: float = 0.0
+    database_cpu_s: float = 0.0
 
     @property
     def cpu_us(self) -> float:
-        """Microseconds of the server's CPU for each request."""
-        return self.server_cpu_s / self.result.requests * 1e6 if self.result.requests else 0.0
+        """Microseconds of the server's CPU for each request, without the database server."""
+        return self._each_us(self.server_cpu_s)
+
+    @property
+    def database_cpu_us(self) -> float:
+        """Microseconds of the database server's CPU for each request."""
+        return self._each_us(self.database_cpu_s)
+
+    def _each_us(self, seconds: float) -> float:
+        return seconds / self.result.requests * 1e6 if self.result.requests else 0.0
 
 
 @dataclass(slots=True)
@@ -127,7 +142,8 @@ def measure_cases(contenders: list[Contender], name: str, plan: Plan, cores: Cor
     outcome = Outcome(name)
     with ExitStack() as stack:
         slots = [stack.enter_context(_started(each, directory, cores)) for each in contenders]
-        cases = [(slot, workload) for slot in slots for workload in slot.running.requests]
+        each = [[(slot, workload) for workload in slot.running.requests] for slot in slots]
+        cases = [case for turn in zip_longest(*each) for case in turn if case is not None]
         for slot, workload in cases:
             _turn(slot, workload, plan, cores, plan.warm_up, plan.rounds + 1)
         for done in range(plan.rounds):
@@ -145,7 +161,7 @@ def _turn(slot: _RunningContender, workload: str, plan: Plan, cores: Cores, seco
     """
     budget = slot.orders_left if workload == ORDER else None
     load = Load(
-        slot.port,
+        slot.running.ports.get(workload, slot.port),
         slot.running.requests[workload],
         connections=plan.connections,
         seconds=seconds,
@@ -154,15 +170,21 @@ def _turn(slot: _RunningContender, workload: str, plan: Plan, cores: Cores, seco
         core=cores.generator,
         status=slot.running.statuses.get(workload, 200),
     )
-    before = cpu_seconds(slot.process.pid)
+    before, database = cpu_seconds(slot.process.pid), _database_cpu(slot)
     result = run(load)
-    sample = Sample(result, cpu_seconds(slot.process.pid) - before, largest_mib(slot.process.pid))
+    used = cpu_seconds(slot.process.pid) - before
+    sample = Sample(result, used, largest_mib(slot.process.pid), _database_cpu(slot) - database)
     slot.sent += result.requests
     if budget is not None:
         slot.orders_left = budget - result.requests
     if slot.process.poll() is not None:
         raise RuntimeError(f"{slot.contender.name} died during {workload!r}")
     return sample
+
+
+def _database_cpu(slot: _RunningContender) -> float:
+    """Return the CPU time of its database server, with the processes of connections that have ended."""
+    return cpu_seconds(slot.running.database, ended=True) if slot.running.database else 0.0
 
 
 @contextmanager
@@ -179,11 +201,11 @@ def _started(contender: Contender, directory: Path, cores: Cores) -> Iterator[_R
     with pinned(cores.server):
         process = contender.start(data, port)
     try:
-        _await_port(contender, process, data, port)
+        await_port(contender.name, process, log_path(data), port)
         try:
             running = contender.open(data, port)
         except RuntimeError as problem:
-            raise RuntimeError(f"{contender.name}: {problem}\n{_log_tail(data)}") from problem
+            raise RuntimeError(f"{contender.name}: {problem}\n{_tail(log_path(data))}") from problem
         yield _RunningContender(contender, process, port, running, running.order_budget)
     finally:
         process.terminate()
@@ -194,7 +216,8 @@ def _started(contender: Contender, directory: Path, cores: Cores) -> Iterator[_R
             process.wait()
 
 
-def _await_port(contender: Contender, process: subprocess.Popen[bytes], data: Path, port: int) -> None:
+def await_port(name: str, process: subprocess.Popen[bytes], log: Path, port: int) -> None:
+    """Wait until a process listens on its port. Raises `RuntimeError` with the end of its log if it does not."""
     end = time.monotonic() + _READY_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
@@ -205,9 +228,8 @@ def _await_port(contender: Contender, process: subprocess.Popen[bytes], data: Pa
             time.sleep(0.05)
             continue
         return
-    raise RuntimeError(f"{contender.name} does not listen on its port:\n{_log_tail(data)}")
+    raise RuntimeError(f"{name} does not listen on its port:\n{_tail(log)}")
 
 
-def _log_tail(data: Path) -> str:
-    log = log_path(data)
+def _tail(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""

@@ -49,8 +49,8 @@ def free_port() -> int:
     return port
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process, its threads and its living descendants."""
+def cpu_seconds(pid: int, *, ended: bool = False) -> float:
+    """Return the CPU time of a process, its threads and its living descendants; `ended`: also of its children that ended."""
     ticks = os.sysconf("SC_CLK_TCK")
     total = 0
     for process in family(pid):
@@ -58,7 +58,7 @@ def cpu_seconds(pid: int) -> float:
             fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
             continue
-        total += int(fields[11]) + int(fields[12])
+        total += sum(map(int, fields[11 : 15 if ended and process == pid else 13]))
     return total / ticks
 
 

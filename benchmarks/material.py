@@ -1,26 +1,21 @@
 """The values of a prepared installation that the harness needs, in a JSON file beside its data."""
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from subprocess import run
 from typing import Any, Final
 
+from benchmarks.checkout import HERE, Checkout, SetupError
 from benchmarks.harness import log_path
 from benchmarks.wire import Template, http_request
 
-ROOT = Path(__file__).resolve().parents[1]
 TOKEN_PATH: Final = "/Bench/Token"
 KEY_PATH: Final = "/Bench/Key"
 FIRST: Final = "API key, seen for the first time"
 """A group of requests, each of which may be sent only once."""
 DENIED: Final = 1000
 """The number of revoked tokens."""
-
-
-class SetupError(RuntimeError):
-    """A contender could not be set up, or responds incorrectly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +59,10 @@ class GateMaterial:
     refused: dict[str, Case]
 
 
-def prepare(kind: str, data: Path, *options: str) -> None:
+def prepare(kind: str, data: Path, *options: str, checkout: Checkout = HERE) -> None:
     """Prepare an installation in a separate process (`app.prepare`)."""
-    line = [sys.executable, "-m", "benchmarks.app.prepare", kind, "--data", str(data), *options]
-    done = run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    line = checkout.part("prepare", kind, "--data", str(data), *options)
+    done = run(line, capture_output=True, text=True, check=False, **checkout.process())
     if done.returncode:
         raise SetupError(f"the installation {kind} was not made:\n{done.stderr[-2000:]}")
 

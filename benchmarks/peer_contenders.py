@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import ORDER, READ, Contender, Running, log_path
 from benchmarks.peers import fastapi_postgres, setup
+from benchmarks.postgres import first_process
 from benchmarks.report import YARDSTICK
 from benchmarks.wire import PLACEHOLDER, http_request
 
@@ -58,7 +60,10 @@ def on_postgres(url: str) -> Contender:
         fastapi_postgres.prepare(data, url)
         return start_module("benchmarks.peers.fastapi_postgres", data, port)
 
-    return Contender("fastapi-orm", start, _open)
+    def opened(data: Path, port: int) -> Running:
+        return replace(_open(data, port), database=first_process(url))
+
+    return Contender("fastapi-orm", start, opened)
 
 
 FASTAPI_RAW = peer("fastapi-raw", "benchmarks.peers.fastapi_raw")

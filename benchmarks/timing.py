@@ -10,7 +10,6 @@ import random
 import re
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,11 +18,12 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.checkout import HERE, SetupError
 from benchmarks.gate_contenders import start_app
 from benchmarks.harness import Contender, Plan, Running, started
 from benchmarks.load import answered
 from benchmarks.machine import Cores, pinned
-from benchmarks.material import FIRST, ROOT, Case, SetupError, prepare, read_values
+from benchmarks.material import FIRST, Case, prepare, read_values
 
 BOUNDS = {"MAC": 0.02}
 """The largest difference of a group's medians that SECURITY allows; a tenth unless stated otherwise."""
@@ -109,8 +109,8 @@ def is_right(answer: bytes, case: Case) -> bool:
 
 def _in_process(count: int, cores: Cores) -> dict[str, Series]:
     with pinned(cores.server):
-        line = [sys.executable, "-m", "benchmarks.app.macs", str(count)]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+        line = HERE.part("macs", str(count))
+        done = subprocess.run(line, capture_output=True, text=True, check=True, **HERE.process())
     times: dict[str, Any] = json.loads(done.stdout)
     return {name: Series([each / 1000 for each in some]) for name, some in times.items()}
 

@@ -77,7 +77,7 @@ class SampleGate:
         self._numbers = count(1)
         self.auth_cache = AuthCache()
         self.auth_cache.reset(Revision(0, 0), 0, {})
-        self.gate = Gate(self.auth_cache, self.keyring, "https://hall.example")
+        self.gate = Gate(self.auth_cache, self.keyring, "https://issuer.example")
         for account in OWNERS.values():
             self.auth_cache.put(CacheKey("account", account.id), account)
 

@@ -1,9 +1,10 @@
-"""Writes requirements.lock: what an installation of the server and the client needs, each with the hashes of its files.
+"""Writes both lock files: what an installation needs, each with the hashes of its files.
 
     python scripts/lock.py
 
-The versions are those of constraints.txt, for every supported Python and platform. No index address is written, so the
-lock works with any index. Development tools are pinned in constraints.txt alone.
+`requirements.lock` has every extra of the server and the client, `deploy/image.lock` what the container image holds. The
+versions are those of constraints.txt, for every supported Python and platform. No index address is written, so a lock
+works with any index. Development tools are pinned in constraints.txt alone.
 """
 
 import subprocess
@@ -12,38 +13,53 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements.lock"
 EVERYWHERE = " ; sys_platform == 'darwin' or sys_platform == 'linux' or sys_platform == 'win32'"
 """The marker of a package that every machine of `[tool.uv] environments` needs."""
+LOCKS = {
+    "requirements.lock": (
+        "bedesten and bedesten-client[aws,azure,gcp,vault]",
+        ("pyproject.toml", "clients/python/pyproject.toml"),
+    ),
+    "deploy/image.lock": ("the container image", ("pyproject.toml",)),
+}
+"""For whom each file is, and the projects whose extras it has."""
 HEAD = """\
-# What an installation of bedesten and bedesten-client[aws,azure,gcp,vault] needs, with hashes. Made by `make lock`.
-#   pip install --require-hashes -r requirements.lock && pip install --no-deps bedesten-*.whl bedesten_client-*.whl
+# What an installation of {what} needs, with hashes. Made by `make lock`.
+#   pip install --require-hashes -r {name} && pip install --no-deps bedesten-*.whl bedesten_client-*.whl
 """
 
 
-def requirements() -> list[str]:
-    """The requirements of both distributions and their extras, without each other."""
+def requirements(with_extras: tuple[str, ...]) -> list[str]:
+    """The requirements of both distributions, and the extras of those projects, without each other."""
     wanted: set[str] = set()
-    for file in (ROOT / "pyproject.toml", ROOT / "clients" / "python" / "pyproject.toml"):
-        project = tomllib.loads(file.read_text("utf-8"))["project"]
-        for group in (project["dependencies"], *project.get("optional-dependencies", {}).values()):
+    for file in ("pyproject.toml", "clients/python/pyproject.toml"):
+        project = tomllib.loads((ROOT / file).read_text("utf-8"))["project"]
+        extras = project.get("optional-dependencies", {}).values() if file in with_extras else ()
+        for group in (project["dependencies"], *extras):
             wanted.update(one for one in group if not one.startswith("bedesten"))
     return sorted(wanted)
 
 
-def main() -> int:
-    """Resolves and writes the lock file."""
+def resolve(wanted: list[str]) -> str | None:
+    """The text of a lock file below its head; None if it failed, and standard error says why."""
     command = [
         *(sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--universal", "--python-version", "3.11"),
         *("--generate-hashes", "--no-header", "--no-annotate", "--constraints", str(ROOT / "constraints.txt")),
     ]
     done = subprocess.run(  # noqa: S603  a fixed command
-        command, input="\n".join(requirements()), capture_output=True, text=True, check=False
+        command, input="\n".join(wanted), capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        sys.stderr.write(done.stderr)
-        return 1
-    LOCK.write_text(HEAD + done.stdout.replace(EVERYWHERE, ""), "utf-8")
+    sys.stderr.write(done.stderr)
+    return done.stdout.replace(EVERYWHERE, "") if done.returncode == 0 else None
+
+
+def main() -> int:
+    """Resolves and writes the lock files."""
+    for name, (what, with_extras) in LOCKS.items():
+        text = resolve(requirements(with_extras))
+        if text is None:
+            return 1
+        (ROOT / name).write_text(HEAD.format(what=what, name=name) + text, "utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Checks what ruff and mypy do not: words, names, sizes, machine paths, registry hosts, changelog fragments, the lock file.
+"""Checks what ruff and mypy do not: words, names, sizes, machine paths, registry hosts, changelog fragments, lock files.
 
     python scripts/tidy.py                    the whole tree; prints `file:line: problem` and exits with 1 if there is any
     python scripts/tidy.py --subject FILE     the commit message in FILE (the commit-msg hook)
@@ -87,9 +87,11 @@ def problems_of_text(path: str, text: str, using: Rules) -> Iterator[str]:
 
 
 def problems_of_python(path: str, text: str, using: Rules) -> Iterator[str]:
-    """Names that a module defines and that the glossary has replaced."""
+    """Names that a module defines and that the glossary has replaced, and replaced words in names."""
     for name, number in sorted(defined_names(ast.parse(text)), key=lambda one: one[1]):
         plain = name.strip("_")
+        if found := using.pattern.search(plain.replace("_", " ")):
+            yield f"{path}:{number}: {found[0]!r} in the name {name}: write {using.words[found[0].lower()]!r}"
         replaced = plain in using.classes or plain in using.constants or plain in using.names
         if (replaced or plain.startswith(using.prefixes)) and not using.allows(path, name):
             yield f"{path}:{number}: the name {name}: take the glossary's (docs/explanation/glossary.md)"
@@ -133,8 +135,8 @@ def problems_of_fragment(path: str, text: str) -> Iterator[str]:
         yield f"{path}:1: an empty fragment"
 
 
-def problems_of_lock(constraints: str, lock: str) -> Iterator[str]:
-    """Packages that requirements.lock pins otherwise than constraints.txt, or without a hash."""
+def problems_of_lock(constraints: str, lock: str, path: str) -> Iterator[str]:
+    """Packages that a lock file pins otherwise than constraints.txt, or without a hash."""
     pinned = {_normal(found["name"]): found["version"] for found in PIN.finditer(constraints)}
     for entry in re.split(r"\n(?=[A-Za-z])", lock):
         found = PIN.match(entry)
@@ -142,9 +144,9 @@ def problems_of_lock(constraints: str, lock: str) -> Iterator[str]:
             continue
         name = _normal(found["name"])
         if pinned.get(name, found["version"]) != found["version"]:
-            yield f"requirements.lock:1: {name} {found['version']}, constraints.txt has {pinned[name]}: run make lock"
+            yield f"{path}:1: {name} {found['version']}, constraints.txt has {pinned[name]}: run make lock"
         if "--hash=sha256:" not in entry:
-            yield f"requirements.lock:1: {name} has no hash: run make lock"
+            yield f"{path}:1: {name} has no hash: run make lock"
 
 
 def problems_of_subject(message: str) -> Iterator[str]:
@@ -171,9 +173,9 @@ def problems_of_tree(files: Iterable[str], using: Rules) -> Iterator[str]:
         yield from problems_of_fragment(path, text)
         if suffix == ".py":
             yield from problems_of_python(path, text, using)
-    yield from problems_of_lock(
-        (ROOT / "constraints.txt").read_text("utf-8"), (ROOT / "requirements.lock").read_text("utf-8")
-    )
+    constraints = (ROOT / "constraints.txt").read_text("utf-8")
+    for path in ("requirements.lock", "deploy/image.lock"):
+        yield from problems_of_lock(constraints, (ROOT / path).read_text("utf-8"), path)
 
 
 def beyond_backlog(problems: Iterable[str], backlog: str) -> list[str]:

@@ -4,6 +4,7 @@ Without a marker a test runs in `make test`. `slow` tests start servers of their
 people's programs. `make check-all` runs all three tiers.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -17,7 +18,8 @@ import structlog
 from _pytest.nodeid import coerce_node_id
 
 from bedesten.gate import passwords
-from tests.support import cheap
+from bedesten.store import postgres_session
+from tests.support import bytecode, cheap, memory_folder
 from tests.support.operator_actions import Operator
 from tests.support.postgres_server import max_connections, server_url
 from tests.support.shop import Shop, open_shop
@@ -28,7 +30,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+gc.disable()  # until everything is collected: what is imported and collected stays
+memory_folder.use()
 cheap.apply()
+postgres_session.CONNECTION_DEFAULTS["connect_timeout"] = 30  # beside a full load a server of ours takes more than 2 s
 hypothesis.settings.register_profile("bedesten", deadline=None)
 hypothesis.settings.load_profile("bedesten")
 
@@ -48,9 +53,20 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the PostgreSQL server that several test processes share, before there are any."""
+    """Does what several test processes share, before there are any: compiles, and starts the PostgreSQL server."""
     if config.getoption("numprocesses", None):
+        bytecode.compile_all(config)
         server_url()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collects without the garbage collector, which need not traverse later what was collected."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 COLLECTED = pytest.StashKey[tuple[pytest.Item, ...]]()
@@ -104,6 +120,8 @@ LAZY_LOGGER = type(structlog.get_logger())
 def unconfigured_loggers() -> Iterator[None]:
     """Undoes what a test configured of structlog. Loggers that were used meanwhile would keep it in later tests."""
     yield
+    if not structlog.is_configured():
+        return
     structlog.reset_defaults()
     for name, module in tuple(sys.modules.items()):
         logger = vars(module).get("log") if name.startswith("bedesten") else None

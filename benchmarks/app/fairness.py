@@ -1,20 +1,30 @@
 """`python -m benchmarks.app.fairness`: does one tenant move another's latency.
 
-A quiet tenant reads its account and orders at a fixed pace. Turns alternate: nothing else happens (`calm`); another tenant
-sends twenty times what its limit permits (`limited`); a row of the other tenant is locked while it orders what needs that
-row (`locked`, PostgreSQL only). The figure is the ratio of the quiet tenant's p99 to that of the calm turn beside it.
+A quiet tenant reads its account and orders, in turns and at a fixed pace (open loop): latency counts from the moment at
+which a request was due. Each round has these turns and begins with another one:
+
+- `calm`, `calm again`: nothing else happens.
+- `limited`: a tenant at its limit sends a hundred times what that permits.
+- `locked` (PostgreSQL only): a row of a tenant is locked while eight clients order what needs that row.
+
+The figure is the ratio of the quiet tenant's p99 to that of the calm turn of the round; that of `calm again` is the noise.
+Nothing is pinned, and the loud clients are a process of their own.
 """
 
 import argparse
 import http.client
 import json
+import multiprocessing
 import statistics
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +32,18 @@ import psycopg
 
 from benchmarks import postgres
 from benchmarks.bedesten_contender import Program
-from benchmarks.machine import free_port
+from benchmarks.harness import await_port, log_path
+from benchmarks.machine import describe, free_port
 
-PACE_S, LOUD_CLIENTS, LOUD_PACE_S = 0.02, 8, 0.04
+PACE_S, LOUD_CLIENTS, LOUD_PACE_S = 0.0125, 8, 0.04
 PASSWORD = "seven lanterns by the gate"
-LIMIT = 600
-STOCK = 2_000
+LIMIT = 120
+STOCK = 10_000
+BEGIN_S = 30
+"""By then a tenant has used up its limit; else the turn fails."""
+Latency = tuple[float, float]
+"""p50 and p99 of a turn in milliseconds."""
+CALM, LIMITED, LOCKED, AGAIN = "calm", "limited", "locked", "calm again"
 
 
 @dataclass
@@ -98,7 +114,7 @@ def open_tenant(program: Program, data: Path, name: str, port: int) -> Tenant:
     return Tenant(port, host, token, next(str(value) for key, value in items[0].items() if key.lower().endswith("id")))
 
 
-def quiet_turn(tenant: Tenant, seconds: float, name: str) -> tuple[float, float]:
+def quiet_turn(tenant: Tenant, seconds: float, name: str) -> Latency:
     """p50 and p99 (ms) of reads and orders at a fixed pace, from the moment at which each was due."""
     took: list[float] = []
     connection, began = tenant.connection(), time.monotonic()
@@ -113,72 +129,110 @@ def quiet_turn(tenant: Tenant, seconds: float, name: str) -> tuple[float, float]
 
 
 @contextmanager
-def loud(tenant: Tenant, name: str, *, orders: bool) -> Iterator[list[int]]:
-    """The other tenant's clients, until the end of the block; the statuses that they got."""
-    stopped, statuses = threading.Event(), list[int]()
+def loud(tenant: Tenant, name: str, *, orders: bool) -> Iterator[None]:
+    """Clients of a tenant in a process of their own, until the end of the block.
+
+    It begins when the first request is refused, or the first orders were sent. Confirms that the clients were held up: most
+    requests were over the limit, and no order passed the locked row.
+    """
+    context = multiprocessing.get_context("spawn")
+    stopped, statuses = context.Event(), context.SimpleQueue()
+    process = context.Process(target=_clients, args=(tenant, name, orders, stopped, statuses), daemon=True)
+    process.start()
+    assert statuses.get() == "started"
+    try:
+        yield
+    finally:
+        stopped.set()
+        counted: Counter[int] = statuses.get()
+        process.join()
+    assert counted[200] == 0 if orders else counted[429] > counted.total() / 2, counted
+
+
+def _clients(tenant: Tenant, name: str, orders: bool, stopped: Event, statuses: "SimpleQueue[Any]") -> None:
+    counted: Counter[int] = Counter()
+    begun = threading.Event()
 
     def client(number: int) -> None:
         connection, turn = tenant.connection(), 0
         while not stopped.wait(LOUD_PACE_S):
             turn += 1
-            statuses.append(tenant.call(connection, f"{name}-{number}-{turn}" if orders else None))
+            if orders:
+                begun.set()
+            status = tenant.call(connection, f"{name}-{number}-{turn}" if orders else None)
+            if status == 429:
+                begun.set()
+            if begun.is_set() and not stopped.is_set():
+                counted[status] += 1
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(LOUD_CLIENTS)]
     for thread in threads:
         thread.start()
-    try:
-        yield statuses
-    finally:
-        stopped.set()
-        for thread in threads:
-            thread.join()
+    begun.wait(BEGIN_S)
+    statuses.put("started")
+    for thread in threads:
+        thread.join()
+    statuses.put(counted)
 
 
 @contextmanager
 def locked(database: str) -> Iterator[None]:
-    """The balances of the other tenant's partner are locked."""
+    """The balances of the tenant's partner are locked."""
     with psycopg.connect(database) as connection:
         connection.execute(
-            "SELECT 1 FROM ledger_accounts a JOIN tenants t ON t.id = a.tenant_id WHERE t.name = 'loud' FOR UPDATE OF a"
+            f"SELECT 1 FROM ledger_accounts a JOIN tenants t ON t.id = a.tenant_id WHERE t.name = '{LOCKED}' "
+            "FOR UPDATE OF a"
         )
         yield
         connection.rollback()
 
 
-def measure(engine: str, data: Path, database: str | None, rounds: int, seconds: float) -> None:
-    """One engine: the turns in rounds, and the ratios."""
-    program, port = Program(database), free_port()
+@contextmanager
+def serving(program: Program, data: Path) -> Iterator[int]:
+    """A server with two workers; its port."""
     program(data, "init")
+    port = free_port()
     server = program.serve(data, port, 2)
     try:
-        for _ in range(300):
-            try:
-                http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
-                break
-            except OSError:
-                time.sleep(0.1)
-        quiet, other = (open_tenant(program, data, name, port) for name in ("quiet", "loud"))
-        ratios: dict[str, list[float]] = {}
-        for number in range(rounds):
-            program(data, "tenants", "set", "loud", "--limit", "tenant=off")
-            calm = quiet_turn(quiet, seconds, f"calm-{number}")
-            program(data, "tenants", "set", "loud", "--limit", f"tenant={LIMIT}")
-            with loud(other, f"l{number}", orders=False):
-                turns = {"limited": quiet_turn(quiet, seconds, f"limited-{number}")}
-            program(data, "tenants", "set", "loud", "--limit", "tenant=off")
-            if database:
-                with locked(database), loud(other, f"o{number}", orders=True):
-                    turns["locked"] = quiet_turn(quiet, seconds, f"locked-{number}")
-            print(f"{engine} round {number}: calm p50 {calm[0]:.1f} p99 {calm[1]:.1f} ms", end="")
-            for name, (median, slow) in turns.items():
-                ratios.setdefault(name, []).append(slow / calm[1])
-                print(f"; {name} p50 {median:.1f} p99 {slow:.1f} ms", end="")
-            print(flush=True)
-        for name, found in ratios.items():
-            print(f"{engine} {name}: p99 {statistics.median(found):.2f} × calm ({min(found):.2f}–{max(found):.2f})")
+        await_port("bedesten", server, log_path(data), port)
+        yield port
     finally:
         server.terminate()
         server.wait(30)
+
+
+def measure(data: Path, database: str | None, rounds: int, seconds: float) -> dict[str, list[Latency]]:
+    """One engine: for each turn the p50 and p99 (ms) of every round."""
+    program = Program(database)
+    found: dict[str, list[Latency]] = {name: [] for name in (CALM, LIMITED, *([LOCKED] if database else []), AGAIN)}
+    with serving(program, data) as port:
+        tenants = {name: open_tenant(program, data, name, port) for name in ("quiet", LIMITED, LOCKED)}
+        program(data, "tenants", "set", LIMITED, "--limit", f"tenant={LIMIT}")
+        for number in range(rounds):
+            turns = list(found)
+            for name in turns[number % len(turns) :] + turns[: number % len(turns)]:
+                with ExitStack() as stack:
+                    if name == LOCKED and database:
+                        stack.enter_context(locked(database))
+                        stack.enter_context(loud(tenants[LOCKED], f"{name}-{number}", orders=True))
+                    if name == LIMITED:
+                        stack.enter_context(loud(tenants[LIMITED], f"{name}-{number}", orders=False))
+                    found[name].append(quiet_turn(tenants["quiet"], seconds, f"{name}-{number}"))
+    return found
+
+
+def table(engine: str, found: dict[str, list[Latency]]) -> str:
+    """Rows of a Markdown table: medians over the rounds, the smallest and the largest."""
+    rows = []
+    for name, each in found.items():
+        ratios = [slow / calm for (_, slow), (_, calm) in zip(each, found[CALM], strict=True)]
+        cells = [_spread([p50 for p50, _ in each]), _spread([p99 for _, p99 in each]), f"{_spread(ratios)} ×"]
+        rows.append(f"| {engine}, {name} | {' | '.join(cells[: 2 if name == CALM else 3])} |" + " |" * (name == CALM))
+    return "\n".join(rows)
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 
 
 def main() -> None:
@@ -187,14 +241,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="only this one")
-    parser.add_argument("--postgres", metavar="URL", default=postgres.SERVER, help="where databases may be made")
+    parser.add_argument("--postgres", metavar="URL", help="where databases may be made (default: as in the suites)")
+    parser.add_argument("--dir", type=Path, help="where the data goes (default: the temporary directory)")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bedesten-bench-") as folder:
+    begun, rows = time.monotonic(), []
+    with tempfile.TemporaryDirectory(prefix="bedesten-bench-", dir=asked.dir) as name, ExitStack() as stack:
+        folder = Path(name).resolve()
+        print(", ".join(f"{key} {value}" for key, value in describe(folder).items()), flush=True)
+        engines: dict[str, str | None] = {}
         if asked.engine != "postgresql":
-            measure("sqlite", Path(folder, "sqlite"), None, asked.rounds, asked.seconds)
-        if asked.engine != "sqlite":
-            with postgres.database(asked.postgres) as database:
-                measure("postgresql", Path(folder, "postgresql"), database, asked.rounds, asked.seconds)
+            engines["sqlite"] = None
+        if asked.engine != "sqlite" and (server := stack.enter_context(postgres.server(asked.postgres, asked.dir))):
+            engines["postgresql"] = stack.enter_context(postgres.database(server))
+        for engine, database in engines.items():
+            rows.append(table(engine, measure(folder / engine, database, asked.rounds, asked.seconds)))
+    print(f"{asked.rounds} rounds of {asked.seconds:g} s a turn, {time.monotonic() - begun:.0f} s in all\n")
+    print("| turn | p50, ms | p99, ms | p99 beside calm |\n|---|---|---|---|")
+    print("\n".join(rows))
 
 
 if __name__ == "__main__":

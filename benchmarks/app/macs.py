@@ -15,7 +15,7 @@ from benchmarks.app.minting import with_wrong_mac
 _KEY = bytes(range(7, 39))
 _SECONDS = 1_700_000_000
 _CLAIMS = Claims(
-    issuer="https://hall.example",
+    issuer="https://issuer.example",
     audience="reseller",
     subject="par_01",
     tenant="ten_01",
@@ -36,7 +36,7 @@ def refuse(token: bytes) -> int:
         verify(
             token,
             key_for={"s1.1": _KEY}.get,
-            issuer="https://hall.example",
+            issuer="https://issuer.example",
             audience="reseller",
             tenant="ten_01",
             now=_SECONDS * 1000,

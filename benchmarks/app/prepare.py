@@ -142,13 +142,21 @@ def deny(tx: Transaction, token_ids: list[str], expires: int) -> None:
 
 
 def fill_with_keys(installation: Installation, seed: str, count: int, each: int) -> None:
-    """Create `count` tenants with `each` API keys of one supplier. The keys are derived, so none is stored."""
+    """Create `count` tenants with `each` API keys of one supplier. The keys are derived, so none is stored.
+
+    The tenants are announced together, as those of a file: each announcement compares with the names of all tenants.
+    """
     owners: list[tuple[str, str]] = []
 
     def open_some(tx: SystemTransaction) -> None:
-        for number in range(len(owners), min(count, len(owners) + TENANTS_PER_TRANSACTION)):
-            tenant = make_tenant(tx, installation, f"tenant {number}", key_host(number))
-            owners.append((tenant, accounts.find_or_create_owner(tx.for_tenant(tenant), Surface.SUPPLIER, "warehouse")))
+        numbers = range(len(owners), min(count, len(owners) + TENANTS_PER_TRANSACTION))
+        new = [NewTenant(f"tenant {number}", [key_host(number)]) for number in numbers]
+        made = [tenants.insert_tenant(tx, installation.cipher, one) for one in new]
+        tenants.announce(tx, made)
+        ids = [str(one["id"]) for one in made]
+        owners.extend(
+            (each, accounts.find_or_create_owner(tx.for_tenant(each), Surface.SUPPLIER, "warehouse")) for each in ids
+        )
 
     while len(owners) < count:
         installation.store.write_now(open_some)

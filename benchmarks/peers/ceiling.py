@@ -4,7 +4,8 @@ import argparse
 import select
 import socket
 
-_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+"""Without a body: nginx does not keep the connection of an `auth_request` whose answer has one."""
 
 
 def serve(port: int) -> None:

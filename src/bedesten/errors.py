@@ -7,13 +7,17 @@ catalogue only; the precise cause goes to the log under the request id.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Self
 
 from bedesten.core.text import Text, TextError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ErrorCode:
-    """A kind of refusal: its number on the wire, the HTTP status, the public text, and what the caller can do."""
+    """A kind of refusal: its number on the wire, the HTTP status, the public text, and what the caller can do.
+
+    Each exists once, so two are equal only if they are the same object: comparing texts costs more than most checks.
+    """
 
     number: int
     name: str
@@ -183,7 +187,6 @@ class Refusal(Exception):
         missing: str = "",
     ) -> None:
         assert not missing or (code is NOT_FOUND and missing in NOT_FOUND_TEXTS)
-        super().__init__(f"{code.number} {code.name}: {cause}")
         self.code = code
         self.cause = cause
         self.fields = fields
@@ -191,7 +194,16 @@ class Refusal(Exception):
         self.retry_after = retry_after
         self.headers = headers
         self.account = account
-        self.text = NOT_FOUND_TEXTS.get(missing, code.text)
+        self.text = NOT_FOUND_TEXTS[missing] if missing else code.text
+
+    def __str__(self) -> str:
+        return f"{self.code.number} {self.code.name}: {self.cause}"
+
+    def copy(self) -> Self:
+        """An equal refusal without traceback and cause: an exception that was raised holds the frames it went through."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
 
 
 def normalised_field(kind: Text, value: str, field: str) -> str:

@@ -62,12 +62,12 @@ def test_every_route_answers_a_wrong_credential_as_the_contract_says(shops: Shop
 
     answers = ask(shops, credential, refused)
 
-    assert {route.name: answer.told for route, answer in answers} == {
+    assert {route.name: answer.verdict for route, answer in answers} == {
         route.name: credential.expected[route.demand.kind] for route in refused
     }
     after = shops.home.site.rows(*(shop.id for shop in shops.shops), without=COUNTERS)
     assert after == before, "after a refusal nothing of the request was done"
-    outcome = {route.name: answer.told for route, answer in ask(shops, credential, ignored)}
+    outcome = {route.name: answer.verdict for route, answer in ask(shops, credential, ignored)}
     assert outcome == {route.name: passes(credential, route) for route in ignored}
 
 
@@ -103,7 +103,7 @@ def test_a_refusal_carries_its_challenge_and_is_never_stored(shops: Shops, crede
 
 
 @pytest.mark.requirement(103)
-def test_every_23_is_the_same_bytes_but_for_request_id_and_date(shops: Shops) -> None:
+def test_every_23_is_the_same_bytes_except_for_request_id_and_date(shops: Shops) -> None:
     keyed = [route for route in EXPECTED_ROUTES.values() if route.demand.kind == "keyed"]
     wrongs = [credential for credential in BAD_CREDENTIALS if credential.expected["keyed"] == (401, -23)]
 
@@ -115,12 +115,12 @@ def test_every_23_is_the_same_bytes_but_for_request_id_and_date(shops: Shops) ->
     ]
 
     assert len(answers) == len(wrongs) * len(keyed) > 200
-    assert {answer.told for answer in answers + unknown} == {(401, -23)}
+    assert {answer.verdict for answer in answers + unknown} == {(401, -23)}
     assert len({answer.anonymous for answer in answers + unknown}) == 1
 
 
 @pytest.mark.requirement(84)
-def test_another_tenants_token_is_told_the_same_as_a_forged_one(shops: Shops) -> None:
+def test_another_tenants_token_gets_the_same_answer_as_a_forged_one(shops: Shops) -> None:
     alike = [credential for credential in BAD_CREDENTIALS if "R84" in credential.name or "R23" in credential.name]
     scoped = [route for route in EXPECTED_ROUTES.values() if route.demand.kind == "scoped"]
 
@@ -138,8 +138,8 @@ def test_a_key_with_an_address_list_is_good_from_inside_of_it(shops: Shops) -> N
         if name == "near":
             key = (("ApiKey", shops.keys[name, surface].text),)
             path = f"/{surface.value}/nothing"
-            assert shops.home.client(None, key, "127.1.0.77").post(path).told == (404, -3)
-            assert shops.home.client(None, key, "127.2.0.1").post(path).told == (401, -23)
+            assert shops.home.client(None, key, "127.1.0.77").post(path).verdict == (404, -3)
+            assert shops.home.client(None, key, "127.2.0.1").post(path).verdict == (401, -23)
 
 
 @pytest.mark.requirement(40)
@@ -155,6 +155,6 @@ def test_genuine_and_mutated_tokens_are_never_mixed_up(shops: Shops) -> None:
             start, _, mac = token.rpartition(".")
             at = turn % len(mac)
             mutated = f"{start}.{mac[:at]}{'A' if mac[at] != 'A' else 'B'}{mac[at + 1 :]}"
-            assert client.get("/Account/Details", bearer(mutated)).told == (401, -21)
+            assert client.get("/Account/Details", bearer(mutated)).verdict == (401, -21)
             client.host = away.host if shop is home else home.host
-            assert client.get("/Account/Details", bearer(token)).told == (401, -21)
+            assert client.get("/Account/Details", bearer(token)).verdict == (401, -21)

@@ -4,6 +4,7 @@ import codecs
 
 import pytest
 
+from bedesten.admin import code_file
 from bedesten.admin.code_file import FileOptions, read_codes
 from bedesten.catalogue.code import StockCode, read_code
 from bedesten.errors import Refusal
@@ -113,3 +114,10 @@ def test_of_many_lines_at_fault_twenty_are_named_and_the_rest_is_counted() -> No
     with pytest.raises(Refusal, match=r"50 lines are wrong \(the first 20 follow\); nothing was put in") as refused:
         read_codes("codes.csv", b"1.23457E+15\n" * 50)
     assert len(refused.value.fields or {}) == 20
+
+
+def test_a_file_of_too_many_codes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_file, "MAX_CODES", 2)
+    assert read_codes("codes.txt", b"AAA-1\nAAA-2\n", PLAIN).codes == LIST
+    with pytest.raises(Refusal, match="more than 2 codes: send it in parts"):
+        read_codes("codes.txt", b"AAA-1\nAAA-2\nAAA-3\n", PLAIN)

@@ -84,7 +84,7 @@ def test_what_a_list_shows_besides_is_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("source", "raw"), [("x", b"sku\na\n"), ("x", b'[{"sku": "a"}]'), ("X.CSV", b"\xef\xbb\xbfsku\na\n")]
 )
-def test_the_kind_of_file_is_told_by_its_name_or_its_beginning(source: str, raw: bytes) -> None:
+def test_the_kind_of_file_follows_from_its_name_or_its_beginning(source: str, raw: bytes) -> None:
     assert [row.fields for row in read_rows(source, raw)] == [{"sku": "a"}]
 
 
@@ -135,6 +135,8 @@ def test_lines_of_json_are_those_on_which_the_objects_begin() -> None:
         ("f.json", b'{"sku": "a"}', "line 1", "neither a list of objects nor {"),
         ("f.json", b'{"products": {}}', "line 1", "neither a list of objects nor {"),
         ("f.json", b'{"products": [], "more": 1}', "line 1", "neither a list of objects nor {"),
+        ("f.json", b'{"nextCursor": "[7", "products": [{"sku": 7}]}', "line 1", "neither a list of objects nor {"),
+        ("f.json", b'{"nextCursor": "prd_1",\n"products": [{"sku": 7}]}', "line 2, sku", "must be text"),
         ("f.json", b'{"products":\n[{"sku": "a"},\n{"sku": 7}]}', "line 3, sku", "must be text"),
         ("f.csv", b"sku;name;price\na;A;1\n", "line 1", "the columns are separated by semicolons"),
         ("f.csv", b"sku\tname\na\tA\n", "line 1", "the columns are separated by tabs"),

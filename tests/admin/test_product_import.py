@@ -359,7 +359,8 @@ def test_a_proposal_is_listed_accepted_and_rejected(shop: Shop) -> None:
     shop.brings("sku,name,price,active\ns-1,One,2,true\ns-2,Two,2,true\n")
     shop.offers("Acme", "s-1", 100)
     shop.offers("Acme", "s-2", 100)
-    listed = shop.run(products.proposals)
+    listed, following = shop.run(lambda tx: products.proposals(tx, "", 2))
+    assert following is None
     assert [(one["sku"], one["name"], one["proposedName"]) for one in listed] == [
         ("s-1", "One", "Offer s-1"),
         ("s-2", "Two", "Offer s-2"),
@@ -367,7 +368,7 @@ def test_a_proposal_is_listed_accepted_and_rejected(shop: Shop) -> None:
     shop.run(lambda tx: products.answer_proposals(tx, ["S-1"], accept=True))
     shop.run(lambda tx: products.answer_proposals(tx, ["s-2"], accept=False))
     assert {sku: one["name"] for sku, one in shop.catalogue.items()} == {"s-1": "Offer s-1", "s-2": "Two"}
-    assert shop.run(products.proposals) == []
+    assert shop.run(lambda tx: products.proposals(tx, "", 2)) == ([], None)
 
 
 def test_a_name_that_could_mean_two_products_is_refused_with_both(shop: Shop) -> None:

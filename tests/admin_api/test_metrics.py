@@ -166,7 +166,7 @@ def test_the_number_of_series_is_bounded() -> None:
 
 
 @pytest.mark.requirement(118)
-def test_many_refused_logins_raise_the_alarm_and_the_ratio_is_told(tmp_path: Path, store: Store) -> None:
+def test_many_refused_logins_raise_the_alarm_which_names_the_ratio(tmp_path: Path, store: Store) -> None:
     files = [MetricsFile(tmp_path), MetricsFile(tmp_path)]
     for file in files:
         counted = Metrics()

@@ -38,7 +38,7 @@ def test_a_basket_outlives_its_session_and_becomes_an_order(each_shop: Shop) -> 
     assert second.data(f"{BASKET}/Get", {})["items"] == []
     second.data(f"{BASKET}/Add", {"productId": each_shop.card, "quantity": 1})
     assert second.data(CHECKOUT, wanted)["orderId"] == made["orderId"]
-    assert second.post(CHECKOUT, {**wanted, "expectedTotal": 5}).told == (409, -8)
+    assert second.post(CHECKOUT, {**wanted, "expectedTotal": 5}).verdict == (409, -8)
     assert second.data(f"{BASKET}/Get", {})["units"] == 1
     second.data("/Storefront/Checkout/Cancel", {"orderId": made["orderId"]})
 
@@ -64,39 +64,39 @@ def test_sixteen_checkouts_at_once_sell_the_basket_once(each_shop: Shop) -> None
 
 def test_a_checkout_that_fails_leaves_the_basket(each_shop: Shop) -> None:
     caller = customer(each_shop)
-    assert caller.post(CHECKOUT, {"fromBasket": True}).told == (409, -8)
+    assert caller.post(CHECKOUT, {"fromBasket": True}).verdict == (409, -8)
     caller.data(f"{BASKET}/Add", {"productId": each_shop.topup, "quantity": 1})
     refused = caller.post(CHECKOUT, {"fromBasket": True})
-    assert (refused.told, refused.json["data"]["items"]) == (
+    assert (refused.verdict, refused.json["data"]["items"]) == (
         (409, -200), [{"deliverId": "0", "reason": "requiredDataMissing"}]
     )  # fmt: skip
     caller.data(f"{BASKET}/Set", {"items": [{"productId": each_shop.card, "quantity": 1}]})
-    assert caller.post(CHECKOUT, {"fromBasket": True, "expectedTotal": 4.99}).told == (409, -8)
-    assert caller.post(CHECKOUT, {"fromBasket": True, "basketVersion": 1}).told == (409, -8)
+    assert caller.post(CHECKOUT, {"fromBasket": True, "expectedTotal": 4.99}).verdict == (409, -8)
+    assert caller.post(CHECKOUT, {"fromBasket": True, "basketVersion": 1}).verdict == (409, -8)
     wrong: list[dict[str, object]] = [
         {}, {"fromBasket": False}, {"items": []}, {"basketVersion": 2, "items": [{"productId": "x", "quantity": 1}]},
         {"fromBasket": True, "items": [{"productId": each_shop.card, "quantity": 1}]},
         {"fromBasket": True, "expectedTotal": 0.001}, {"fromBasket": "yes"},
     ]  # fmt: skip
     for body in wrong:
-        assert caller.post(CHECKOUT, body).told == (400, -2), body
+        assert caller.post(CHECKOUT, body).verdict == (400, -2), body
     assert caller.data(f"{BASKET}/Get", {})["units"] == 1
 
 
 def test_hostile_changes_of_a_basket_are_refused(each_shop: Shop) -> None:
     caller, card = customer(each_shop), each_shop.card
     for quantity in (0, -1, 10**9, 1.5, "1", None):
-        assert caller.post(f"{BASKET}/Add", {"productId": card, "quantity": quantity}).told == (400, -2)
-    assert caller.post(f"{BASKET}/Add", {"productId": "prd_x", "quantity": 1}).told == (404, -3)
-    assert caller.post(f"{BASKET}/Add", {"productId": card, "quantity": 1, "unitPrice": 0}).told == (400, -2)
-    assert caller.post(f"{BASKET}/Update", {"lineId": "bsl_x"}).told == (400, -2)
-    assert caller.post(f"{BASKET}/Update", {"lineId": "bsl_x", "quantity": 1}).told == (404, -3)
-    for limit in (caller.post(f"{BASKET}/Set", {"items": [{"productId": card, "quantity": 1}] * 51}).told,):
+        assert caller.post(f"{BASKET}/Add", {"productId": card, "quantity": quantity}).verdict == (400, -2)
+    assert caller.post(f"{BASKET}/Add", {"productId": "prd_x", "quantity": 1}).verdict == (404, -3)
+    assert caller.post(f"{BASKET}/Add", {"productId": card, "quantity": 1, "unitPrice": 0}).verdict == (400, -2)
+    assert caller.post(f"{BASKET}/Update", {"lineId": "bsl_x"}).verdict == (400, -2)
+    assert caller.post(f"{BASKET}/Update", {"lineId": "bsl_x", "quantity": 1}).verdict == (404, -3)
+    for limit in (caller.post(f"{BASKET}/Set", {"items": [{"productId": card, "quantity": 1}] * 51}).verdict,):
         assert limit == (400, -2)
     caller.data(f"{BASKET}/Add", {"productId": card, "quantity": 1_000})
     full = caller.post(f"{BASKET}/Add", {"productId": card, "quantity": 1})
-    assert (full.told, full.json["data"]) == ((409, -204), {"limit": "quantity", "maximum": 1000})
-    assert caller.post(f"{BASKET}/Clear", {"version": 7}).told == (409, -8)
+    assert (full.verdict, full.json["data"]) == ((409, -204), {"limit": "quantity", "maximum": 1000})
+    assert caller.post(f"{BASKET}/Clear", {"version": 7}).verdict == (409, -8)
     assert caller.data(f"{BASKET}/Remove", {"lineIds": ["bsl_x"]})["units"] == 1_000
     assert caller.data(f"{BASKET}/Clear", {})["items"] == []
     other = each_shop.client(Surface.STOREFRONT).data(f"{BASKET}/Get", {})

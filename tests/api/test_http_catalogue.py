@@ -10,6 +10,7 @@ from bedesten.admin import owners, products
 from bedesten.audit.tables import audit
 from bedesten.gate.scopes import Surface
 from bedesten.store.sql import TENANT, p, statement
+from tests.support.metrics import until
 from tests.support.shop import Shop, fresh, open_shop
 
 TRAIL = statement(
@@ -54,13 +55,20 @@ def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(own_shop: Sho
     offer = upsert(shop, sku, cost=99)
 
     assert (offer["onSale"], offer["offered"]) == (False, True)
-    logged = [json.loads(line) for line in shop.site.log.read_text("utf-8").splitlines() if "sale-stopped" in line]
-    (outcome,) = [line for line in logged if line["product"] == product]
+    logged: list[dict[str, object]] = []
+
+    def written() -> bool:
+        lines = [line for line in shop.site.log.read_text("utf-8").splitlines() if "sale-stopped" in line]
+        logged[:] = [line for line in map(json.loads, lines) if line["product"] == product]
+        return bool(logged)
+
+    assert until(written)
+    (outcome,) = logged
     assert (outcome["level"], outcome["supplier"], outcome["price"], outcome["cost"], outcome["currency"]) == (
         "warning", shop.supplier, "13.50", "99.00", "USD",
     )  # fmt: skip
     refused = shop.reseller.post("/Orders/Create", shop.order(product))
-    assert (refused.told, refused.json["data"]) == (
+    assert (refused.verdict, refused.json["data"]) == (
         (409, -200),
         {"items": [{"deliverId": "1", "reason": "notOnSale"}]},
     )
@@ -68,7 +76,7 @@ def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(own_shop: Sho
     withdrawn = seen(shop, product, updatedSince="2020-01-01T00:00:00Z")
     assert withdrawn is not None
     assert (withdrawn["onSale"], withdrawn["inStock"], withdrawn["price"]) == (False, False, None)
-    assert shop.reseller.post(f"/Products/Detail/{product}").told == (404, -3)
+    assert shop.reseller.post(f"/Products/Detail/{product}").verdict == (404, -3)
 
 
 def test_a_name_for_a_product_on_sale_is_a_proposal(own_shop: Shop) -> None:
@@ -95,7 +103,7 @@ def test_a_name_or_a_sku_that_is_none_is_refused(own_shop: Shop, name: str) -> N
     for field in ("sku", "name"):
         body = {"products": [{"sku": "s", "name": "n", "cost": 1, field: name}]}
         answer = own_shop.supplies.post("/Supplier/Products/Upsert", body)
-        assert (*answer.told, answer.fields) == (400, -2, [f"products[0].{field}"])
+        assert (*answer.verdict, answer.fields) == (400, -2, [f"products[0].{field}"])
 
 
 @pytest.mark.parametrize(
@@ -110,20 +118,20 @@ def test_a_disabled_owner_s_api_keys_are_refused_at_once_and_let_in_again(
 ) -> None:
     shop = own_shop
     client = shop.client(surface)
-    good = client.post(path).told
+    good = client.post(path).verdict
     assert good[0] != 401
     on_demand = seen(shop, shop.topup)
     assert on_demand is not None
     assert on_demand["inStock"] is True
     try:
         shop.operator.within(shop.id, lambda tx: owners.set_disabled(tx, surface, owner, True))
-        assert client.post(path).told == (401, -23)
+        assert client.post(path).verdict == (401, -23)
         shown = seen(shop, shop.topup)
         assert shown is not None
         assert shown["inStock"] is (surface is not Surface.SUPPLIER)
     finally:
         shop.operator.within(shop.id, lambda tx: owners.set_disabled(tx, surface, owner, False))
-    assert client.post(path).told == good
+    assert client.post(path).verdict == good
 
 
 def test_the_trail_names_who_changed_what_in_decimals(own_shop: Shop) -> None:

@@ -29,14 +29,14 @@ def _items(shop: Shop, quantity: int) -> dict[str, object]:
 
 def _register(client: Client) -> tuple[int, int | None]:
     body = {"email": f"{fresh('new')}@example.com", "password": "eleven sparrows on a wire"}
-    return client.post("/Storefront/Customers/Register", body).told
+    return client.post("/Storefront/Customers/Register", body).verdict
 
 
-def test_a_checkout_beyond_a_limit_is_told_which_and_what_is_open(limited_shop: Shop) -> None:
+def test_the_refusal_of_a_checkout_names_the_limit_and_what_is_open(limited_shop: Shop) -> None:
     customer = limited_shop.storefront
     opened = [customer.data("/Storefront/Checkout/Create", _items(limited_shop, 1)) for _ in range(5)]
     refused = customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1))
-    assert refused.told == (409, -201)
+    assert refused.verdict == (409, -201)
     data = refused.json["data"]
     assert (data["limit"], data["maximum"]) == ("checkouts", 5)
     assert data["openCheckouts"] == [
@@ -46,11 +46,11 @@ def test_a_checkout_beyond_a_limit_is_told_which_and_what_is_open(limited_shop: 
     assert customer.data("/Storefront/Checkout/Create", _items(limited_shop, 1))["state"] == "awaitingPayment"
 
 
-def test_one_customer_leaves_goods_to_the_partner_and_is_told_of_its_own_reservation(limited_shop: Shop) -> None:
+def test_one_customer_leaves_goods_to_the_partner_and_learns_of_its_own_reservation(limited_shop: Shop) -> None:
     customer = limited_shop.storefront
     first = customer.data("/Storefront/Checkout/Create", _items(limited_shop, 48))
     refused = customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1))
-    assert refused.told == (409, -200)
+    assert refused.verdict == (409, -200)
     assert refused.json["data"] == {
         "items": [{"deliverId": "0", "reason": "reserved"}],
         "openCheckouts": [{"orderId": first["orderId"], "reference": first["reference"], "expires": first["expires"]}],
@@ -75,6 +75,6 @@ def test_a_customer_that_is_disabled_is_refused_at_once_and_its_goods_are_free(l
     assert (found["id"], found["openCheckouts"], found["reservedUnits"]) == (limited_shop.customer, 1, 20)
     account = operator.within(limited_shop.id, lambda tx: customers.one(tx, limited_shop.customer_email))
     assert operator.within(limited_shop.id, lambda tx: customers.disable(tx, account)) == 1
-    assert customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1)).told == (401, -21)
+    assert customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1)).verdict == (401, -21)
     assert operator.within(limited_shop.id, checkouts.list_open) == []
     assert limited_shop.reseller.post("/Orders/Create", limited_shop.order(quantity=60)).status == 200

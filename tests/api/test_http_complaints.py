@@ -63,7 +63,7 @@ def test_a_code_is_complained_about_and_replaced(shop: Shop) -> None:
     new = shop.reseller.get(f"/Orders/Detail/{name}").data["deliveryData"]
     assert new[0] == codes[0]
     assert new[1] not in codes
-    assert shop.reseller.post("/Complaints/Withdraw", {"complaintId": made["complaintId"]}).told == (409, -8)
+    assert shop.reseller.post("/Complaints/Withdraw", {"complaintId": made["complaintId"]}).verdict == (409, -8)
 
 
 def test_a_refund_shows_on_the_complaint_and_in_the_balance(shop: Shop) -> None:
@@ -92,7 +92,7 @@ def test_a_refund_shows_on_the_complaint_and_in_the_balance(shop: Shop) -> None:
 def test_what_is_wrong_with_a_complaint_is_named(shop: Shop, more: dict[str, object], field: str) -> None:
     name, codes = buy(shop)
     refused = shop.reseller.post("/Complaints/Create", complain(shop, name, codes[0]) | more)
-    assert refused.told == (400, -2)
+    assert refused.verdict == (400, -2)
     assert [one["field"] for one in refused.json["errors"]] == [field]
 
 
@@ -110,13 +110,13 @@ def test_what_belongs_to_nobody_or_somebody_else_is_not_found(shop: Shop) -> Non
     name, codes = buy(shop, 1)
     made = shop.reseller.data("/Complaints/Create", complain(shop, name, codes[0]))
     storefront, supplies = shop.storefront, shop.supplies
-    assert storefront.post("/Storefront/Complaints/Create", complain(shop, name, codes[0])).told == (404, -3)
+    assert storefront.post("/Storefront/Complaints/Create", complain(shop, name, codes[0])).verdict == (404, -3)
     for path in ("/Complaints/Get", "/Complaints/Withdraw"):
         for complaint in (made["complaintId"], "cmp_01m8692580zzzzzzzzzzzzzzzz"):
-            assert storefront.post(f"/Storefront{path}", {"complaintId": complaint}).told == (404, -3)
+            assert storefront.post(f"/Storefront{path}", {"complaintId": complaint}).verdict == (404, -3)
     answer = {"complaintId": made["complaintId"], "answer": "reject", "text": "no"}
-    assert supplies.post("/Supplier/Complaints/Answer", answer).told == (404, -3)
-    assert supplies.post("/Supplier/Complaints/Get", {"complaintId": made["complaintId"]}).told == (404, -3)
+    assert supplies.post("/Supplier/Complaints/Answer", answer).verdict == (404, -3)
+    assert supplies.post("/Supplier/Complaints/Get", {"complaintId": made["complaintId"]}).verdict == (404, -3)
     assert storefront.data("/Storefront/Complaints/List", {})["items"] == []
 
 
@@ -142,7 +142,7 @@ def test_a_supplier_sees_the_code_and_proposes(shop: Shop) -> None:
         ({"amount": "0.01"}, "amount"),
     ):
         refused = shop.supplies.post("/Supplier/Complaints/Answer", answer | wrong)
-        assert refused.told == (400, -2), wrong
+        assert refused.verdict == (400, -2), wrong
         assert [one["field"] for one in refused.json["errors"]] == [field]
 
 
@@ -164,7 +164,7 @@ def test_a_complaint_after_its_time_is_refused_and_a_product_may_have_its_own(sh
     made = shop.reseller.data("/Complaints/Create", complain(shop, name, codes[0]))
     age(shop, name, 1)
     refused = shop.reseller.post("/Complaints/Create", complain(shop, name, codes[1]))
-    assert refused.told == (409, -510)
+    assert refused.verdict == (409, -510)
     assert refused.json["data"]["ended"].endswith("Z")
     assert shop.reseller.data("/Complaints/Create", complain(shop, name, codes[0])) == made
     shop.operator.within(shop.id, lambda tx: window.set_product_days(tx, shop.card, 365, OPERATOR))
@@ -175,7 +175,7 @@ def test_the_tenant_s_time_counts_for_its_products(shop: Shop) -> None:
     shop.operator.within(shop.id, lambda tx: window.set_tenant_days(tx, 2, OPERATOR))
     name, codes = buy(shop)
     age(shop, name, 2)
-    assert shop.reseller.post("/Complaints/Create", complain(shop, name, codes[0])).told == (409, -510)
+    assert shop.reseller.post("/Complaints/Create", complain(shop, name, codes[0])).verdict == (409, -510)
     for wrong in (0, -1, 3651):
         with pytest.raises(Refusal, match="-2"):
             shop.operator.within(shop.id, partial(window.set_tenant_days, days=wrong, actor=OPERATOR))

@@ -122,7 +122,7 @@ def test_an_amount_finer_than_the_currency_is_refused_on_every_way_in(shop: Shop
     ):  # fmt: skip
         subject = {"/Orders/Create": shop.card, "/Payment/Deposits/Create": shop.partner}.get(path, "x")
         answer = client.post(path, (body % (subject, finer)).encode())
-        assert (*answer.told, answer.fields) == (400, -2, [field]), path
+        assert (*answer.verdict, answer.fields) == (400, -2, [field]), path
 
 
 def test_a_supplier_s_cost_has_the_digits_of_its_currency(shop: Shop) -> None:

@@ -107,7 +107,7 @@ def test_the_field_at_fault_is_named_as_the_wire_spells_it(shop: Shop) -> None:
 
     answer = shop.reseller.post("/Orders/Create", {"ORDERREFERENCE": "x", "basketdata": basket})
 
-    assert answer.told == (400, -2)
+    assert answer.verdict == (400, -2)
     assert answer.fields == ["basketData[1].quantity"]
     assert answer.json["errors"][0]["message"]
 
@@ -207,10 +207,10 @@ def test_keys_and_paths_are_matched_without_regard_to_case_but_values_are_not(sh
 
     assert placed["orderReference"] == reference
     assert client.data("/orders/get", {"orderreference": reference})["orderId"] == placed["orderId"]
-    assert client.post("/Orders/Get", {"orderReference": reference.lower()}).told == (404, -3)
+    assert client.post("/Orders/Get", {"orderReference": reference.lower()}).verdict == (404, -3)
     detail = placed["details"][0]["orderDetailId"]
     assert client.get(f"/ORDERS/detail/{detail}").data["orderDetailId"] == detail
-    assert client.get(f"/Orders/Detail/{detail.upper()}").told == (404, -3)
+    assert client.get(f"/Orders/Detail/{detail.upper()}").verdict == (404, -3)
 
 
 @pytest.mark.requirement(4, 7, 95)
@@ -236,20 +236,20 @@ def test_unknown_members_are_never_applied(shop: Shop, other_shop: Shop) -> None
     body = shop.order()
 
     refused = shop.reseller.post("/Orders/Create", {**body, **beyond})
-    assert (*refused.told, set(refused.fields)) == (400, -2, set(beyond))
+    assert (*refused.verdict, set(refused.fields)) == (400, -2, set(beyond))
 
     placed = shop.reseller.data("/Orders/Create", body)
     assert placed["total"] == Decimal("5.00")
     read = shop.reseller.data("/Orders/Get", {"orderId": placed["orderId"], **beyond})
     assert read["total"] == Decimal("5.00")
-    assert other_shop.reseller.post("/Orders/Get", {"orderId": placed["orderId"]}).told == (404, -3)
+    assert other_shop.reseller.post("/Orders/Get", {"orderId": placed["orderId"]}).verdict == (404, -3)
 
 
 def test_an_absent_and_an_empty_body_count_as_an_empty_object(shop: Shop) -> None:
     for body in (b"", b"{}"):
         assert shop.reseller.post("/Products/List", body).data["items"]
     assert shop.reseller.post("/Products/List").data["items"]
-    assert shop.reseller.post("/Orders/Get", b"").told == (400, -2)
+    assert shop.reseller.post("/Orders/Get", b"").verdict == (400, -2)
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------
@@ -264,10 +264,10 @@ def test_a_cursor_belongs_to_one_list_of_one_tenant(shop: Shop, other_shop: Shop
     assert len(shop.client(surface).data(path, {"cursor": cursor, "pageSize": 1})["items"]) == 1
     for wrong in (cursor + "=", cursor.swapcase(), "x", "AA", "\u00e9", " ", _pointing_at("\0", cursor), "A" * 301):
         answer = shop.client(surface).post(path, {"cursor": wrong})
-        assert (*answer.told, answer.fields) == (400, -2, ["cursor"]), wrong
-    assert other_shop.client(surface).post(path, {"cursor": cursor}).told == (400, -2)
+        assert (*answer.verdict, answer.fields) == (400, -2, ["cursor"]), wrong
+    assert other_shop.client(surface).post(path, {"cursor": cursor}).verdict == (400, -2)
     if surface is not Surface.SUPPLIER:
-        assert shop.supplies.post("/Supplier/Products/List", {"cursor": cursor}).told == (400, -2)
+        assert shop.supplies.post("/Supplier/Products/List", {"cursor": cursor}).verdict == (400, -2)
 
 
 def _pointing_at(where: str, cursor: str) -> str:
@@ -281,7 +281,7 @@ def test_a_forged_cursor_is_no_fault_of_ours_on_either_engine(each_shop: Shop) -
 
     for where in ("\0", "\ud7ff\0", "'--", " "):
         answer = each_shop.reseller.post("/Products/List", {"cursor": _pointing_at(where, cursor)})
-        assert (*answer.told, answer.fields) == (400, -2, ["cursor"])
+        assert (*answer.verdict, answer.fields) == (400, -2, ["cursor"])
 
 
 @pytest.mark.requirement(160)
@@ -292,7 +292,7 @@ def test_a_page_has_1_to_200_items(shop: Shop, path: str) -> None:
     assert [client.post(path, {"pageSize": size}).status for size in (1, 200)] == [200, 200]
     for size in (0, -1, 201, 10**30):
         answer = client.post(path, {"pageSize": size})
-        assert (*answer.told, answer.fields) == (400, -2, ["pageSize"])
+        assert (*answer.verdict, answer.fields) == (400, -2, ["pageSize"])
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_page_has_1_to_200_items(shop: Shop, path: str) -> None:
 def test_a_time_has_exactly_one_form(shop: Shop, since: str) -> None:
     answer = shop.reseller.post("/Products/List", {"updatedSince": since})
 
-    assert (*answer.told, answer.fields) == (400, -2, ["updatedSince"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["updatedSince"])
 
 
 def test_updated_since_includes_what_changed_at_that_second(shop: Shop, goods: SampleObjects) -> None:
@@ -331,14 +331,14 @@ def test_the_region_selects_which_products_are_shown_and_sold(shop: Shop) -> Non
 
     assert turkey.data(f"/Products/Detail/{regional}")["region"] == "TR"
     assert turkey.data("/Orders/Create", shop.order(regional))["total"] == Decimal("1.00")
-    assert shop.reseller.post(f"/Products/Detail/{regional}").told == (404, -3)
-    assert shop.reseller.post("/Orders/Create", shop.order(regional)).told == (409, -200)
+    assert shop.reseller.post(f"/Products/Detail/{regional}").verdict == (404, -3)
+    assert shop.reseller.post("/Orders/Create", shop.order(regional)).verdict == (409, -200)
     shown = [one["customerStoreProductId"] for one in shop.reseller.data("/Products/List", {"pageSize": 200})["items"]]
     assert regional not in shown
     assert shop.card in shown
     for wrong in ("x", "T R", "a" * 17, "\xe9\xe9", ""):
         answer = shop.client(Surface.RESELLER, [("h-region-code", wrong)]).post("/Products/List")
-        assert (*answer.told, answer.fields) == (400, -2, ["h-region-code"])
+        assert (*answer.verdict, answer.fields) == (400, -2, ["h-region-code"])
 
 
 # --- sending again ----------------------------------------------------------------------------------------------------
@@ -355,7 +355,7 @@ def test_an_idempotency_key_gives_the_first_answer_again_and_refuses_another_con
 
     assert first.data["details"][0]["price"] == Decimal("5.00")
     assert again.data == first.data
-    assert client.post("/Orders/Create", {**body, "orderReference": fresh("order")}).told == (409, -8)
+    assert client.post("/Orders/Create", {**body, "orderReference": fresh("order")}).verdict == (409, -8)
     assert shop.reseller.get("/Account/Details").data["balance"] == before - 5
 
 
@@ -384,19 +384,19 @@ def test_an_idempotency_key_belongs_to_one_owner(shop: Shop, other_shop: Shop) -
     assert (first.data["added"], again.data["added"]) == (1, 1), "the first answer, not a second upload's"
     assert foreign.data["added"] == 1
     assert shop.supplies.post("/Supplier/Stock/Upload", upload).data["added"] == 0
-    assert shop.supplies.post("/Supplier/Stock/Upload", {**upload, "codes": ["Z"]}, key).told == (409, -8)
+    assert shop.supplies.post("/Supplier/Stock/Upload", {**upload, "codes": ["Z"]}, key).verdict == (409, -8)
 
 
 def test_a_refusal_that_the_state_decided_is_given_again_and_a_malformed_request_may_be_corrected(shop: Shop) -> None:
     key, order = [("Idempotency-Key", fresh("key"))], shop.order("prd_0")
 
-    assert shop.reseller.post("/Orders/Create", {**order, "basketData": []}, key).told == (400, -2)
+    assert shop.reseller.post("/Orders/Create", {**order, "basketData": []}, key).verdict == (400, -2)
     first = shop.reseller.post("/Orders/Create", order, key)
     again = shop.reseller.post("/Orders/Create", order, key)
 
-    assert (first.told, again.told) == ((409, -200), (409, -200))
+    assert (first.verdict, again.verdict) == ((409, -200), (409, -200))
     assert again.json["data"] == first.json["data"]
-    assert shop.reseller.post("/Orders/Create", shop.order(), key).told == (409, -8)
+    assert shop.reseller.post("/Orders/Create", shop.order(), key).verdict == (409, -8)
     assert shop.reseller.post("/Orders/Create", shop.order(), [("Idempotency-Key", fresh("key"))]).status == 200
 
 
@@ -404,7 +404,7 @@ def test_a_refusal_that_the_state_decided_is_given_again_and_a_malformed_request
 def test_an_idempotency_key_is_printable_ascii_of_bounded_length(shop: Shop, key: str) -> None:
     answer = shop.reseller.post("/Orders/Create", shop.order(), [("Idempotency-Key", key)])
 
-    assert (*answer.told, answer.fields) == (400, -2, ["Idempotency-Key"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["Idempotency-Key"])
 
 
 # --- amounts ----------------------------------------------------------------------------------------------------------
@@ -422,7 +422,7 @@ def test_an_amount_that_is_none_is_refused_exactly(shop: Shop, amount: str) -> N
 
     answer = shop.payments.post("/Payment/Deposits/Create", body.encode())
 
-    assert (*answer.told, answer.fields) == (400, -2, ["amount"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["amount"])
 
 
 @pytest.mark.parametrize(
@@ -438,7 +438,7 @@ def test_an_amount_is_exact_to_the_last_digit(shop: Shop, amount: str, shown: st
     answer = shop.payments.post("/Payment/Deposits/Create", body.encode())
 
     if shown is None:
-        assert answer.told == (400, -2)
+        assert answer.verdict == (400, -2)
     else:
         assert f'"amount":{shown},'.encode() in answer.body
 
@@ -448,4 +448,4 @@ def test_a_currency_without_cents_has_amounts_without_a_fraction(shop: Shop) -> 
     body = {"partner": yen.partner, "amount": 1500, "reference": fresh("yen")}
 
     assert b'"amount":1500,"currency":"JPY"' in yen.payments.post("/Payment/Deposits/Create", body).body
-    assert yen.payments.post("/Payment/Deposits/Create", {**body, "amount": 0.5}).told == (400, -2)
+    assert yen.payments.post("/Payment/Deposits/Create", {**body, "amount": 0.5}).verdict == (400, -2)

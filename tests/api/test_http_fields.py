@@ -168,7 +168,7 @@ def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(
     outcome, expected = {}, {}
     for fault in faults(route, shape, body):
         answer = client.post(sample.path, _with(body, fault))
-        outcome[f"{fault.name} {fault.why}"] = (*answer.told, answer.fields)
+        outcome[f"{fault.name} {fault.why}"] = (*answer.verdict, answer.fields)
         expected[f"{fault.name} {fault.why}"] = (400, -2, [fault.name])
 
     assert len(outcome) >= 5
@@ -195,7 +195,7 @@ def test_a_body_that_is_no_object_is_refused(shop: Shop, route: Route) -> None:
     client = shop.client(expected_route.demand.surface)
 
     for raw in (b"[]", b"null", b"true", b"7", b'"x"', b"[{}]"):
-        assert client.post(expected_route.path.replace("{productId}", "x"), raw).told == (400, -2), raw
+        assert client.post(expected_route.path.replace("{productId}", "x"), raw).verdict == (400, -2), raw
 
 
 def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: SampleObjects) -> None:
@@ -230,10 +230,10 @@ def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: S
 
     for surface, path, body, field in cases:
         answer = shop.client(surface).post(path, body)
-        assert (*answer.told, answer.fields) == (400, -2, [field]), path
+        assert (*answer.verdict, answer.fields) == (400, -2, [field]), path
     wrong_count = {"orderDetailId": goods.awaiting_id, "deliveryData": ["x", "y", "z"]}
     refused = shop.supplies.post("/Supplier/Orders/Deliver", wrong_count)
-    assert (*refused.told, refused.fields) == (409, -500, ["deliveryData"])
+    assert (*refused.verdict, refused.fields) == (409, -500, ["deliveryData"])
 
 
 @pytest.mark.parametrize(
@@ -242,10 +242,10 @@ def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: S
      "javascript:alert(1)", "file:///etc/passwd", "https://h\u00f6oks.example/", "https://hooks.example:0/",
      "https://hooks.example:99999/", "https://[::1/", "https://hooks.example/\\x", "h" * 2001],
 )  # fmt: skip
-def test_a_url_that_can_never_be_told_is_refused_at_once(shop: Shop, url: str) -> None:
+def test_a_url_that_no_webhook_can_reach_is_refused_at_once(shop: Shop, url: str) -> None:
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), "notifyUrl": url})
 
-    assert (*answer.told, answer.fields) == (400, -2, ["notifyUrl"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["notifyUrl"])
 
 
 def test_a_login_takes_its_fields_in_any_case_and_no_other_spelling(shop: Shop) -> None:
@@ -253,4 +253,4 @@ def test_a_login_takes_its_fields_in_any_case_and_no_other_spelling(shop: Shop) 
 
     assert shop.client().post("/Login/Customer/Api/Verify", body).status == 200
     for wrong in ({**body, "email": "x"}, {"e_mail": "x", "PassWord": "y"}, {"email ": "x", "PassWord": "y"}):
-        assert shop.client().post("/Login/Customer/Api/Verify", wrong).told == (400, -2)
+        assert shop.client().post("/Login/Customer/Api/Verify", wrong).verdict == (400, -2)

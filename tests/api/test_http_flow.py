@@ -30,7 +30,7 @@ def test_a_partners_order_goes_through_all_the_surfaces_and_its_webhook(
         partner = shop.client(None, bearer(token))
         basket = [line(shop.card, 2, "a"), line(shop.topup, 1, "b", topup=shop.topup)]
         order = {"orderReference": "first", "basketData": basket}
-        assert partner.post("/Orders/Create", order).told == (409, -300), "nobody has paid anything yet"
+        assert partner.post("/Orders/Create", order).verdict == (409, -300), "nobody has paid anything yet"
 
         deposit = shop.payments.data(
             "/Payment/Deposits/Create", {"partner": shop.partner_email, "amount": 20, "reference": "d-1"}
@@ -83,9 +83,9 @@ def test_a_partners_order_goes_through_all_the_surfaces_and_its_webhook(
     assert (money["balance"], money["held"]) == (Decimal("2.75"), Decimal("0.00"))
 
     each_operator.revoke_key(shop.id, shop.supplier_key)
-    assert shop.supplies.post("/Supplier/Orders/Awaiting").told == (401, -23)
+    assert shop.supplies.post("/Supplier/Orders/Awaiting").verdict == (401, -23)
     each_operator.scopes(shop.id, "partner", shop.partner, SCOPES[Surface.RESELLER] - {"orders:create"})
-    assert partner.post("/Orders/Create", {**order, "orderReference": "second"}).told == (403, -24)
+    assert partner.post("/Orders/Create", {**order, "orderReference": "second"}).verdict == (403, -24)
 
 
 def test_a_customers_order_goes_from_registration_to_its_codes(each_shop: Shop) -> None:

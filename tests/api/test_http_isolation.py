@@ -133,7 +133,7 @@ NEVER_ISSUED = ("prd_01m85w6hd2syc7wwmwbrm3w473", "x", "ord_00000000000000000000
 
 @pytest.mark.requirement(86, 89)
 @pytest.mark.parametrize("what", LOOKS)
-def test_anothers_thing_is_told_like_one_that_never_was(side: Side, what: str) -> None:
+def test_another_tenants_object_gets_the_answer_of_one_that_never_was(side: Side, what: str) -> None:
     surface, ask, ids = LOOKS[what]
     client = side.home.client(surface)
     tenants = (side.home.id, side.away.id)
@@ -141,15 +141,15 @@ def test_anothers_thing_is_told_like_one_that_never_was(side: Side, what: str) -
 
     never = [ask(client, wanted) for wanted in NEVER_ISSUED]
     others = [ask(client, wanted) for wanted in ids(side)]
-    assert ask(client, "../x").told == (404, -3), "in a path it names no operation, in a body no thing"
+    assert ask(client, "../x").verdict == (404, -3), "in a path it names no operation, in a body no thing"
 
     assert len(others) >= 2
-    assert {answer.told for answer in never + others} == {(404, -3)}
+    assert {answer.verdict for answer in never + others} == {(404, -3)}
     assert len({answer.anonymous for answer in never + others}) == 1
     assert side.home.site.rows(*tenants) == before, "nothing was done, on either side"
 
 
-def test_anothers_product_cannot_be_ordered_and_is_told_like_one_that_never_was(side: Side) -> None:
+def test_another_tenants_product_cannot_be_ordered_and_looks_like_one_that_never_was(side: Side) -> None:
     partner, customer = side.home.reseller, side.home.storefront
     orders = [
         partner.post("/Orders/Create", {"orderReference": fresh("order"), "basketData": [line(product)]})
@@ -161,7 +161,7 @@ def test_anothers_product_cannot_be_ordered_and_is_told_like_one_that_never_was(
     ]
 
     for answers in (orders, checkouts):
-        assert {answer.told for answer in answers} == {(409, -200)}
+        assert {answer.verdict for answer in answers} == {(409, -200)}
         assert len({answer.anonymous for answer in answers}) == 1
 
 
@@ -205,10 +205,13 @@ def test_headers_that_name_another_tenant_are_ignored(side: Side) -> None:
     client = side.home.client(Surface.RESELLER, lines)
 
     assert client.get("/Account/Details").data["accountId"] == side.home.partner
-    assert side.home.client(None, [*lines, *bearer(side.away.partner_token)]).get("/Account/Details").told == (401, -21)
+    assert side.home.client(None, [*lines, *bearer(side.away.partner_token)]).get("/Account/Details").verdict == (
+        401,
+        -21,
+    )
     assert side.home.client(None, [*lines, *api_key(side.away.supplier_key.text)]).post(
         "/Supplier/Products/List"
-    ).told == (401, -23)
+    ).verdict == (401, -23)
 
 
 @pytest.mark.requirement(205)
@@ -219,7 +222,7 @@ def test_two_tenants_taking_turns_on_one_connection_never_see_each_other(side: S
         shop = shops[turn % 2]
         client.host = shop.host
         assert client.get("/Account/Details", bearer(shop.partner_token)).data["accountId"] == shop.partner
-        assert client.get("/Account/Details", bearer(shops[1 - turn % 2].partner_token)).told == (401, -21)
+        assert client.get("/Account/Details", bearer(shops[1 - turn % 2].partner_token)).verdict == (401, -21)
 
 
 def _ids(page: dict[str, list[dict[str, str]]], name: str) -> set[str]:

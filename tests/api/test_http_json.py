@@ -148,12 +148,12 @@ def test_what_is_not_strict_json_is_refused(
 ) -> None:
     answer = clients[path].post(path, FLAWS[what](right_body(shop, goods, path)))
 
-    assert answer.told == (400, -2)
+    assert answer.verdict == (400, -2)
     assert answer.fields == [""], "it is the body that is at fault, not a field"
     assert len(answer.raw) < 1000, "nothing of what was sent comes back"
 
 
-def test_where_json_breaks_is_told_by_its_place_alone(shop: Shop) -> None:
+def test_the_refusal_of_broken_json_names_only_the_place(shop: Shop) -> None:
     raw = b'{"orderReference": "PO-secret",\n "basketData": [{"deliverId": hush}]}'
 
     answer = shop.reseller.post("/Orders/Create", raw)
@@ -206,7 +206,7 @@ def test_strict_json_is_read_whatever_its_spelling(shop: Shop) -> None:
 def test_another_media_type_or_coding_is_415(
     clients: dict[str, Client], path: str, lines: list[tuple[str, str]]
 ) -> None:
-    assert clients[path].post(path, b"{}", lines).told == (415, -6)
+    assert clients[path].post(path, b"{}", lines).verdict == (415, -6)
 
 
 @pytest.mark.parametrize(
@@ -233,13 +233,13 @@ def test_a_body_beyond_the_limit_is_413_whether_announced_or_not(shop: Shop, pat
     for size in (1024 * 1024 + 1, 11 * 1024 * 1024):
         with Connection(shop.site.port) as connection:
             head = request_bytes("POST", path, shop.host, [*lines, ("Content-Length", str(size))])
-            assert connection.exchange(head).told == (413, -5), "it is refused before it is sent"
+            assert connection.exchange(head).verdict == (413, -5), "it is refused before it is sent"
     with Connection(shop.site.port) as connection:
         connection.send(request_bytes("POST", path, shop.host, [*lines, ("Transfer-Encoding", "chunked")]))
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         for _ in range(17):
             connection.send(chunk)
-        assert connection.receive().told == (413, -5), "an endless one as soon as it is too long"
+        assert connection.receive().verdict == (413, -5), "an endless one as soon as it is too long"
 
 
 def test_a_body_of_exactly_the_limit_is_read(shop: Shop) -> None:
@@ -249,7 +249,7 @@ def test_a_body_of_exactly_the_limit_is_read(shop: Shop) -> None:
     ):
         client = shop.client(surface)
         assert client.post(path, b"{}".ljust(limit)).status != 413
-        assert client.post(path, b"{}".ljust(limit + 1)).told == (413, -5)
+        assert client.post(path, b"{}".ljust(limit + 1)).verdict == (413, -5)
 
 
 @pytest.mark.requirement(183)
@@ -257,7 +257,7 @@ def test_a_refused_caller_need_not_send_its_body(shop: Shop) -> None:
     lines = [("Expect", "100-continue"), ("Content-Type", "application/json"), ("Content-Length", "50000")]
     with Connection(shop.site.port) as connection:
         answer = connection.exchange(request_bytes("POST", "/Orders/Create", shop.host, lines))
-        assert answer.told == (401, -20)
+        assert answer.verdict == (401, -20)
     order = encoded(shop.order())
     lines = [*bearer(shop.partner_token), *lines[:2], ("Content-Length", str(len(order)))]
     with Connection(shop.site.port) as connection:

@@ -190,7 +190,7 @@ def test_every_cause_of_a_refused_login_has_the_same_answer(
         for what, (where, email, password) in attempts.items()
     }
 
-    assert {what: answer.told for what, answer in answers.items()} == dict.fromkeys(attempts, (400, -26))
+    assert {what: answer.verdict for what, answer in answers.items()} == dict.fromkeys(attempts, (400, -26))
     assert len({answer.anonymous for answer in answers.values()}) == 1
 
 
@@ -216,10 +216,12 @@ def test_a_body_that_cannot_be_understood_is_not_a_refused_login(shop: Shop, pat
         ([{"email": email, "password": PASSWORD}], [""]),
     ):
         answer = shop.client().post(path, body)
-        assert (*answer.told, answer.fields) == (400, -2, fields)
-    assert shop.client().post(f"{path}?email={email}&password={PASSWORD.replace(' ', '+')}").told == (400, -2), "R134"
-    assert shop.client().get(path).told == (405, -4)
-    assert shop.client().post(path, {"email": email, "password": "x" * 1_000_000}).told == (413, -5), "R127"
+        assert (*answer.verdict, answer.fields) == (400, -2, fields)
+    assert shop.client().post(f"{path}?email={email}&password={PASSWORD.replace(' ', '+')}").verdict == (400, -2), (
+        "R134"
+    )
+    assert shop.client().get(path).verdict == (405, -4)
+    assert shop.client().post(path, {"email": email, "password": "x" * 1_000_000}).verdict == (413, -5), "R127"
 
 
 # --- too many failures ------------------------------------------------------------------------------------------------
@@ -229,7 +231,7 @@ def fail_until_told_to_wait(client: Client, path: str, *spellings: str) -> tuple
     """How many tries were answered by -26, and the first answer that was not."""
     for tries in range(100):
         answer = client.post(path, {"email": spellings[tries % len(spellings)], "password": "wrong wrong wrong"})
-        if answer.told != (400, -26):
+        if answer.verdict != (400, -26):
             return tries, answer
     raise AssertionError("a hundred failures in a row, and nobody has to wait (R115)")
 
@@ -243,11 +245,11 @@ def test_after_a_few_failures_known_and_unknown_accounts_have_to_wait_alike(shop
     for email in (known, unknown):
         tries, answer = fail_until_told_to_wait(shop.client(), path, email)
         counts.append(tries)
-        assert answer.told == (429, -27)
+        assert answer.verdict == (429, -27)
         assert int(answer.header("retry-after") or "") >= 1
         assert answer.header("cache-control") == "no-store"
         right = shop.client().post(path, {"email": email, "password": PASSWORD})
-        assert right.told == (429, -27), "the right password from another address waits as well"
+        assert right.verdict == (429, -27), "the right password from another address waits as well"
 
     assert counts[0] == counts[1] >= 3
 
@@ -261,7 +263,7 @@ def test_another_spelling_is_the_same_account(shop: Shop) -> None:
         shop.client(), PARTNERS, email, email.upper(), f" {email}", email.replace("l", "L", 1)
     )
 
-    assert (spelt, answer.told) == (plain, (429, -27))
+    assert (spelt, answer.verdict) == (plain, (429, -27))
 
 
 @pytest.mark.requirement(116)
@@ -272,7 +274,7 @@ def test_strangers_failures_do_not_lock_the_owner_out_of_where_it_logged_in_befo
 
     _, answer = fail_until_told_to_wait(shop.client(), PARTNERS, email)
 
-    assert answer.told == (429, -27)
+    assert answer.verdict == (429, -27)
     assert owner.post(PARTNERS, {"email": email, "password": PASSWORD}).status == 200
 
 
@@ -305,8 +307,8 @@ def test_registration_wants_an_address_and_a_password_that_is_hard_to_guess(shop
         ({"name": ""}, "name"),
     ):
         answer = client.post("/Storefront/Customers/Register", {**good, **wrong})
-        assert (*answer.told, answer.fields) == (400, -2, [field]), wrong
-    assert client.post(CUSTOMERS, {"email": good["email"], "password": good["password"]}).told == (400, -26)
+        assert (*answer.verdict, answer.fields) == (400, -2, [field]), wrong
+    assert client.post(CUSTOMERS, {"email": good["email"], "password": good["password"]}).verdict == (400, -26)
 
 
 @pytest.mark.requirement(123)
@@ -316,7 +318,7 @@ def test_a_password_is_not_the_shops_name(site: Site, operator: Operator) -> Non
 
     answer = shop.client().post("/Storefront/Customers/Register", good)
 
-    assert (*answer.told, answer.fields) == (400, -2, ["password"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["password"])
     assert "the shop's name" in str(answer.json["errors"])
 
 
@@ -355,11 +357,13 @@ def test_logging_out_ends_this_token_or_every_token_at_once(shop: Shop) -> None:
 
     client.data("/Storefront/Customers/Logout")
 
-    alive = {one: shop.client(None, bearer(one)).post("/Storefront/Customers/Profile").told for one in (token, second)}
+    alive = {
+        one: shop.client(None, bearer(one)).post("/Storefront/Customers/Profile").verdict for one in (token, second)
+    }
     assert alive == {token: (401, -21), second: (200, None)}
     shop.client(None, bearer(second)).data("/Storefront/Customers/Logout", {"everywhere": True})
     for one in (second, third):
-        assert shop.client(None, bearer(one)).post("/Storefront/Customers/Profile").told == (401, -21)
+        assert shop.client(None, bearer(one)).post("/Storefront/Customers/Profile").verdict == (401, -21)
     again = shop.client().data(CUSTOMERS, {"email": email, "password": PASSWORD})["token"]
     assert shop.client(None, bearer(again)).post("/Storefront/Customers/Profile").status == 200
 
@@ -371,13 +375,13 @@ def test_a_password_is_changed_by_who_knows_it_and_ends_every_token(shop: Shop) 
 
     wrong = client.post("/Storefront/Customers/Password", {**change, "currentPassword": "wrong wrong wrong"})
     weak = client.post("/Storefront/Customers/Password", {**change, "newPassword": "short"})
-    assert (wrong.told, weak.told, weak.fields) == ((400, -26), (400, -2), ["newPassword"])
+    assert (wrong.verdict, weak.verdict, weak.fields) == ((400, -26), (400, -2), ["newPassword"])
     given = client.data("/Storefront/Customers/Password", change)
 
-    assert shop.client(None, bearer(token)).post("/Storefront/Customers/Profile").told == (401, -21)
+    assert shop.client(None, bearer(token)).post("/Storefront/Customers/Profile").verdict == (401, -21)
     profile = shop.client(None, bearer(given["token"])).data("/Storefront/Customers/Profile")
     assert profile["email"] == email
-    assert shop.client().post(CUSTOMERS, {"email": email, "password": PASSWORD}).told == (400, -26)
+    assert shop.client().post(CUSTOMERS, {"email": email, "password": PASSWORD}).verdict == (400, -26)
     assert shop.client().post(CUSTOMERS, {"email": email, "password": change["newPassword"]}).status == 200
 
 
@@ -398,4 +402,4 @@ def test_the_operator_names_what_an_account_may_do(shop: Shop) -> None:
 
     assert claims_of(token)["scope"] == "account:read orders:read"
     assert shop.client(None, bearer(token)).get("/Account/Details").data["scopes"] == ["account:read", "orders:read"]
-    assert shop.client(None, bearer(token)).get("/Categories").told == (403, -24)
+    assert shop.client(None, bearer(token)).get("/Categories").verdict == (403, -24)

@@ -17,6 +17,7 @@ from bedesten.http.schemas import schemas_in
 from bedesten.server.build import ROUTES
 from bedesten.tenants import actions as tenants
 from tests.support.expected_routes import EXPECTED_ROUTES, credential_for
+from tests.support.metrics import until
 from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.shop import Shop, fresh, line
 from tests.support.wire import Answer
@@ -85,7 +86,7 @@ def test_an_unknown_member_is_refused_and_named_in_every_object_of_what_changes_
         changed = copy.deepcopy(right.body)
         list(objects(changed))[index][1]["validateOnly"] = True
         answer = client.post(right.path, changed)
-        assert (*answer.told, answer.fields) == (400, -2, [f"{at}.validateOnly" if at else "validateOnly"])
+        assert (*answer.verdict, answer.fields) == (400, -2, [f"{at}.validateOnly" if at else "validateOnly"])
         assert answer.json["errors"][0]["message"].startswith(NOT_KNOWN)
     assert shop.site.rows(shop.id) == before, "nothing of a refused request was done"
 
@@ -116,7 +117,7 @@ def test_the_nearest_member_is_named_and_the_wrong_one_as_it_was_written(shop: S
 
     answer = shop.reseller.post("/Orders/Create", body)
 
-    assert answer.told == (400, -2)
+    assert answer.verdict == (400, -2)
     assert answer.json["errors"] == [{"field": f"basketData[0].{member}", "message": message}]
 
 
@@ -124,7 +125,7 @@ def test_the_nearest_member_is_named_and_the_wrong_one_as_it_was_written(shop: S
 def test_a_name_of_no_plain_form_is_not_repeated(shop: Shop, member: str) -> None:
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), member: 1})
 
-    assert answer.told == (400, -2)
+    assert answer.verdict == (400, -2)
     assert answer.fields == ["a member with an unprintable name"]
 
 
@@ -133,9 +134,8 @@ def test_the_log_does_not_repeat_names_that_a_caller_made_up(shop: Shop) -> None
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), name: 1})
 
     assert answer.fields == [name]
-    text = shop.site.log.read_text("utf-8")
-    assert name not in text
-    assert "an unknown member" in text
+    assert until(lambda: "an unknown member" in shop.site.log.read_text("utf-8"))
+    assert name not in shop.site.log.read_text("utf-8")
 
 
 def test_a_lenient_tenant_ignores_them_from_the_next_request_on_until_it_is_strict_again(each_shop: Shop) -> None:
@@ -154,7 +154,7 @@ def test_a_lenient_tenant_ignores_them_from_the_next_request_on_until_it_is_stri
     finally:
         become(False)
     for _ in range(4):
-        assert each_shop.reseller.post("/Orders/Create", order()).told == (400, -2)
+        assert each_shop.reseller.post("/Orders/Create", order()).verdict == (400, -2)
 
 
 # --- everything that is wrong, at once --------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_an_empty_body_names_every_member_that_is_required(shop: Shop, goods: Sa
 
     for body in bodies:
         answer = send(shop, goods, route, body)
-        assert (*answer.told, answer.fields) == (400, -2, required)
+        assert (*answer.verdict, answer.fields) == (400, -2, required)
         assert {one["message"] for one in answer.json["errors"]} == {"is required"}
 
 
@@ -189,7 +189,7 @@ def test_every_fault_of_a_body_is_named_at_once_missing_unknown_and_wrong_ones(s
 
     answer = shop.reseller.post("/Orders/Create", body)
 
-    assert answer.told == (400, -2)
+    assert answer.verdict == (400, -2)
     assert {one["field"]: one["message"] for one in answer.json["errors"]} == {
         "orderReference": "is required",
         "basketData[0].deliverId": "must be text, not a whole number",
@@ -215,11 +215,11 @@ def test_a_login_names_both_members_at_once(shop: Shop) -> None:
 
 def test_a_body_of_thousands_of_faults_names_the_first_hundred(shop: Shop) -> None:
     answer = shop.supplies.post("/Supplier/Stock/Upload", {"productId": shop.card, "codes": [7] * 1000})
-    assert (*answer.told, len(answer.fields)) == (400, -2, MAX_FIELD_ERRORS)
+    assert (*answer.verdict, len(answer.fields)) == (400, -2, MAX_FIELD_ERRORS)
 
     beyond = {f"m{number}": 1 for number in range(5000)}
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), **beyond})
-    assert (*answer.told, len(answer.fields)) == (400, -2, MAX_FIELD_ERRORS)
+    assert (*answer.verdict, len(answer.fields)) == (400, -2, MAX_FIELD_ERRORS)
 
 
 # --- null ---------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ OPERATION = "Operation not found."
 
 def said(answer: Answer) -> tuple[object, ...]:
     """Status, number, text, and what is said of the path."""
-    return (*answer.told, answer.json["message"], [one["message"] for one in answer.json.get("errors", ())])
+    return (*answer.verdict, answer.json["message"], [one["message"] for one in answer.json.get("errors", ())])
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def said(answer: Answer) -> tuple[object, ...]:
         ("/Orders/%43reate", None),
     ],
 )
-def test_an_unknown_path_is_told_as_such_with_the_nearest_operation_of_the_surfaces_of_tokens(
+def test_an_unknown_path_is_404_with_the_nearest_operation_of_the_surfaces_of_tokens(
     shop: Shop, path: str, nearest: str | None
 ) -> None:
     expected = [f"the nearest operation is {nearest}"] if nearest else []
@@ -44,14 +44,14 @@ def test_an_unknown_path_is_told_as_such_with_the_nearest_operation_of_the_surfa
             assert outcome[3] == expected
 
 
-def test_below_a_surface_of_keys_the_nearest_is_told_to_a_valid_key_only_and_of_its_own_surface(shop: Shop) -> None:
+def test_below_a_surface_of_keys_only_a_valid_key_learns_the_nearest_of_its_own_surface(shop: Shop) -> None:
     outcome = said(shop.supplies.post("/Supplier/Order/Deliver", {}))
     assert outcome == (404, -3, OPERATION, ["the nearest operation is POST /Supplier/Orders/Deliver"])
     outcome = said(shop.payments.post("/Payment/Deposit/Create", {}))
     assert outcome == (404, -3, OPERATION, ["the nearest operation is POST /Payment/Deposits/Create"])
     for client in (shop.client(), shop.reseller):
         refused = client.post("/Supplier/Order/Deliver", {})
-        assert (*refused.told, refused.fields) == (401, -23, [])
+        assert (*refused.verdict, refused.fields) == (401, -23, [])
     assert "nearest" not in shop.payments.post("/Supplier/Order/Deliver", {}).body.decode()
 
 
@@ -66,7 +66,7 @@ def test_what_is_switched_off_for_the_tenant_is_not_named(shop: Shop) -> None:
     assert "Orders/Create" not in str(outcome[3])
 
 
-def test_what_an_operation_was_asked_for_is_told_as_what_it_is(shop: Shop) -> None:
+def test_what_an_operation_cannot_find_is_named_as_what_it_is(shop: Shop) -> None:
     nobody = "ord_01m8dxsg0d8wy7mrra77nzfc82"
     asked = [
         (shop.reseller.post("/Orders/Get", {"orderId": nobody}), "order"),
@@ -81,7 +81,7 @@ def test_what_an_operation_was_asked_for_is_told_as_what_it_is(shop: Shop) -> No
         (shop.supplies.post("/Supplier/Stock/Upload", {"productId": nobody, "codes": ["X-1"]}), "product"),
     ]  # fmt: skip
     for answer, thing in asked:
-        assert (*answer.told, answer.json["message"]) == (404, -3, f"{thing.capitalize()} not found.")
+        assert (*answer.verdict, answer.json["message"]) == (404, -3, f"{thing.capitalize()} not found.")
     problem = shop.client(Surface.RESELLER, [("Accept", "application/problem+json")])
     assert problem.post("/Orders/Get", {"orderId": nobody}).json["title"] == "Order not found."
 
@@ -102,8 +102,8 @@ def test_a_blank_text_is_no_answer_to_what_a_product_asks_nor_any_other_name_in_
 
     for body, field in cases:
         answer = each_shop.reseller.post("/Orders/Create", body)
-        assert (*answer.told, answer.fields) == (400, -2, [field])
+        assert (*answer.verdict, answer.fields) == (400, -2, [field])
     item = {"productId": each_shop.topup, "quantity": 1, "requireData": [asked]}
     answer = each_shop.storefront.post("/Storefront/Checkout/Create", {"items": [item]})
-    assert (*answer.told, answer.fields) == (400, -2, ["items[0].requireData[0].value"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["items[0].requireData[0].value"])
     assert each_shop.site.rows(each_shop.id, without=SENT) == before

@@ -278,7 +278,7 @@ class WornAddress:
             for _ in range(6):
                 self._connection.send(refused * 100)
                 for _ in range(100):
-                    assert self._connection.receive().told == (401, -20), "up to the limit every refusal is true"
+                    assert self._connection.receive().verdict == (401, -20), "up to the limit every refusal is true"
         return self._connection
 
     def ask(self, raw: bytes) -> Answer:
@@ -318,7 +318,7 @@ def answer_to(ask: Ask, worn: WornAddress) -> Answer:
 def outcome_of(ask: Ask, worn: WornAddress) -> Outcome:
     """What is answered, in short."""
     answer = answer_to(ask, worn)
-    return (*answer.told, tuple(answer.fields))
+    return (*answer.verdict, tuple(answer.fields))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -331,7 +331,7 @@ def test_the_request_is_right_until_it_is_broken(
 @pytest.mark.parametrize(
     ("name", "stage"), [(name, stage) for name, case in CASES.items() for stage in STAGES if stage in case.wrong]
 )
-def test_each_stage_alone_is_told_as_itself(
+def test_each_stage_alone_has_its_own_refusal(
     shop: Shop, goods: SampleObjects, worn: WornAddress, name: str, stage: str
 ) -> None:
     ask = CASES[name].right(shop, goods)
@@ -342,7 +342,7 @@ def test_each_stage_alone_is_told_as_itself(
 
 
 @pytest.mark.parametrize(("name", "first", "second"), PAIRS)
-def test_of_two_things_that_are_wrong_the_earlier_is_told(
+def test_of_two_things_that_are_wrong_the_earlier_is_answered(
     shop: Shop, goods: SampleObjects, worn: WornAddress, name: str, first: str, second: str
 ) -> None:
     ask = CASES[name].right(shop, goods)
@@ -359,28 +359,28 @@ def test_of_two_things_that_are_wrong_the_earlier_is_told(
 def test_below_the_keyed_surfaces_the_key_comes_before_the_path(shop: Shop, worn: WornAddress) -> None:
     stranger, supplier, payments = shop.client(), shop.supplies, shop.payments
     for path in ("/Supplier", "/Supplier/", "/supplier/Nothing", "/SUPPLIER/Orders/Deliver/x", "/Supplier//"):
-        assert stranger.post(path).told == (401, -23), path
-        assert supplier.post(path).told == (404, -3), path
-        assert payments.post(path).told == (403, -25), path
+        assert stranger.post(path).verdict == (401, -23), path
+        assert supplier.post(path).verdict == (404, -3), path
+        assert payments.post(path).verdict == (403, -25), path
     for path in ("/Payment", "/Payment/", "/payment/Nothing"):
-        assert stranger.get(path).told == (401, -23), path
-        assert payments.get(path).told == (404, -3), path
-        assert supplier.get(path).told == (403, -25), path
-    assert stranger.post("/Suppliers").told == (404, -3), "it only begins alike"
-    assert stranger.post("/Payments/Create").told == (404, -3)
+        assert stranger.get(path).verdict == (401, -23), path
+        assert payments.get(path).verdict == (404, -3), path
+        assert supplier.get(path).verdict == (403, -25), path
+    assert stranger.post("/Suppliers").verdict == (404, -3), "it only begins alike"
+    assert stranger.post("/Payments/Create").verdict == (404, -3)
     worn_request = request_bytes("POST", "/Supplier/Nothing", shop.host, shop.lines(Surface.SUPPLIER))
-    assert worn.ask(worn_request).told == (429, -7)
+    assert worn.ask(worn_request).verdict == (429, -7)
 
 
 @pytest.mark.requirement(93)
-def test_a_method_that_is_not_allowed_is_told_to_those_who_may_know_the_route(shop: Shop) -> None:
+def test_only_who_may_know_the_route_learns_that_a_method_is_not_allowed(shop: Shop) -> None:
     stranger, supplier = shop.client(), shop.supplies
 
-    assert stranger.get("/Orders/Create").told == (405, -4)
-    assert stranger.get("/Supplier/Orders/Deliver").told == (401, -23)
-    assert stranger.get("/Order/deliver").told == (401, -23)
+    assert stranger.get("/Orders/Create").verdict == (405, -4)
+    assert stranger.get("/Supplier/Orders/Deliver").verdict == (401, -23)
+    assert stranger.get("/Order/deliver").verdict == (401, -23)
     refused = supplier.get("/Order/deliver")
-    assert (refused.told, refused.header("allow")) == ((405, -4), "POST")
+    assert (refused.verdict, refused.header("allow")) == ((405, -4), "POST")
 
 
 @pytest.mark.requirement(157)
@@ -388,13 +388,13 @@ def test_an_address_that_was_refused_too_often_waits_whatever_it_brings(shop: Sh
     good = request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token))
     refused = worn.ask(good)
 
-    assert refused.told == (429, -7)
+    assert refused.verdict == (429, -7)
     assert 1 <= int(refused.header("retry-after") or "") <= 60
     assert refused.header("cache-control") == "no-store"
     spoofed = request_bytes("GET", "/Account/Details", shop.host, [("X-Forwarded-For", "203.0.113.9"),
                                                                    ("Forwarded", "for=203.0.113.9"),
                                                                    ("X-Real-IP", "203.0.113.9")])  # fmt: skip
-    assert worn.ask(spoofed).told == (429, -7), "R157"
+    assert worn.ask(spoofed).verdict == (429, -7), "R157"
     assert shop.reseller.get("/Account/Details").status == 200, "others are not slowed down"
 
 
@@ -410,12 +410,12 @@ def test_what_no_credential_is_asked_for_wants_to_hear_its_media_type(shop: Shop
     ):
         raw = request_bytes("POST", path, shop.host, [*lines, *bare]) + body
         with Connection(shop.site.port) as connection:
-            assert connection.exchange(raw).told == outcome, path
+            assert connection.exchange(raw).verdict == outcome, path
     assert shop.client().post("/Storefront/Products/List").status == 200, "without a body it needs none (R177)"
 
 
 def test_a_token_without_any_scope_is_valid_and_may_do_nothing(shop: Shop) -> None:
     nothing = shop.client(None, bearer(shop.token(Surface.RESELLER, shop.partner, [])))
 
-    assert nothing.post("/Orders/Create", b"not json").told == (403, -24)
-    assert nothing.get("/Account/Details").told == (403, -24)
+    assert nothing.post("/Orders/Create", b"not json").verdict == (403, -24)
+    assert nothing.get("/Account/Details").verdict == (403, -24)

@@ -64,12 +64,12 @@ def test_pages_follow_each_other(shop: Shop) -> None:
 def test_a_wrong_condition_is_named(shop: Shop, body: dict[str, object], field: str) -> None:
     for client, path in ((shop.reseller, "/Orders/List"), (shop.storefront, "/Storefront/Orders/List")):
         answer = client.post(path, body)
-        assert (*answer.told, answer.fields) == (400, -2, [field])
+        assert (*answer.verdict, answer.fields) == (400, -2, [field])
 
 
 def test_a_cursor_of_another_list_is_refused(shop: Shop) -> None:
     cursor = shop.reseller.data("/Products/List", {"pageSize": 1})["nextCursor"]
-    assert shop.reseller.post("/Orders/List", {"cursor": cursor}).told == (400, -2)
+    assert shop.reseller.post("/Orders/List", {"cursor": cursor}).verdict == (400, -2)
 
 
 def test_what_waits_is_cancelled_once_and_its_money_is_free(shop: Shop) -> None:
@@ -91,7 +91,7 @@ def test_a_delivered_line_is_refused_and_named(shop: Shop) -> None:
     order = waiting(shop)
     both = [order["card"], order["topup"]]
     answer = shop.reseller.post("/Orders/Cancel", {"orderId": order["id"], "orderDetailIds": both})
-    assert answer.told == (409, -202)
+    assert answer.verdict == (409, -202)
     assert answer.json["data"] == {"items": [{"orderDetailId": order["card"], "deliverId": "card", "status": 1}]}
     assert shop.reseller.get(f"/Orders/Detail/{order['topup']}").data["status"] == 2
 
@@ -107,15 +107,15 @@ def test_a_delivered_line_is_refused_and_named(shop: Shop) -> None:
     ],
 )
 def test_a_cancellation_of_nothing_is_refused(shop: Shop, body: dict[str, object], outcome: tuple[int, int]) -> None:
-    assert shop.reseller.post("/Orders/Cancel", body).told == outcome
+    assert shop.reseller.post("/Orders/Cancel", body).verdict == outcome
 
 
 def test_orders_of_others_are_unknown(shop: Shop) -> None:
     order = waiting(shop)
-    assert shop.storefront.post("/Storefront/Orders/Cancel", {"orderId": order["id"]}).told == (404, -3)
+    assert shop.storefront.post("/Storefront/Orders/Cancel", {"orderId": order["id"]}).verdict == (404, -3)
     mine = waiting(shop)
     theirs = {"orderId": mine["id"], "orderDetailIds": [mine["topup"], order["topup"]]}
-    assert shop.reseller.post("/Orders/Cancel", theirs).told == (404, -3)
+    assert shop.reseller.post("/Orders/Cancel", theirs).verdict == (404, -3)
     assert shop.reseller.get(f"/Orders/Detail/{mine['topup']}").data["status"] == 2
 
 
@@ -126,7 +126,7 @@ def test_a_customer_lists_and_cancels(shop: Shop) -> None:
     (found,) = shop.storefront.data("/Storefront/Orders/List", wanted)["items"]
     assert (found["orderId"], found["state"], found["items"][0]["status"]) == (made["orderId"], "awaitingPayment", 2)
     one_line = {"orderId": made["orderId"], "orderDetailIds": [found["items"][0]["orderDetailId"]]}
-    assert shop.storefront.post("/Storefront/Orders/Cancel", one_line).told == (409, -202)
+    assert shop.storefront.post("/Storefront/Orders/Cancel", one_line).verdict == (409, -202)
     cancelled = shop.storefront.data("/Storefront/Orders/Cancel", {"orderId": made["orderId"]})
     assert (cancelled["state"], cancelled["expires"]) == ("cancelled", None)
     assert shop.storefront.data("/Storefront/Orders/Cancel", {"orderId": made["orderId"]}) == cancelled
@@ -139,9 +139,9 @@ def test_an_order_beyond_the_daily_limit_is_refused(shop: Shop) -> None:
     shop.operator.within(shop.id, lambda tx: limits.set_limits(tx, OrderLimits(limited, 7_50, None)))
     client = shop.client(lines=bearer(shop.token(Surface.RESELLER, limited)))
     answer = client.post("/Orders/Create", shop.order(quantity=2))
-    assert answer.told == (409, -203)
+    assert answer.verdict == (409, -203)
     assert (answer.json["data"]["limit"], answer.json["data"]["maximum"]) == ("dailyAmount", 7.5)
-    assert client.post("/Orders/Create", shop.order()).told == (200, None)
+    assert client.post("/Orders/Create", shop.order()).verdict == (200, None)
     assert client.post("/Orders/Create", shop.order()).json["data"]["left"] == 2.5
 
 
@@ -156,7 +156,7 @@ def test_a_valid_order_is_priced_and_nothing_is_kept(shop: Shop) -> None:
             [{"deliverId": "1", "quantity": 2, "unitPrice": 5.0, "price": 10.0, "status": 1}],
         )
     assert shop.reseller.get("/Account/Details").data == before
-    assert shop.reseller.post("/Orders/Get", {"orderReference": body["orderReference"]}).told == (404, -3)
+    assert shop.reseller.post("/Orders/Get", {"orderReference": body["orderReference"]}).verdict == (404, -3)
     placed = shop.reseller.data("/Orders/Create", body)
     assert shop.reseller.data("/Orders/Validate", body)["known"] is True
     assert shop.reseller.data("/Orders/Create", body) == placed
@@ -173,5 +173,5 @@ def test_an_order_that_would_be_refused_is_refused_alike(shop: Shop) -> None:
         {**shop.order(), "notifyUrl": "http://127.0.0.1/"},
     ):
         validated, created = (shop.reseller.post(path, wrong) for path in ("/Orders/Validate", "/Orders/Create"))
-        assert validated.told == created.told, wrong
-        assert validated.told[0] in (400, 409)
+        assert validated.verdict == created.verdict, wrong
+        assert validated.verdict[0] in (400, 409)

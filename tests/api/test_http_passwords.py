@@ -50,12 +50,15 @@ def test_a_reset_sets_the_password_and_ends_every_session_at_once(each_shop: Sho
     done = each_shop.client().post(RESET, {"token": link, "newPassword": NEW_PASSWORD})
 
     assert done.data == {"status": "changed"}
-    assert [each_shop.client().post(PROFILE, lines=bearer(one)).told for one in tokens] == [(401, -21)] * 2
-    assert each_shop.client().post(LOGIN, {"email": email, "password": PASSWORD}).told == (400, -26)
+    assert [each_shop.client().post(PROFILE, lines=bearer(one)).verdict for one in tokens] == [(401, -21)] * 2
+    assert each_shop.client().post(LOGIN, {"email": email, "password": PASSWORD}).verdict == (400, -26)
     fresh_token = logged_in(each_shop, email, NEW_PASSWORD)
     assert each_shop.client().data(PROFILE, lines=bearer(fresh_token))["emailVerified"] is True
     assert mails_to(each_shop, email) == [("password", "waiting")]
-    assert each_shop.client().post(RESET, {"token": link, "newPassword": "thirteen geese go home"}).told == (400, -30)
+    assert each_shop.client().post(RESET, {"token": link, "newPassword": "thirteen geese go home"}).verdict == (
+        400,
+        -30,
+    )
 
 
 def test_a_link_that_is_not_good_is_refused_alike_whatever_the_cause(each_shop: Shop, other_shop: Shop) -> None:
@@ -71,9 +74,9 @@ def test_a_link_that_is_not_good_is_refused_alike_whatever_the_cause(each_shop: 
 
     for token in (replaced, verifying, disabled, foreign, "x", "x" * 100, "é", "' OR 1=1 --"):
         refused = each_shop.client().post(RESET, {"token": token, "newPassword": NEW_PASSWORD})
-        assert refused.told == (400, -30), token
+        assert refused.verdict == (400, -30), token
     for malformed in ("", "x" * 101, 7, ["x"]):
-        assert each_shop.client().post(RESET, {"token": malformed, "newPassword": NEW_PASSWORD}).told == (400, -2)
+        assert each_shop.client().post(RESET, {"token": malformed, "newPassword": NEW_PASSWORD}).verdict == (400, -2)
 
 
 @pytest.mark.requirement(122, 123)
@@ -81,7 +84,7 @@ def test_a_weak_password_is_refused_and_the_link_stays(each_shop: Shop) -> None:
     customer, email = newcomer(each_shop)
     link = each_shop.operator.link(each_shop.id, customer, Purpose.RESET)
     for weak in ("short", "password1password1", email, "x" * 16_385):
-        assert each_shop.client().post(RESET, {"token": link, "newPassword": weak}).told == (400, -2), weak
+        assert each_shop.client().post(RESET, {"token": link, "newPassword": weak}).verdict == (400, -2), weak
     assert each_shop.client().data(RESET, {"token": link, "newPassword": NEW_PASSWORD}) == {"status": "changed"}
 
 
@@ -91,7 +94,7 @@ def test_of_sixteen_resets_with_one_link_exactly_one_succeeds(each_shop: Shop) -
     words = [f"{word} herons in the tall reeds" for word in "abcdefghijklmnop"]
 
     def reset(password: str) -> tuple[int, int | None]:
-        return each_shop.client().post(RESET, {"token": link, "newPassword": password}).told
+        return each_shop.client().post(RESET, {"token": link, "newPassword": password}).verdict
 
     with ThreadPoolExecutor(16) as threads:
         outcome = list(threads.map(reset, words))
@@ -104,7 +107,7 @@ def test_of_sixteen_resets_with_one_link_exactly_one_succeeds(each_shop: Shop) -
 def test_known_and_unknown_addresses_are_answered_alike_and_do_the_same_work(each_shop: Shop) -> None:
     known, unknown = newcomer(each_shop)[1], f"{fresh('nobody')}@example.com"
     answers = [each_shop.client().post(FORGOT, {"email": email}) for email in (known, unknown, known, unknown)]
-    assert {one.told for one in answers} == {(200, None)}
+    assert {one.verdict for one in answers} == {(200, None)}
     assert answers[0].anonymous == answers[1].anonymous
     assert mails_to(each_shop, known) == mails_to(each_shop, unknown) == [("reset", "waiting")] * 2
 
@@ -119,7 +122,7 @@ def test_an_address_gets_three_mails_an_hour_and_the_answer_never_says_so(each_s
 def test_a_network_address_that_asks_for_many_mails_waits(each_shop: Shop) -> None:
     client = each_shop.client(source="127.0.0.77")
     outcome = [client.post(FORGOT, {"email": f"{fresh('many')}@example.com"}) for _ in range(21)]
-    assert [one.told for one in outcome] == [(200, None)] * 20 + [(429, -7)]
+    assert [one.verdict for one in outcome] == [(200, None)] * 20 + [(429, -7)]
     assert int(outcome[-1].header("retry-after") or 0) >= 1
 
 
@@ -137,7 +140,7 @@ def test_the_profile_can_be_changed(each_shop: Shop) -> None:
     assert client.data(PROFILE)["name"] == "Ada Lovelace"
     assert client.data(UPDATE, {})["name"] == client.data(UPDATE, {"name": None})["name"] == "Ada Lovelace"
     for wrong in ({"name": ""}, {"name": "x" * 1_000}, {"name": 7}, {"email": "other@example.com"}, {"id": customer}):
-        assert client.post(UPDATE, wrong).told == (400, -2), wrong
+        assert client.post(UPDATE, wrong).verdict == (400, -2), wrong
     assert client.data(PROFILE)["email"] == email
 
 
@@ -147,10 +150,10 @@ def test_a_customer_verifies_its_own_address_with_its_own_link(each_shop: Shop) 
     link = each_shop.operator.link(each_shop.id, customer, Purpose.VERIFY)
     own, other = (each_shop.client(lines=bearer(each_shop.signed_in(one))) for one in (customer, stranger))
     assert own.data(PROFILE)["emailVerified"] is False
-    assert each_shop.client().post(VERIFY, {"token": link}).told == (401, -20)
-    assert other.post(VERIFY, {"token": link}).told == (400, -30)
+    assert each_shop.client().post(VERIFY, {"token": link}).verdict == (401, -20)
+    assert other.post(VERIFY, {"token": link}).verdict == (400, -30)
     reset = each_shop.operator.link(each_shop.id, customer, Purpose.RESET)
-    assert own.post(VERIFY, {"token": reset}).told == (400, -30)
+    assert own.post(VERIFY, {"token": reset}).verdict == (400, -30)
     assert own.data(VERIFY, {"token": link})["emailVerified"] is True
     assert own.data(VERIFY, {"token": link})["emailVerified"] is True, "people open links twice"
 
@@ -168,7 +171,7 @@ def test_where_the_shop_demands_it_only_verified_customers_check_out(each_shop: 
             each_shop.client().data("/Storefront/Customers/Register", {"email": email, "password": password})
         assert mails_to(each_shop, email) == [("verify", "waiting")] * 2, "known and unknown addresses alike"
         client = each_shop.client(lines=bearer(logged_in(each_shop, email, password)))
-        assert client.post("/Storefront/Checkout/Create", basket).told == (403, -29)
+        assert client.post("/Storefront/Checkout/Create", basket).verdict == (403, -29)
         assert client.data(SEND) == client.data(SEND) == {"status": "accepted"}
         assert len(mails_to(each_shop, email)) == 3, "there is a limit"
         customer = client.data(PROFILE)["customerId"]
@@ -183,9 +186,9 @@ def test_a_change_of_the_password_ends_the_link(each_shop: Shop) -> None:
     link = each_shop.operator.link(each_shop.id, customer, Purpose.RESET)
     hashed = each_shop.operator.password_hash
     each_shop.operator.within(each_shop.id, lambda tx: accounts.set_password(tx, customer, hashed, OPERATOR))
-    assert each_shop.client().post(RESET, {"token": link, "newPassword": NEW_PASSWORD}).told == (400, -30)
+    assert each_shop.client().post(RESET, {"token": link, "newPassword": NEW_PASSWORD}).verdict == (400, -30)
 
 
 def test_a_token_of_another_surface_is_refused_where_none_is_needed(each_shop: Shop) -> None:
     lines = each_shop.lines(Surface.RESELLER)
-    assert each_shop.client().post(FORGOT, {"email": "a@example.com"}, lines).told == (401, -21)
+    assert each_shop.client().post(FORGOT, {"email": "a@example.com"}, lines).verdict == (401, -21)

@@ -17,7 +17,7 @@ def refusal(port: int, raw: bytes) -> tuple[int, int | None]:
     with Connection(port) as connection:
         connection.send(raw)
         answer = connection.receive_or_end(raw[:5].decode("latin-1").split(" ")[0])
-    return answer.told if answer else (0, None)
+    return answer.verdict if answer else (0, None)
 
 
 # --- hosts ------------------------------------------------------------------------------------------------------------
@@ -28,7 +28,7 @@ def test_an_unknown_host_is_421_for_every_path(shop: Shop) -> None:
     for host in ("nobody.example", "acme.example", "api.acme.example.evil.example", "localhost", "127.0.0.1", "[::1]",
                  "xapi.acme.example", "api.acme.example..", "api-acme.example", "1", "api.acme"):  # fmt: skip
         outcome = {
-            speak(shop.site.port, request_bytes(method, path, host, bearer(shop.partner_token))).told
+            speak(shop.site.port, request_bytes(method, path, host, bearer(shop.partner_token))).verdict
             for method, path in (("GET", "/Account/Details"), ("POST", "/Supplier/x"), ("GET", "/"), ("GET", "/x"),
                                  ("GET", "/documentation/guides/errors"), ("POST", "/Login/Customer/Api/Verify"))
         }  # fmt: skip
@@ -153,13 +153,13 @@ def test_another_method_is_405_with_allow(shop: Shop, name: tuple[str, str]) -> 
 @pytest.mark.parametrize("path", ["/Supplier/Products/List", "/Supplier/None", "/payment/", "/Order/deliver"])
 def test_below_a_surface_of_api_keys_no_method_comes_before_the_key(shop: Shop, method: str, path: str) -> None:
     for lines in ((), api_key("ak_live_00000000000000000000000000000000"), shop.lines(Surface.RESELLER)):
-        assert speak(shop.site.port, request_bytes(method, path, shop.host, lines)).told == (401, -23)
+        assert speak(shop.site.port, request_bytes(method, path, shop.host, lines)).verdict == (401, -23)
 
 
 def test_no_header_turns_one_method_into_another(shop: Shop) -> None:
     for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         client = shop.client(Surface.RESELLER, [(header, "GET")])
-        assert client.post("/Account/Details").told == (405, -4)
+        assert client.post("/Account/Details").verdict == (405, -4)
 
 
 @pytest.mark.requirement(182)
@@ -278,7 +278,7 @@ def test_pipelined_requests_are_answered_in_order_and_a_bad_one_ends_nothing_for
 
     with Connection(shop.site.port) as connection:
         connection.send(good + bad + good)
-        outcome = [connection.receive().told for _ in range(3)]
+        outcome = [connection.receive().verdict for _ in range(3)]
 
     assert outcome == [(200, None), (401, -21), (200, None)]
 
@@ -287,7 +287,7 @@ def test_a_repeated_header_that_may_stand_once_is_400(shop: Shop) -> None:
     for name, value in (("Content-Type", "application/json"), ("h-region-code", "TR"), ("Idempotency-Key", "k"),
                         ("Content-Encoding", "identity")):  # fmt: skip
         client = shop.client(Surface.RESELLER, [(name, value), (name, value)])
-        assert client.post("/Products/List", b"{}").told == (400, -2), name
+        assert client.post("/Products/List", b"{}").verdict == (400, -2), name
 
 
 @pytest.mark.requirement(186)
@@ -295,7 +295,7 @@ def test_nothing_of_a_request_comes_back_in_a_header(shop: Shop) -> None:
     lines = [("X-Request-Id", "mine"), ("X-Correlation-Id", "mine"), ("Origin", "https://evil.example")]
     answer = shop.client(Surface.RESELLER, lines).get("/Orders/Detail/x%0d%0aSet-Cookie:%20a=b")
 
-    assert answer.told == (404, -3)
+    assert answer.verdict == (404, -3)
     assert answer.header("x-request-id") != "mine"
     assert "evil.example" not in answer.raw.decode("latin-1")
     assert answer.header("set-cookie") is None

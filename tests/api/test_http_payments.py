@@ -35,15 +35,15 @@ def test_a_payment_is_authorised_captured_in_parts_and_read(each_shop: Shop) -> 
     for _ in range(2):
         shown = calls.data("/Payment/Payments/Capture", part)
         assert (shown["state"], shown["captured"]) == ("partlyCaptured", Decimal("2.00"))
-    assert calls.post("/Payment/Payments/Capture", {**part, "amount": 1}).told == (409, -8)
-    assert calls.post("/Payment/Payments/Cancel", named).told == (409, -401)
+    assert calls.post("/Payment/Payments/Capture", {**part, "amount": 1}).verdict == (409, -8)
+    assert calls.post("/Payment/Payments/Cancel", named).verdict == (409, -401)
     assert calls.data("/Payment/Payments/Capture", named)["state"] == "captured"
     assert calls.data("/Payment/Payments/Get", {"reference": payment["reference"]})["captured"] == Decimal(CARD_PRICE)
     for wrong in ({}, {**named, "reference": "x"}):
-        assert calls.post("/Payment/Payments/Get", wrong).told == (400, -2)
+        assert calls.post("/Payment/Payments/Get", wrong).verdict == (400, -2)
     listed = calls.data("/Payment/Payments/List", {"state": "captured", "pageSize": 200})["items"]
     assert payment["paymentId"] in [one["paymentId"] for one in listed]
-    assert calls.post("/Payment/Payments/List", {"state": "lost in space"}).told == (400, -2)
+    assert calls.post("/Payment/Payments/List", {"state": "lost in space"}).verdict == (400, -2)
 
 
 def test_pages_of_payments_neither_skip_nor_repeat(each_shop: Shop) -> None:
@@ -69,7 +69,7 @@ def test_a_payment_that_comes_too_late_tells_the_service_and_the_customer(each_s
         "the order could not be paid (-402); the refund of the payer is requested",
     )
     late = calls.post("/Payment/Payments/Capture", {"paymentId": payment["paymentId"]})
-    assert (late.told, late.json["data"]["refundAmount"]) == ((409, -402), Decimal(CARD_PRICE))
+    assert (late.verdict, late.json["data"]["refundAmount"]) == ((409, -402), Decimal(CARD_PRICE))
     listed = calls.data("/Payment/Refunds/List", {"state": "requested", "pageSize": 200})["items"]
     (refund,) = [one for one in listed if one["paymentId"] == payment["paymentId"]]
     seen = each_shop.storefront.data("/Storefront/Orders/Get", {"orderId": payment["orderId"]})
@@ -79,19 +79,19 @@ def test_a_payment_that_comes_too_late_tells_the_service_and_the_customer(each_s
     assert [one["state"] for one in seen["refunds"]] == ["done"]
     failed = calls.data("/Payment/Refunds/Fail", {"refundId": refund["refundId"], "reason": "closed"})
     assert (failed["state"], failed["reason"]) == ("failed", "closed")
-    assert calls.post("/Payment/Refunds/Confirm", {"refundId": refund["refundId"]}).told == (409, -401)
+    assert calls.post("/Payment/Refunds/Confirm", {"refundId": refund["refundId"]}).verdict == (409, -401)
 
 
 def test_a_refund_needs_the_money_in_the_balance_and_an_event_does_not(each_shop: Shop) -> None:
     payment, calls = announced(each_shop), each_shop.payments
     calls.data("/Payment/Notify", event("captured", payment))
     wanted = {"paymentId": payment["paymentId"], "reference": "r", "amount": 1}
-    assert calls.post("/Payment/Payments/Refund", wanted).told == (409, -300)
+    assert calls.post("/Payment/Payments/Refund", wanted).verdict == (409, -300)
     outcome = event("refunded", payment, amount=1, operationReference="re_1")
     first = calls.data("/Payment/Notify", outcome)
     assert first["state"] == "applied"
     assert calls.data("/Payment/Notify", outcome) == first
-    assert calls.post("/Payment/Notify", {**outcome, "amount": 2}).told == (409, -8)
+    assert calls.post("/Payment/Notify", {**outcome, "amount": 2}).verdict == (409, -8)
     shown = calls.data("/Payment/Payments/Get", {"paymentId": payment["paymentId"]})
     assert (shown["state"], shown["refunded"]) == ("captured", Decimal("1.00"))
 
@@ -101,7 +101,7 @@ def test_hostile_amounts_change_nothing(each_shop: Shop, amount: str) -> None:
     payment = announced(each_shop)
     for path in ("Payments/Capture", "Payments/Refund"):
         body = f'{{"paymentId":"{payment["paymentId"]}","reference":"r","amount":{amount}}}'
-        assert each_shop.payments.post(f"/Payment/{path}", body.encode()).told == (400, -2)
+        assert each_shop.payments.post(f"/Payment/{path}", body.encode()).verdict == (400, -2)
     shown = each_shop.payments.data("/Payment/Payments/Get", {"paymentId": payment["paymentId"]})
     assert (shown["state"], shown["captured"]) == ("created", Decimal("0.00"))
 
@@ -114,7 +114,7 @@ def test_unknown_and_foreign_ids_are_alike(each_shop: Shop) -> None:
         ("Deposits/Reject", "depositId"),
     ):  # fmt: skip
         for unknown in ("x", payment["orderId"]):
-            assert each_shop.payments.post(f"/Payment/{path}", {member: unknown}).told == (404, -3), path
+            assert each_shop.payments.post(f"/Payment/{path}", {member: unknown}).verdict == (404, -3), path
 
 
 def test_events_for_nothing_known_wait_and_unknown_kinds_are_shown(each_shop: Shop) -> None:
@@ -127,10 +127,13 @@ def test_events_for_nothing_known_wait_and_unknown_kinds_are_shown(each_shop: Sh
         assert one in listed
     nameless = event("captured", {"reference": "x"})
     del nameless["paymentReference"]
-    assert calls.post("/Payment/Notify", nameless).told == (400, -2)
-    assert calls.post("/Payment/Notify", event("refundFailed", {"reference": "x"})).told == (400, -2)
-    assert calls.post("/Payment/Notify", {**event("failed", {"reference": "x"}), "currency": "EUR"}).told == (400, -2)
-    assert calls.post("/Payment/Notify", {**event("failed", {"reference": "x"}), "occurredAt": "soon"}).told == (
+    assert calls.post("/Payment/Notify", nameless).verdict == (400, -2)
+    assert calls.post("/Payment/Notify", event("refundFailed", {"reference": "x"})).verdict == (400, -2)
+    assert calls.post("/Payment/Notify", {**event("failed", {"reference": "x"}), "currency": "EUR"}).verdict == (
+        400,
+        -2,
+    )
+    assert calls.post("/Payment/Notify", {**event("failed", {"reference": "x"}), "occurredAt": "soon"}).verdict == (
         400,
         -2,
     )
@@ -143,9 +146,9 @@ def test_a_deposit_is_read_listed_and_rejected(each_shop: Shop) -> None:
     assert calls.data("/Payment/Deposits/Get", {"reference": new["reference"]}) == made
     for _ in range(2):
         assert calls.data("/Payment/Deposits/Reject", {"depositId": made["depositId"]})["state"] == "rejected"
-    assert calls.post("/Payment/Deposits/Confirm", {"depositId": made["depositId"]}).told == (409, -400)
+    assert calls.post("/Payment/Deposits/Confirm", {"depositId": made["depositId"]}).verdict == (409, -400)
     listed = calls.data("/Payment/Deposits/List", {"state": "rejected", "pageSize": 200})["items"]
     assert made["depositId"] in [one["depositId"] for one in listed]
     booked = calls.data("/Payment/Deposits/Create", {**new, "reference": fresh("deposit")})
     calls.data("/Payment/Deposits/Confirm", {"depositId": booked["depositId"]})
-    assert calls.post("/Payment/Deposits/Reject", {"depositId": booked["depositId"]}).told == (409, -400)
+    assert calls.post("/Payment/Deposits/Reject", {"depositId": booked["depositId"]}).verdict == (409, -400)

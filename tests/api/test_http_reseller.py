@@ -94,7 +94,7 @@ def test_an_order_from_a_supplier_waits_holds_the_money_and_is_delivered_once(ea
     after = client.get("/Account/Details").data
     assert (after["balance"], after["held"]) == (before["balance"] - Decimal("14.50"), before["held"])
     assert client.get(f"/Orders/Detail/{detail['orderDetailId']}").data["deliveryData"] == codes
-    assert supplier.post("/Supplier/Orders/Deliver", {**delivery, "deliveryData": ["X", "Y"]}).told == (409, -500)
+    assert supplier.post("/Supplier/Orders/Deliver", {**delivery, "deliveryData": ["X", "Y"]}).verdict == (409, -500)
 
 
 def test_a_supplier_delivers_with_a_note_alone(each_shop: Shop) -> None:
@@ -122,7 +122,7 @@ def test_an_order_is_all_or_nothing_and_names_every_line_that_cannot_be_had(each
 
     refused = client.post("/Orders/Create", {"orderReference": reference, "basketData": basket})
 
-    assert refused.told == (409, -200)
+    assert refused.verdict == (409, -200)
     assert {one["deliverId"]: one["reason"] for one in refused.json["data"]["items"]} == {
         "too many": "outOfStock",
         "unknown": "unknownProduct",
@@ -130,7 +130,7 @@ def test_an_order_is_all_or_nothing_and_names_every_line_that_cannot_be_had(each
         "silent": "requiredDataMissing",
     }
     assert client.get("/Account/Details").data == before
-    assert client.post("/Orders/Get", {"orderReference": reference}).told == (404, -3)
+    assert client.post("/Orders/Get", {"orderReference": reference}).verdict == (404, -3)
     corrected = {"orderReference": reference, "basketData": [line(each_shop.card)]}
     assert client.data("/Orders/Create", corrected)["orderReference"] == reference, "it did not use up its reference"
 
@@ -143,9 +143,9 @@ def test_an_order_beyond_the_balance_is_refused_and_leaves_nothing(each_shop: Sh
     client = each_shop.client(None, [("Authorization", f"Bearer {each_shop.token(Surface.RESELLER, poor)}")])
     reference = fresh("order")
 
-    assert client.post("/Orders/Create", each_shop.order(each_shop.card, 3, reference)).told == (409, -300)
+    assert client.post("/Orders/Create", each_shop.order(each_shop.card, 3, reference)).verdict == (409, -300)
 
-    assert client.post("/Orders/Get", {"orderReference": reference}).told == (404, -3)
+    assert client.post("/Orders/Get", {"orderReference": reference}).verdict == (404, -3)
     assert client.data("/Orders/Create", each_shop.order(each_shop.card, 2, reference))["total"] == Decimal("10.00")
     assert client.get("/Account/Details").data["available"] == Decimal("-10.00")
 
@@ -159,7 +159,7 @@ def test_the_same_reference_gives_the_same_order_and_another_content_a_conflict(
 
     assert client.data("/orders/create", {name.upper(): value for name, value in body.items()}) == first
     assert client.data("/Order/Create", body) == first
-    assert client.post("/Orders/Create", {**body, "basketData": [line(each_shop.card, 2)]}).told == (409, -8)
+    assert client.post("/Orders/Create", {**body, "basketData": [line(each_shop.card, 2)]}).verdict == (409, -8)
     assert client.get("/Account/Details").data["balance"] == before - 5
 
 
@@ -179,7 +179,7 @@ def test_a_supplier_makes_and_changes_products_that_the_operator_has_to_price(ea
     assert (after["name"], after["cost"], after["offered"]) == ("Gems 10", Decimal("2.00"), False)
     listed = supplier.data("/Supplier/Products/List", {"pageSize": 200})["items"]
     assert after in listed
-    assert each_shop.reseller.post(f"/Products/Detail/{made['productId']}").told == (404, -3), "it has no price yet"
+    assert each_shop.reseller.post(f"/Products/Detail/{made['productId']}").verdict == (404, -3), "it has no price yet"
 
 
 def test_a_supplier_uploads_codes_once_each(each_shop: Shop) -> None:
@@ -205,9 +205,9 @@ def test_the_partner_sets_the_alarm_of_its_balance(each_shop: Shop) -> None:
     assert client.get("/Account/Details").data["lowBalance"] == Decimal("12.50")
     for wrong in (-1, Decimal("0.001"), Decimal("1e400"), "5", None, 10**15):
         refused = client.post("/Account/LowBalance", {"threshold": wrong})
-        assert (*refused.told, refused.fields) == (400, -2, ["threshold"])
-    assert client.post("/Account/LowBalance", {"threshold": 1, "partnerId": "x"}).told == (400, -2)
-    assert client.post("/Account/LowBalance").told == (400, -2)
+        assert (*refused.verdict, refused.fields) == (400, -2, ["threshold"])
+    assert client.post("/Account/LowBalance", {"threshold": 1, "partnerId": "x"}).verdict == (400, -2)
+    assert client.post("/Account/LowBalance").verdict == (400, -2)
     assert client.get("/Account/Details").data["lowBalance"] == Decimal("12.50")
     assert client.data("/Account/LowBalance", {"threshold": 0})["threshold"] is None
     assert client.get("/Account/Details").data["lowBalance"] is None

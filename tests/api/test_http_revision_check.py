@@ -67,7 +67,7 @@ def broken_requests(shop: Shop) -> dict[str, bytes]:
 def test_without_its_store_the_server_answers_503_before_anything_else_is_looked_at(stranded: Shop) -> None:
     answers = {what: speak(stranded.site.port, raw) for what, raw in broken_requests(stranded).items()}
 
-    assert {what: answer.told for what, answer in answers.items()} == dict.fromkeys(answers, (503, -9))
+    assert {what: answer.verdict for what, answer in answers.items()} == dict.fromkeys(answers, (503, -9))
     for answer in answers.values():
         assert int(answer.header("retry-after") or "") >= 1
         assert answer.header("x-request-id") == answer.json["requestId"]
@@ -78,7 +78,7 @@ def test_framing_is_looked_at_before_the_revision_check(stranded: Shop) -> None:
     twice = [("Content-Type", "application/json"), ("Content-Type", "application/json")]
     raw = request_bytes("POST", "/Orders/Create", stranded.host, twice, b"{}")
 
-    assert speak(stranded.site.port, raw).told == (400, -2)
+    assert speak(stranded.site.port, raw).verdict == (400, -2)
 
 
 def test_when_its_store_is_back_the_server_goes_on_by_itself(sale_status: Shop) -> None:
@@ -86,8 +86,8 @@ def test_when_its_store_is_back_the_server_goes_on_by_itself(sale_status: Shop) 
 
     assert answers["right"].data["details"][0]["status"] == 1
     assert (answers["a right key"].status, answers["a public page"].status) == (200, 200)
-    assert answers["unknown host"].told == (421, -10)
-    assert answers["a bad key"].told == (401, -23)
+    assert answers["unknown host"].verdict == (421, -10)
+    assert answers["a bad key"].verdict == (401, -23)
 
 
 # --- the embedded store -----------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_a_store_file_that_was_taken_away_is_out_of_reach_until_it_is_back(movab
 
     answers = {what: speak(movable.site.port, raw) for what, raw in requests.items() for _ in range(4)}
 
-    assert {what: answer.told for what, answer in answers.items()} == dict.fromkeys(requests, (503, -9))
+    assert {what: answer.verdict for what, answer in answers.items()} == dict.fromkeys(requests, (503, -9))
     for answer in answers.values():
         assert_tells_nothing(answer)
     for here, away in files:
@@ -128,7 +128,7 @@ def test_a_store_file_that_was_replaced_is_not_taken_for_the_store(movable: Shop
         )  # by another process: opening it here drops SQLite's locks
         copy.replace(file)
 
-    outcome = {speak(movable.site.port, requests[what]).told for what in ("right", "a right key") for _ in range(8)}
+    outcome = {speak(movable.site.port, requests[what]).verdict for what in ("right", "a right key") for _ in range(8)}
 
     assert outcome == {(503, -9)}, "a revocation now goes to another file"
 

@@ -60,7 +60,7 @@ def test_another_meaning_is_a_conflict_by_reference_and_by_key(each_shop: Shop, 
         first = each_shop.reseller.post("/Orders/Create", written(ORDER, reference, each_shop.card), lines)
         again = each_shop.reseller.post("/Orders/Create", written(OTHER[how], reference, each_shop.card), lines)
         assert first.status == 200
-        assert again.told == (409, -8), by_key
+        assert again.verdict == (409, -8), by_key
 
 
 def test_a_deposit_s_amount_may_be_written_in_any_way_by_reference_and_by_key(each_shop: Shop) -> None:

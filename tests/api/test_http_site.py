@@ -45,7 +45,7 @@ def test_a_site_reads_what_the_operator_has_set(each_shop: Shop) -> None:
     for secret in (each_shop.integration, "secret.example", each_shop.payment_key.text):
         assert secret.encode() not in shown.body
     new = {"email": f"{fresh('new')}@example.com", "password": "eleven sparrows on a wire"}
-    assert anonymous.post("/Storefront/Customers/Register", new).told == (409, -31)
+    assert anonymous.post("/Storefront/Customers/Register", new).verdict == (409, -31)
     change(each_shop, registration="", name="", languages="", support_email="", terms_url="", text__en__welcome="")
     assert anonymous.get(PATH).data["registration"] == "open"
     assert anonymous.post("/Storefront/Customers/Register", new).status == 200
@@ -62,14 +62,14 @@ def test_a_cache_asks_whether_it_is_current(each_shop: Shop) -> None:
     after = anonymous.get(PATH, [("If-None-Match", str(tag))])
     assert (after.status, after.header("etag") != tag) == (200, True)
     change(each_shop, name="")
-    assert anonymous.get(PATH, [("Authorization", "Bearer x.y.z")]).told == (401, -21)
+    assert anonymous.get(PATH, [("Authorization", "Bearer x.y.z")]).verdict == (401, -21)
 
 
 def test_a_suspended_shop_has_no_site(site: Site, operator: Operator) -> None:
     shop = open_shop(site, operator, fresh("closed"), stock=1)
     assert shop.client().get(PATH).status == 200
     operator.within(shop.id, lambda tx: tenants.set_suspended(tx, True))
-    assert shop.client().get(PATH).told == (421, -10)
+    assert shop.client().get(PATH).verdict == (421, -10)
 
 
 @pytest.mark.parametrize(

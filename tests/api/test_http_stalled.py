@@ -34,7 +34,7 @@ def test_a_client_that_goes_away_before_the_end_of_its_body_has_asked_nothing(
         assert b"200 OK" not in connection.rest()
     connection.close()
 
-    assert shop.reseller.post("/Orders/Get", {"orderReference": f"{reference}-{what}"}).told == (404, -3)
+    assert shop.reseller.post("/Orders/Get", {"orderReference": f"{reference}-{what}"}).verdict == (404, -3)
     whole = shop.order(reference=f"{reference}-{what}")
     assert shop.reseller.post("/Orders/Create", whole).status == 200, "and the server is well"
 
@@ -46,6 +46,6 @@ def test_a_body_that_stopped_coming_meets_a_deadline_and_nothing_was_done(
 ) -> None:
     for what, connection in stalled.items():
         answer = connection.receive()
-        assert answer.told == (400, -2), what
+        assert answer.verdict == (400, -2), what
         assert answer.closes
-        assert shop.reseller.post("/Orders/Get", {"orderReference": f"stalled-{what}"}).told == (404, -3)
+        assert shop.reseller.post("/Orders/Get", {"orderReference": f"stalled-{what}"}).verdict == (404, -3)

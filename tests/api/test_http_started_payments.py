@@ -41,7 +41,7 @@ def test_a_customer_pays_with_a_method_and_reads_the_code(each_shop: Shop) -> No
     ]
     listed = customer.data("/Storefront/Payments/Methods", {"orderId": order})["items"]
     assert method in [one["code"] for one in listed]
-    assert customer.post("/Storefront/Payments/Methods", {"orderId": "ord_x"}).told == (404, -3)
+    assert customer.post("/Storefront/Payments/Methods", {"orderId": "ord_x"}).verdict == (404, -3)
     wanted = {"orderId": order, "method": method}
     made = customer.data("/Storefront/Payments/Start", wanted)
     assert made["redirectUrl"] == f"https://pay.example/{order}/{made['paymentId']}"
@@ -91,20 +91,20 @@ def test_what_cannot_be_started_is_refused_with_its_number(each_shop: Shop) -> N
     method, customer = offer(each_shop), each_shop.storefront
     dear = checkout(each_shop, 11)
     answer = customer.post("/Storefront/Payments/Start", {"orderId": dear, "method": method})
-    assert (answer.told, answer.json["data"]["total"]) == ((409, -404), Decimal("55.00"))
+    assert (answer.verdict, answer.json["data"]["total"]) == ((409, -404), Decimal("55.00"))
     customer.data("/Storefront/Checkout/Cancel", {"orderId": dear})
     order = checkout(each_shop)
     start = {"orderId": order, "method": method}
-    assert customer.post("/Storefront/Payments/Start", {**start, "method": "none"}).told == (409, -404)
-    assert customer.post("/Storefront/Payments/Start", {**start, "orderId": "ord_x"}).told == (404, -3)
-    assert customer.post("/Storefront/Payments/Start", {**start, "amount": 1}).told == (400, -2)
-    assert customer.post("/Storefront/Payments/Start", {"orderId": order}).told == (400, -2)
+    assert customer.post("/Storefront/Payments/Start", {**start, "method": "none"}).verdict == (409, -404)
+    assert customer.post("/Storefront/Payments/Start", {**start, "orderId": "ord_x"}).verdict == (404, -3)
+    assert customer.post("/Storefront/Payments/Start", {**start, "amount": 1}).verdict == (400, -2)
+    assert customer.post("/Storefront/Payments/Start", {"orderId": order}).verdict == (400, -2)
     for wrong in ({}, {"orderId": order, "paymentId": "pay_x"}):
-        assert customer.post("/Storefront/Payments/Status", wrong).told == (400, -2)
+        assert customer.post("/Storefront/Payments/Status", wrong).verdict == (400, -2)
     for unknown in ({"orderId": order}, {"paymentId": "pay_x"}, {"orderId": "ord_x"}):
-        assert customer.post("/Storefront/Payments/Status", unknown).told == (404, -3)
+        assert customer.post("/Storefront/Payments/Status", unknown).verdict == (404, -3)
     customer.data("/Storefront/Checkout/Cancel", {"orderId": order})
-    assert customer.post("/Storefront/Payments/Start", start).told == (409, -8)
+    assert customer.post("/Storefront/Payments/Start", start).verdict == (409, -8)
 
 
 def test_a_payment_service_has_endpoints_and_hears_of_a_started_payment(each_shop: Shop) -> None:
@@ -112,7 +112,7 @@ def test_a_payment_service_has_endpoints_and_hears_of_a_started_payment(each_sho
         "/Payment/Webhooks/Endpoints/Create", {"url": "https://hooks.example/pay", "eventTypes": ["payment.started"]}
     )["endpoint"]
     wrong = {"url": "https://hooks.example/pay", "eventTypes": ["order.awaiting"]}
-    assert each_shop.payments.post("/Payment/Webhooks/Endpoints/Create", wrong).told == (400, -2)
+    assert each_shop.payments.post("/Payment/Webhooks/Endpoints/Create", wrong).verdict == (400, -2)
     start = {"orderId": checkout(each_shop), "method": offer(each_shop)}
     payment = each_shop.storefront.data("/Storefront/Payments/Start", start)["paymentId"]
     each_shop.storefront.data("/Storefront/Payments/Start", start)

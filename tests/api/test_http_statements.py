@@ -88,7 +88,7 @@ def test_odd_pages_and_periods_are_refused(each_shop: Shop, surface: str) -> Non
         ({"bookedFrom": "2026-02-01T00:00:00Z", "bookedTo": "2026-01-01T00:00:00Z"}, "bookedTo"),
     ):
         answer = client.post(path, body)
-        assert (*answer.told, answer.fields) == (400, -2, [field]), body
+        assert (*answer.verdict, answer.fields) == (400, -2, [field]), body
     assert client.data(path, {"bookedTo": "2020-01-01T00:00:00Z"})["items"] == []
 
 
@@ -97,5 +97,5 @@ def test_a_cursor_of_another_surface_is_refused(each_shop: Shop) -> None:
         each_shop.reseller.data("/Orders/Create", each_shop.order())
     cursor = each_shop.reseller.data("/Account/Statement", {"pageSize": 1})["nextCursor"]
     assert cursor
-    assert each_shop.supplies.post("/Supplier/Statement", {"cursor": cursor}).told == (400, -2)
-    assert each_shop.storefront.post("/Storefront/Wallet/Get", {"cursor": cursor}).told == (400, -2)
+    assert each_shop.supplies.post("/Supplier/Statement", {"cursor": cursor}).verdict == (400, -2)
+    assert each_shop.storefront.post("/Storefront/Wallet/Get", {"cursor": cursor}).verdict == (400, -2)

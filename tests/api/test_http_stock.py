@@ -33,7 +33,7 @@ FILES: dict[str, tuple[bytes, list[str]]] = {
     "501 characters": (b"LONG-1\n" + b"L" * 501 + b"\n", []),
     "tabs": (b"serial\tkey\n001\tTAB-1\n002\tTAB-2\n", ["TAB-1", "TAB-2"]),
 }
-"""Files of a business day, and what of each is goods."""
+"""Files of a business day, and the codes in each."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def bought(shop: Shop, card: str) -> list[dict[str, Any]]:
     while True:
         answer = shop.reseller.post("/Orders/Create", shop.order(card))
         if answer.status != 200:
-            assert answer.told == (409, -200)
+            assert answer.verdict == (409, -200)
             return found
         placed = answer.data["details"][0]["orderDetailId"]
         line = shop.reseller.get(f"/Orders/Detail/{placed}").data
@@ -93,7 +93,7 @@ def test_every_text_that_is_no_code_is_named_and_nothing_is_put_in(stocked_shop:
     codes = ["FINE-1", "\t", "   ", "CSV-1,5555,2027-12-31", "code", "1.23457E+15", "AB\u200bCD"]
     items = [{"code": "FINE-2", "expires": "soon"}, {"code": '"QUO-1"', "pin": "1\u202e2"}]
     answer = stocked_shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": codes, "items": items})
-    assert (*answer.told, sorted(answer.fields)) == (
+    assert (*answer.verdict, sorted(answer.fields)) == (
         400,
         -2,
         [*(f"codes[{at}]" for at in range(1, 7)), "items[0].expires", "items[1].code", "items[1].pin"],
@@ -106,7 +106,7 @@ def test_a_delivery_of_blanks_moves_no_money(stocked_shop: Shop) -> None:
     line = waiting(stocked_shop)
     held = stocked_shop.reseller.get("/Account/Details").data["held"]
     answer = stocked_shop.supplies.post("/Supplier/Orders/Deliver", {"orderDetailId": line, "deliveryData": ["    "]})
-    assert (*answer.told, answer.fields) == (400, -2, ["deliveryData[0]"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["deliveryData[0]"])
     assert stocked_shop.reseller.get("/Account/Details").data["held"] == held
     assert stocked_shop.reseller.get(f"/Orders/Detail/{line}").data["status"] == 2
 
@@ -115,9 +115,9 @@ def test_a_stocked_or_sold_code_is_not_delivered_in_another_spelling(stocked_sho
     card, stocked = product(stocked_shop), fresh("ONCE").upper()
     stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [stocked]})
     body = {"orderDetailId": waiting(stocked_shop), "deliveryData": [stocked.lower().replace("-", " ")]}
-    assert stocked_shop.supplies.post("/Supplier/Orders/Deliver", body).told == (409, -500)
+    assert stocked_shop.supplies.post("/Supplier/Orders/Deliver", body).verdict == (409, -500)
     assert [one["code"] for one in bought(stocked_shop, card)] == [stocked]
-    assert stocked_shop.supplies.post("/Supplier/Orders/Deliver", body).told == (409, -500)
+    assert stocked_shop.supplies.post("/Supplier/Orders/Deliver", body).verdict == (409, -500)
     again = stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [stocked]})
     assert [(one["reason"], one["productId"]) for one in again["skipped"]] == [("sold", card)]
 
@@ -145,17 +145,17 @@ def test_a_code_of_another_form_is_refused_with_its_row_on_every_way(stocked_sho
     assert [one["codePattern"] for one in offers if one["productId"] == card] == ["@@-#{3}"]
     codes, items = ["AB-001", "AB-0002"], [{"code": "AB-003"}, {"code": "AB-004", "pin": "12"}, {"code": "secret"}]
     answer = stocked_shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": codes, "items": items})
-    assert (*answer.told, sorted(answer.fields)) == (400, -2, ["codes[1]", "items[1]", "items[2]"])
+    assert (*answer.verdict, sorted(answer.fields)) == (400, -2, ["codes[1]", "items[1]", "items[2]"])
     assert "secret" not in answer.body.decode()
     assert bought(stocked_shop, card) == []
     topup = product(stocked_shop, fulfilment="supplier", cost=COST, code_pattern="@@-#{3}")
     line = stocked_shop.reseller.data("/Orders/Create", stocked_shop.order(topup))["details"][0]["orderDetailId"]
     answer = stocked_shop.supplies.post("/Supplier/Orders/Deliver", {"orderDetailId": line, "deliveryData": ["x"]})
-    assert (*answer.told, answer.fields) == (400, -2, ["deliveryData[0]"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["deliveryData[0]"])
     answer = stocked_shop.supplies.post(
         "/Supplier/Orders/Deliver", {"orderDetailId": line, "deliveryItems": [{"code": "x"}]}
     )
-    assert (*answer.told, answer.fields) == (400, -2, ["deliveryItems[0]"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["deliveryItems[0]"])
     body = {"orderDetailId": line, "deliveryData": ["CD-001"]}
     assert stocked_shop.supplies.data("/Supplier/Orders/Deliver", body)["status"] == 1
 
@@ -169,9 +169,9 @@ def test_a_url_that_is_not_https_is_refused_with_its_place(stocked_shop: Shop, u
         assert stocked_shop.supplies.data("/Supplier/Stock/Upload", upload)["added"] == 2
         return
     answer = stocked_shop.supplies.post("/Supplier/Stock/Upload", upload)
-    assert (*answer.told, answer.fields) == (400, -2, ["items[1].url"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["items[1].url"])
     answer = stocked_shop.supplies.post("/Supplier/Orders/Deliver", delivery)
-    assert (*answer.told, answer.fields) == (400, -2, ["deliveryItems[0].url"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["deliveryItems[0].url"])
 
 
 def test_a_supplier_earns_what_it_asked_at_the_upload_with_each_code_that_is_sold(stocked_shop: Shop) -> None:

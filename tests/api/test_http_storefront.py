@@ -24,9 +24,11 @@ def test_a_customer_registers_logs_in_and_is_greeted_alike_when_known(each_shop:
     assert first.data == {"status": "accepted"}
     assert again.anonymous == first.anonymous, "known and unknown addresses get the same answer (R114)"
     login = client.data("/Storefront/Customers/Login", {"email": email, "password": registration["password"]})
-    assert client.post("/Storefront/Orders/Get", {"orderId": "x"}, bearer(login["token"])).told == (404, -3)
+    assert client.post("/Storefront/Orders/Get", {"orderId": "x"}, bearer(login["token"])).verdict == (404, -3)
     wrong = {"email": email, "password": "another phrase of mine"}
-    assert client.post("/Storefront/Customers/Login", wrong).told == (400, -26), "a second registration changes nothing"
+    assert client.post("/Storefront/Customers/Login", wrong).verdict == (400, -26), (
+        "a second registration changes nothing"
+    )
 
 
 def test_anybody_browses_the_catalogue_of_a_shop(each_shop: Shop) -> None:
@@ -59,7 +61,7 @@ def test_a_checkout_reserves_is_paid_and_shows_its_codes(each_shop: Shop) -> Non
     payment = payments.data("/Payment/Payments/Create", announced)
     assert (payment["state"], payment["amount"], payment["currency"]) == ("created", Decimal("10.00"), "USD")
     assert payments.data("/Payment/Payments/Create", announced) == payment
-    assert payments.post("/Payment/Payments/Create", {**announced, "amount": 9}).told == (409, -8)
+    assert payments.post("/Payment/Payments/Create", {**announced, "amount": 9}).verdict == (409, -8)
     captured = payments.data("/Payment/Payments/Capture", {"paymentId": payment["paymentId"]})
     assert captured["state"] == "captured"
     assert payments.data("/Payment/Payments/Capture", {"paymentId": payment["paymentId"]})["state"] == "captured"
@@ -67,7 +69,7 @@ def test_a_checkout_reserves_is_paid_and_shows_its_codes(each_shop: Shop) -> Non
     assert (read["state"], read["expires"], read["items"][0]["status"]) == ("placed", None, 1)
     assert len(set(read["items"][0]["deliveryData"])) == 2
     second = {**announced, "reference": fresh("payment")}
-    assert payments.post("/Payment/Payments/Create", second).told == (409, -401), "it is paid already"
+    assert payments.post("/Payment/Payments/Create", second).verdict == (409, -401), "it is paid already"
 
 
 def test_a_checkout_of_a_supplied_product_is_asked_for_once_it_is_paid(each_shop: Shop) -> None:
@@ -105,11 +107,11 @@ def test_a_customer_cancels_a_checkout_and_its_payment_is_refused_for_good(each_
     again = [("Idempotency-Key", fresh("capture"))]
     for lines in ((), again, again):
         refused = payments.post("/Payment/Payments/Capture", {"paymentId": payment}, lines)
-        assert refused.told == (409, -402)
+        assert refused.verdict == (409, -402)
         assert refused.json["data"] == {"refundAmount": Decimal("15.00"), "currency": "USD", "items": []}
     assert payments.data("/Payment/Payments/Create", announced)["state"] == "refused"
     assert payments.data("/Payment/Payments/Cancel", {"paymentId": payment})["state"] == "refused"
-    assert customer.post("/Storefront/Checkout/Cancel", {"orderId": "ord_x"}).told == (404, -3)
+    assert customer.post("/Storefront/Checkout/Cancel", {"orderId": "ord_x"}).verdict == (404, -3)
 
 
 def test_a_paid_checkout_cannot_be_cancelled_and_a_closed_payment_not_be_captured(each_shop: Shop) -> None:
@@ -122,10 +124,10 @@ def test_a_paid_checkout_cannot_be_cancelled_and_a_closed_payment_not_be_capture
 
     closed, paid = announce(), announce()
     assert payments.data("/Payment/Payments/Cancel", {"paymentId": closed})["state"] == "cancelled"
-    assert payments.post("/Payment/Payments/Capture", {"paymentId": closed}).told == (409, -401)
+    assert payments.post("/Payment/Payments/Capture", {"paymentId": closed}).verdict == (409, -401)
     payments.data("/Payment/Payments/Capture", {"paymentId": paid})
-    assert payments.post("/Payment/Payments/Cancel", {"paymentId": paid}).told == (409, -401)
-    assert customer.post("/Storefront/Checkout/Cancel", {"orderId": order["orderId"]}).told == (409, -8)
+    assert payments.post("/Payment/Payments/Cancel", {"paymentId": paid}).verdict == (409, -401)
+    assert customer.post("/Storefront/Checkout/Cancel", {"orderId": order["orderId"]}).verdict == (409, -8)
 
 
 def test_a_payment_must_be_the_orders_total(each_shop: Shop) -> None:
@@ -136,7 +138,7 @@ def test_a_payment_must_be_the_orders_total(each_shop: Shop) -> None:
         "/Payment/Payments/Create", {"orderId": order["orderId"], "amount": 4.99, "reference": fresh("payment")}
     )
 
-    assert refused.told == (400, -2)
+    assert refused.verdict == (400, -2)
     assert refused.fields == ["amount"]
 
 
@@ -155,7 +157,7 @@ def test_a_deposit_is_booked_into_the_partners_balance_once(each_shop: Shop) -> 
         assert confirmed["state"] == "confirmed"
         assert partner.get("/Account/Details").data["balance"] == before + Decimal("12.50")
     assert payments.data("/Payment/Deposits/Create", announced)["depositId"] == deposit["depositId"]
-    assert payments.post("/Payment/Deposits/Create", {**announced, "amount": 13}).told == (409, -8)
+    assert payments.post("/Payment/Deposits/Create", {**announced, "amount": 13}).verdict == (409, -8)
     by_id = {**announced, "partner": each_shop.partner, "reference": fresh("deposit")}
     assert payments.data("/Payment/Deposits/Create", by_id)["partnerId"] == each_shop.partner
     other = {**announced, "currency": "EUR", "reference": fresh("deposit")}
@@ -171,7 +173,7 @@ def test_a_large_deposit_waits_for_the_operator_and_a_larger_one_is_refused(each
     def announced(amount: str) -> dict[str, object]:
         return {"partner": each_shop.partner, "amount": Decimal(amount), "reference": fresh("deposit")}
 
-    assert payments.post("/Payment/Deposits/Create", announced("1000000")).told == (409, -403)
+    assert payments.post("/Payment/Deposits/Create", announced("1000000")).verdict == (409, -403)
     before = partner.get("/Account/Details").data["balance"]
     large = payments.data("/Payment/Deposits/Create", announced("1000.01"))["depositId"]
     for _ in range(2):
@@ -183,9 +185,9 @@ def test_a_large_deposit_waits_for_the_operator_and_a_larger_one_is_refused(each
     assert payments.data("/Payment/Deposits/Confirm", {"depositId": large})["state"] == "confirmed"
     small = payments.data("/Payment/Deposits/Create", announced("1000"))["depositId"]
     operator.within(each_shop.id, lambda tx: set_limits(tx, integration, DepositLimits(999_99, None), "USD"))
-    assert payments.post("/Payment/Deposits/Confirm", {"depositId": small}).told == (409, -403)
+    assert payments.post("/Payment/Deposits/Confirm", {"depositId": small}).verdict == (409, -403)
     operator.within(each_shop.id, lambda tx: reject_deposit(tx, small))
-    assert payments.post("/Payment/Deposits/Confirm", {"depositId": small}).told == (409, -400)
+    assert payments.post("/Payment/Deposits/Confirm", {"depositId": small}).verdict == (409, -400)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +221,8 @@ def test_the_documents_are_open_to_all_and_link_to_each_other(each_shop: Shop) -
         assert str(number).encode() in page.body
         assert row.header("content-type") == "application/json"
         assert row.json["code"] == number
-    assert client.get("/documentation/errors/-999").told == (404, -3)
-    assert client.get("/documentation/guides/nothing").told == (404, -3)
+    assert client.get("/documentation/errors/-999").verdict == (404, -3)
+    assert client.get("/documentation/guides/nothing").verdict == (404, -3)
 
 
 def _available(shop: Shop) -> int:

@@ -61,10 +61,10 @@ def test_a_line_and_an_order_that_nobody_can_ever_pay_are_refused_with_the_field
         basket = [line(product, many, str(at)) for at, (product, many) in enumerate(wanted)]
         order = each_shop.reseller.post("/Orders/Create", {"orderReference": fresh("order"), "basketData": basket})
         fields = ["basketData"] if places is None else [f"basketData[{at}].quantity" for at in places]
-        assert (*order.told, order.fields) == (400, -2, fields)
+        assert (*order.verdict, order.fields) == (400, -2, fields)
         items = [{"productId": product, "quantity": many} for product, many in wanted]
         checkout = each_shop.storefront.post("/Storefront/Checkout/Create", {"items": items})
-        assert (*checkout.told, checkout.fields) == (400, -2, [one.replace("basketData", "items") for one in fields])
+        assert (*checkout.verdict, checkout.fields) == (400, -2, [one.replace("basketData", "items") for one in fields])
     assert each_shop.site.rows(each_shop.id, without=SENT) == before
 
 
@@ -95,10 +95,10 @@ def test_a_deposit_that_a_balance_cannot_take_is_refused_with_its_field(each_sho
     body = {"partner": partner, "amount": 0.01, "reference": fresh("deposit")}
     created = each_shop.payments.post("/Payment/Deposits/Create", body)
 
-    assert (*confirmed.told, confirmed.fields) == (400, -2, ["amount"])
-    assert (*created.told, created.fields) == (400, -2, ["amount"])
+    assert (*confirmed.verdict, confirmed.fields) == (400, -2, ["amount"])
+    assert (*created.verdict, created.fields) == (400, -2, ["amount"])
     again = each_shop.payments.post("/Payment/Deposits/Confirm", {"depositId": second})
-    assert again.told == (400, -2), "it was not confirmed by being refused"
+    assert again.verdict == (400, -2), "it was not confirmed by being refused"
 
 
 @pytest.mark.parametrize("amount", ["1e15", "10000000000000.00", "9999999999999.999", "1e300"])
@@ -115,7 +115,7 @@ def test_an_amount_beyond_bounds_is_refused_wherever_there_is_one(shop: Shop, am
     ]  # fmt: skip
     for client, path, body, field in cases:
         answer = client.post(path, body.encode())
-        assert (*answer.told, answer.fields) == (400, -2, [field]), path
+        assert (*answer.verdict, answer.fields) == (400, -2, [field]), path
 
 
 def test_a_limit_below_the_debt_ends_new_orders_and_leaves_the_debt(each_shop: Shop) -> None:
@@ -128,8 +128,8 @@ def test_a_limit_below_the_debt_ends_new_orders_and_leaves_the_debt(each_shop: S
 
     money = client.get("/Account/Details").data
     assert (money["available"], money["creditLimit"], money["spendable"]) == (Decimal("-5.00"), 1, 0)
-    assert client.post("/Orders/Create", each_shop.order()).told == (409, -300)
+    assert client.post("/Orders/Create", each_shop.order()).verdict == (409, -300)
     each_shop.payments.data("/Payment/Deposits/Confirm", {"depositId": deposit(each_shop, partner, Decimal("9.00"))})
     assert client.get("/Account/Details").data["spendable"] == 5
     client.data("/Orders/Create", each_shop.order())
-    assert client.post("/Orders/Create", each_shop.order()).told == (409, -300)
+    assert client.post("/Orders/Create", each_shop.order()).verdict == (409, -300)

@@ -108,4 +108,4 @@ def test_a_supplier_recalls_a_batch_after_a_dry_run(shop: Shop) -> None:
         ({"batchId": "bat_never", "reason": "x"}, -3),
         ({"batchId": "bat_never", "reason": "x", "dryRun": True}, -3),
     ):
-        assert shop.supplies.post("/Supplier/Stock/Recall", wrong).told[1] == code
+        assert shop.supplies.post("/Supplier/Stock/Recall", wrong).verdict[1] == code

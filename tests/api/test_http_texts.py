@@ -32,7 +32,7 @@ def test_a_blank_answer_to_what_a_product_asks_is_none(each_shop: Shop) -> None:
         asked["requireData"] = [{"productRequireId": "player", "identifier": "Player", "value": blank}]
         answer = each_shop.reseller.post("/Orders/Create", {"orderReference": fresh("blank"), "basketData": [asked]})
 
-        assert (*answer.told, answer.fields) == (400, -2, ["basketData[0].requireData[0].value"])
+        assert (*answer.verdict, answer.fields) == (400, -2, ["basketData[0].requireData[0].value"])
 
 
 def test_every_wrong_text_of_a_request_is_named_at_once(each_shop: Shop) -> None:
@@ -40,7 +40,7 @@ def test_every_wrong_text_of_a_request_is_named_at_once(each_shop: Shop) -> None
 
     answer = each_shop.reseller.post("/Orders/Create", {"orderReference": "\u200b", "basketData": lines})
 
-    assert answer.told == (400, -2)
+    assert answer.verdict == (400, -2)
     assert answer.fields == ["orderReference", "basketData[0].deliverId", "basketData[1].deliverId"]
 
 

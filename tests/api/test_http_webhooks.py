@@ -1,12 +1,14 @@
-"""Webhooks that cannot arrive: refused at once where that can be known, and told of in the log where it shows later."""
+"""Webhooks that cannot arrive: refused at once where that can be known, else logged when it shows."""
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 
 from bedesten.gate.scopes import Surface
+from tests.store.raw import raw
 from tests.support.client import bearer
 from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh
@@ -22,7 +24,7 @@ def test_an_order_that_names_a_private_address_is_refused_at_once_with_its_field
     before = each_shop.site.rows(each_shop.id, without=SENT)
     answer = each_shop.reseller.post("/Orders/Create", {**each_shop.order(), "notifyUrl": url})
 
-    assert (*answer.told, answer.fields) == (400, -2, ["notifyUrl"])
+    assert (*answer.verdict, answer.fields) == (400, -2, ["notifyUrl"])
     assert "private address" in answer.json["errors"][0]["message"]
     assert each_shop.site.rows(each_shop.id, without=SENT) == before
 
@@ -31,12 +33,12 @@ def test_an_order_may_name_it_once_the_operator_allowed_its_network_and_sent_aga
     each_shop: Shop, each_operator: Operator
 ) -> None:
     body = {**each_shop.order(), "notifyUrl": "https://10.99.0.1/x"}
-    assert each_shop.reseller.post("/Orders/Create", body).told == (400, -2)
+    assert each_shop.reseller.post("/Orders/Create", body).verdict == (400, -2)
     with each_operator.webhooks_to("10.99.0.0/16"):
         placed = each_shop.reseller.data("/Orders/Create", body)
     assert each_shop.reseller.data("/Orders/Create", body) == placed
     other = {**each_shop.order(), "notifyUrl": "https://10.99.0.1/x"}
-    assert each_shop.reseller.post("/Orders/Create", other).told == (400, -2)
+    assert each_shop.reseller.post("/Orders/Create", other).verdict == (400, -2)
 
 
 def test_the_log_line_of_a_failing_webhook_says_whose_it_is_and_where_it_went(
@@ -47,7 +49,8 @@ def test_the_log_line_of_a_failing_webhook_says_whose_it_is_and_where_it_went(
     each_operator.endpoint(each_shop.id, partner, "https://no-such-host.invalid:8443/hooks/s3cr3t?token=s3cr3t")
     client = each_shop.client(lines=bearer(each_shop.token(Surface.RESELLER, partner)))
 
-    order = client.data("/Orders/Create", each_shop.order())
+    answer = client.post("/Orders/Create", each_shop.order())
+    order = answer.data
 
     line = _log_line(each_site, "webhook", order["orderId"])
     assert order["total"] == Decimal("5.00")
@@ -60,7 +63,33 @@ def test_the_log_line_of_a_failing_webhook_says_whose_it_is_and_where_it_went(
         "level": "warning",
         "status": None,
     }
+    assert line["request_id"] == answer.header("x-request-id")
     assert "s3cr3t" not in json.dumps(line)
+
+
+def test_each_event_is_stored_with_the_request_that_caused_it_however_many_are_committed_together(
+    each_shop: Shop, each_operator: Operator, each_site: Site
+) -> None:
+    """Also a later change of the line, by another request of another account."""
+    stored = "SELECT request_id, status FROM events WHERE tenant_id = :tenant AND line_id = :line ORDER BY sequence"
+
+    def place(number: int) -> tuple[str | None, str]:
+        client = each_shop.client(Surface.RESELLER)
+        answer = client.post("/Orders/Create", each_shop.order(each_shop.topup if number == 0 else None))
+        client.close()
+        return answer.header("x-request-id"), answer.data["details"][0]["orderDetailId"]
+
+    with ThreadPoolExecutor(8) as buyers:
+        placed = list(buyers.map(place, range(24)))
+    rejected = each_shop.supplies.post(
+        "/Supplier/Orders/Reject", {"orderDetailId": placed[0][1], "reason": "none left"}
+    )
+    assert rejected.status == 200
+    with raw(each_site.installation.settings) as database:
+        found = [database.rows(stored, tenant=each_shop.id, line=line) for _, line in placed]
+    assert found[0] == [(placed[0][0], 2), (rejected.header("x-request-id"), 0)]
+    assert found[1:] == [[(request, 1)] for request, _ in placed[1:]]
+    assert len({request for request, _ in placed}) == 24
 
 
 def _log_line(site: Site, event: str, order: str) -> dict[str, object]:

@@ -208,6 +208,14 @@ def test_a_wrong_line_is_named_by_its_number_and_never_repeated(line: str, probl
     assert why([sha256(OTHER), line]) == {"line 2": problem}
 
 
+def test_a_line_is_numbered_by_its_place_in_the_file_and_what_is_not_csv_ends_the_file() -> None:
+    assert why([f'{sha256(OTHER)},"a', 'b"', "wrong"]) == {
+        "line 3": "not the SHA-256 of a key in 64 hexadecimal digits"
+    }
+    assert why([sha256(OTHER), "x" * 200_000]) == {"line 2": "not CSV: field larger than field limit (131072)"}
+    assert why([sha256(OTHER), f'"{sha256(FOREIGN)}', "more"]) == {"line 2": "not CSV: unexpected end of data"}
+
+
 def test_the_refusal_of_an_import_holds_nothing_of_the_lines() -> None:
     with pytest.raises(Refusal) as refused:
         imports.parse([FOREIGN] * 100)
@@ -243,7 +251,7 @@ def test_keys_survive_a_pepper_rotation_and_get_a_new_digest_on_first_use(cluste
     assert cluster.answers(used.text, unused.text) == [200] * 4
 
 
-def test_a_key_that_was_digested_anew_is_revoked_everywhere_at_once(cluster: Cluster) -> None:
+def test_a_key_that_was_digested_again_is_revoked_everywhere_at_once(cluster: Cluster) -> None:
     key = cluster.make()
     assert cluster.answers(key.text) == [200, 200]
     cluster.roll_pepper()

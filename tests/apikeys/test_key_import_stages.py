@@ -65,7 +65,7 @@ def killed_in_the_middle(cluster: Cluster) -> None:
     store.write_now(lambda tx: imports.store_some(tx.for_tenant(tenant), run, prepared[10:20]))
 
 
-def test_no_transaction_of_an_import_writes_more_than_a_thousand_keys(
+def test_no_transaction_of_an_import_writes_more_than_250_keys(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written, store = [0], cluster.installation.store
@@ -77,12 +77,12 @@ def test_no_transaction_of_an_import_writes_more_than_a_thousand_keys(
         return done
 
     monkeypatch.setattr(store, "write_now", watched)
-    made = import_some(cluster, 2_500)
+    made = import_some(cluster, 600)
     steps = [after - before for before, after in itertools.pairwise(written)]
-    assert [step for step in steps if step] == [1_000, 1_000, 500]
+    assert [step for step in steps if step] == [250, 250, 100]
     assert steps[-1] == 0, "what makes them valid is a transaction of its own"
-    assert len(set(made)) == 2_500
-    assert MAX_KEYS_PER_TRANSACTION == 1_000
+    assert len(set(made)) == 600
+    assert MAX_KEYS_PER_TRANSACTION == 250
 
 
 def test_an_import_lets_a_revocation_through_and_validates_no_key_before_its_end(cluster: Cluster) -> None:
@@ -95,13 +95,13 @@ def test_an_import_lets_a_revocation_through_and_validates_no_key_before_its_end
         if not seen:
             work = lambda tx: api_keys.revoke(tx.for_tenant(cluster.tenant), victim.id, OPERATOR)  # noqa: E731
             assert beside.installation.store.write_now(work)
-        seen.append(cluster.answers(victim.text, text(1), text(2_500)))
+        seen.append(cluster.answers(victim.text, text(1), text(600)))
         assert [one["id"] for one in cluster.listed()] == [victim.id]
 
     before = cluster.changes()
-    made = import_some(cluster, 2_500, in_the_middle)
+    made = import_some(cluster, 600, in_the_middle)
     assert seen == [[REFUSED] * 6] * 3
-    assert cluster.answers(victim.text, text(1), text(2_500)) == [REFUSED, 200, 200] * 2
+    assert cluster.answers(victim.text, text(1), text(600)) == [REFUSED, 200, 200] * 2
     assert [row.subject for row in cluster.trail() if row.action == "key.import"] == [made[0]]
     uses = 2
     assert cluster.changes() == before + 1 + 1 + uses, "the revocation, the import, and two first uses"

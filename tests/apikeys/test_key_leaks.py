@@ -32,7 +32,7 @@ def outcome(cluster: Cluster) -> list[AuditRow]:
     return [row for row in cluster.trail() if row.action == "key.leaked"]
 
 
-def test_by_default_a_leak_is_told_and_the_key_goes_on(cluster: Cluster) -> None:
+def test_by_default_a_leak_is_reported_and_the_key_goes_on(cluster: Cluster) -> None:
     key = cluster.make()
     with structlog.testing.capture_logs() as logged:
         found = report(cluster, f"commit 1234: API_KEY='{key.text}'", source="a public repository")

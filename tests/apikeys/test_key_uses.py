@@ -53,7 +53,7 @@ def test_uses_of_several_processes_are_added_up_and_the_latest_tells_from_where(
     assert (outcome["uses"], outcome["address"], outcome["lastUsed"]) == (5, "198.51.100.2", "2027-01-15T08:00:01Z")
 
 
-def test_who_breaks_is_told_for_each_secret_apart(cluster: Cluster) -> None:
+def test_what_a_revocation_breaks_is_listed_for_each_secret(cluster: Cluster) -> None:
     old = cluster.make()
     call(cluster, old.text, 2, address="198.51.100.1", agent="cron/1")
     write(cluster, everything=True)

@@ -1,4 +1,4 @@
-"""Making keys: shown once, all random, and of what is kept none can be told."""
+"""New API keys are shown once and all random, and nothing that is stored reveals one."""
 
 import json
 from collections import Counter

@@ -124,7 +124,7 @@ def test_leaked_does_what_the_policy_says_and_never_shows_a_key(cluster: Cluster
     assert cluster.answers(key.text) == [REFUSED, REFUSED]
 
 
-def test_people_are_told_that_a_noted_key_still_works_and_when_one_ends(cluster: Cluster, program: Program) -> None:
+def test_the_program_says_that_a_noted_key_still_works_and_when_one_ends(cluster: Cluster, program: Program) -> None:
     key = cluster.make()
     found = program.run("keys", "leaked", "--stdin", stdin=key.text.encode()).out
     assert found.startswith(

@@ -50,7 +50,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CliServer
 
 def ask(clients: list[Client]) -> set[tuple[int, int | None]]:
     """How a harmless call is answered on all of the connections."""
-    return {client.post("/Supplier/Products/List").told for client in clients}
+    return {client.post("/Supplier/Products/List").verdict for client in clients}
 
 
 def test_a_holder_s_rotation_and_revocation_hold_on_old_and_new_connections(served: CliServer) -> None:

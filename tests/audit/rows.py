@@ -18,7 +18,7 @@ TRIGGERS = {
 
 @dataclass
 class Trail:
-    """The store as the house uses it, and `raw`: the database as somebody uses it who has its password."""
+    """The store as the program uses it, and `raw`: the database as somebody with its password uses it."""
 
     store: Store
     raw: RawConnection
@@ -32,9 +32,9 @@ class Trail:
         for number in range(count):
             self.store.write_now(partial(write, number=number))
 
-    def seal(self, most: int = 1_000) -> Head | None:
+    def seal_rows(self, most: int = 1_000) -> Head | None:
         """Seals what waits."""
-        return self.store.write_now(lambda tx: chain.seal(tx, most))
+        return self.store.write_now(lambda tx: chain.seal_rows(tx, most))
 
     def head(self) -> Head:
         """The head of the chain."""

@@ -56,15 +56,15 @@ def test_what_moves_from_one_column_to_the_next_changes_the_hash() -> None:
     assert one.sealed_as(1, chain.START) != other.sealed_as(1, chain.START)
 
 
-def test_a_fresh_trail_is_sound_and_its_head_is_number_nought(trail: Trail) -> None:
+def test_a_fresh_trail_is_sound_and_its_head_is_number_zero(trail: Trail) -> None:
     assert verify(trail.store) == []
     assert trail.head() == Head(0, bytes(32))
-    assert trail.seal() is None
+    assert trail.seal_rows() is None
 
 
 def test_rows_are_sealed_in_the_order_in_which_they_were_written(trail: Trail) -> None:
     trail.append(5)
-    head = trail.seal()
+    head = trail.seal_rows()
     assert head == trail.head()
     assert trail.head().seq == 5
     assert trail.raw.rows("SELECT seq, subject FROM audit ORDER BY seq") == [(n + 1, f"n{n}") for n in range(5)]
@@ -73,7 +73,7 @@ def test_rows_are_sealed_in_the_order_in_which_they_were_written(trail: Trail) -
 
 def test_a_batch_is_bounded_and_the_next_one_goes_on_where_it_ended(trail: Trail) -> None:
     trail.append(7)
-    heads = [trail.seal(3), trail.seal(3), trail.seal(3), trail.seal(3)]
+    heads = [trail.seal_rows(3), trail.seal_rows(3), trail.seal_rows(3), trail.seal_rows(3)]
     assert [head.seq if head else None for head in heads] == [3, 6, 7, None]
     assert verify(trail.store) == []
 
@@ -91,7 +91,7 @@ def test_a_row_without_a_request_and_text_in_every_script_survive_the_walk(trail
         )
 
     trail.store.write_now(write)
-    assert trail.seal() is not None
+    assert trail.seal_rows() is not None
     assert verify(trail.store) == []
     assert reading.shown(trail.store.read_now(lambda tx: reading.newest(tx, 1))[0])["detail"] == {
         "note": "\x00\x1b[31m\n"
@@ -103,12 +103,12 @@ def test_two_sealers_at_once_make_one_chain_without_gap_or_double(installation: 
     other = open_store(installation.settings)
     start = threading.Barrier(4)
 
-    def seal(store: Store) -> None:
+    def seal_all(store: Store) -> None:
         start.wait()
-        while store.write_now(lambda tx: chain.seal(tx, 5)):
+        while store.write_now(lambda tx: chain.seal_rows(tx, 5)):
             pass
 
-    threads = [threading.Thread(target=seal, args=(store,)) for store in (trail.store, other, trail.store, other)]
+    threads = [threading.Thread(target=seal_all, args=(store,)) for store in (trail.store, other, trail.store, other)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -122,7 +122,7 @@ def test_two_sealers_at_once_make_one_chain_without_gap_or_double(installation: 
 def test_a_trail_of_several_batches_is_walked_to_its_end(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "VERIFY_BATCH_ROWS", 4)
     trail.append(13)
-    trail.seal()
+    trail.seal_rows()
     assert verify(trail.store) == []
     trail.disarm()
     trail.raw.run("UPDATE audit SET actor = 'somebody' WHERE seq = 13")
@@ -203,7 +203,7 @@ def unseal(trail: Trail) -> str:
 
 
 def insert(trail: Trail, row: str, seq: int, digest: bytes = bytes(32)) -> None:
-    """A row that was never written by the house."""
+    """A row that the program never wrote."""
     trail.raw.run(
         "INSERT INTO audit (id, tenant_id, actor, action, subject, detail, request_id, at, seq, hash)"
         " VALUES (:id, 'ten_a', 'operator', 'test.forged', 's', '{}', NULL, 0, :seq, :hash)",
@@ -224,7 +224,7 @@ def test_whatever_is_done_to_sealed_rows_past_the_triggers_is_named(
     trail: Trail, tamper: Callable[[Trail], str]
 ) -> None:
     trail.append(8)
-    trail.seal()
+    trail.seal_rows()
     trail.disarm()
     expected = tamper(trail)
     assert verify(trail.store)[0].startswith(expected)
@@ -232,7 +232,7 @@ def test_whatever_is_done_to_sealed_rows_past_the_triggers_is_named(
 
 def test_a_cut_with_an_older_head_is_found_by_a_known_head(trail: Trail) -> None:
     trail.append(8)
-    noted = trail.seal()
+    noted = trail.seal_rows()
     assert noted is not None
     sixth = trail.raw.one("SELECT hash FROM audit WHERE seq = 6")
     trail.disarm()
@@ -241,14 +241,14 @@ def test_a_cut_with_an_older_head_is_found_by_a_known_head(trail: Trail) -> None
     assert verify(trail.store) == []
     assert verify(trail.store, [noted]) == ["row 8 is not the known one: the chain was cut off or replaced before it"]
     trail.append(3)
-    trail.seal()
+    trail.seal_rows()
     assert len(verify(trail.store, [noted])) == 1
     assert verify(trail.store, [Head(6, bytes(sixth)), Head(0, bytes(32))]) == []
 
 
 def test_a_row_that_the_sealing_has_passed_by_is_named(trail: Trail) -> None:
     trail.append(2)
-    trail.seal()
+    trail.seal_rows()
     assert verify(trail.store) == []
     trail.append(1)
     assert verify(trail.store) == [], "a row that was just written is allowed to wait"
@@ -263,7 +263,7 @@ def test_a_row_that_the_sealing_has_passed_by_is_named(trail: Trail) -> None:
 
 def test_a_store_that_is_broken_all_over_gives_an_end_of_lines(trail: Trail) -> None:
     trail.append(120)
-    trail.seal()
+    trail.seal_rows()
     trail.disarm()
     trail.raw.run("UPDATE audit SET actor = 'x'")
     found = verify(trail.store)
@@ -294,7 +294,7 @@ def test_a_store_that_is_broken_all_over_gives_an_end_of_lines(trail: Trail) -> 
 )
 def test_nobody_changes_or_deletes_a_row_of_the_trail(trail: Trail, sql: str) -> None:
     trail.append(2)
-    trail.seal()
+    trail.seal_rows()
     trail.append(1)
     before = trail.raw.rows("SELECT * FROM audit ORDER BY id")
     with pytest.raises(Exception, match="the audit trail is append-only"):
@@ -305,7 +305,7 @@ def test_nobody_changes_or_deletes_a_row_of_the_trail(trail: Trail, sql: str) ->
 
 def test_the_engine_s_own_ways_around_a_delete_are_closed(trail: Trail) -> None:
     trail.append(2)
-    trail.seal()
+    trail.seal_rows()
     row = trail.id_of(1)
     if trail.raw.dialect == "sqlite":
         ways = [
@@ -337,7 +337,7 @@ def test_the_newest_rows_come_oldest_first_of_one_tenant_or_of_all(trail: Trail)
     assert [row.subject for row in read(lambda tx: reading.after(tx, last, 2))] == ["n2", "n0"]
 
 
-def test_how_many_rows_wait_for_their_seal_is_told(trail: Trail) -> None:
+def test_the_number_of_unsealed_rows_is_reported(trail: Trail) -> None:
     assert trail.store.read_now(reading.unsealed) == (0, None)
     trail.append(3)
     count, oldest = trail.store.read_now(reading.unsealed)
@@ -369,7 +369,7 @@ def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail
 
     def sealed(count: int) -> Head:
         trail.append(count)
-        head = trail.seal()
+        head = trail.seal_rows()
         assert head is not None
         return head
 

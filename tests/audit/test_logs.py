@@ -116,7 +116,7 @@ def fail(password: str, depth: int) -> None:
     raise ValueError(f"cannot use {KEY} nor {TOKEN} nor c29tZXRoaW5nLXNlY3JldC1lbm91Z2g")
 
 
-def test_an_exception_is_told_without_local_variables_and_without_what_could_be_a_credential(
+def test_a_logged_exception_has_no_local_variables_and_nothing_like_a_credential(
     captured: Captured,
 ) -> None:
     log, password = structlog.get_logger("bedesten.test"), " ".join(["correct", "horse", "battery", "staple"])
@@ -167,7 +167,7 @@ class Unspeakable(Exception):
         raise RuntimeError("no")
 
 
-def test_an_exception_whose_text_fails_is_told_all_the_same() -> None:
+def test_an_exception_whose_text_fails_is_logged_all_the_same() -> None:
     outcome = json.loads(line("error", {"event": "x", "exc_info": Unspeakable()}))["exception"]
     assert outcome.endswith("Unspeakable: (its text cannot be had)")
 

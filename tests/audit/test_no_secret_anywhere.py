@@ -32,7 +32,7 @@ DATABASE_PASSWORD = secrets.token_urlsafe(24)
 
 @dataclass
 class Scene:
-    """A house to attack, and every secret that is used in it."""
+    """An installation to attack, and every secret that is used in it."""
 
     server: InProcessServer
     tenant: str
@@ -106,7 +106,7 @@ def hostile(scene: Scene) -> None:
 
 
 def spoil(scene: Scene) -> None:
-    """Makes the house's own code fail, with a secret in what it fails over."""
+    """Makes the program's own code fail, with a secret in what it fails over."""
     with raw(scene.server.installation.settings) as connection:
         connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
     scene.server.services.gate.auth_cache.reset(Revision(-1, 0), 0, {})

@@ -1,4 +1,4 @@
-"""Refused credentials are in the trail, every one counted, in few rows whatever is thrown at the house."""
+"""Refused credentials are in the trail, every one counted, in few rows whatever is sent to the server."""
 
 import json
 

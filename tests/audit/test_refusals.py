@@ -60,7 +60,7 @@ def refused(rows: list[Row]) -> set[tuple[int, str, str, str]]:
 
 
 @pytest.mark.requirement(169)
-def test_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
+def test_every_cause_of_a_refused_token_has_a_row_of_its_own(shop: Shop) -> None:
     server, operator = shop.server, shop.server.operator
     good = shop.token()
     cases: list[tuple[str, int, str, str]] = [
@@ -92,7 +92,7 @@ def _decoded(token: str) -> bytes:
 
 
 @pytest.mark.requirement(169)
-def test_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None:
+def test_every_cause_of_a_refused_api_key_has_a_row_of_its_own(shop: Shop) -> None:
     server, operator = shop.server, shop.server.operator
     here = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     elsewhere = operator.key(shop.id, Surface.SUPPLIER, shop.supplier, networks=["198.51.100.0/24"])

@@ -8,7 +8,7 @@ import pytest
 
 from bedesten.audit import search as reading
 from bedesten.audit.actions import OPERATOR, Actor, record
-from bedesten.audit.chain import Row, seal
+from bedesten.audit.chain import Row, seal_rows
 from bedesten.audit.search import RowFilter, find_newest, find_sealed_after, since
 from bedesten.core.clock import system_clock
 from bedesten.store.transaction import SystemTransaction
@@ -31,7 +31,7 @@ def subjects(rows: Iterable[Row]) -> list[str]:
 @pytest.mark.parametrize("count", [0, 2, 3, 7, 9])
 def test_everything_is_found_in_order_whatever_fits_into_one_step(trail: Trail, count: int) -> None:
     trail.append(count)
-    trail.seal()
+    trail.seal_rows()
     whole = [f"n{number}" for number in range(count)]
     assert subjects(find_newest(trail.store, 10_000, ANY)) == whole
     assert subjects(since(trail.store, 0, ANY)) == whole
@@ -48,7 +48,7 @@ def test_rows_are_found_by_tenant_actor_action_and_subject(trail: Trail) -> None
             record(tx.for_tenant("ten_a"), OPERATOR, "keys.leak_policy", "-")
 
     trail.store.write_now(write)
-    trail.seal()
+    trail.seal_rows()
     for wanted, expected in [
         (RowFilter(tenant="ten_b"), ["k0", "k1", "k2", "k3", "k4"]),
         (RowFilter(actor="par_1", subject="k3"), ["k3"]),
@@ -65,7 +65,7 @@ def test_rows_are_found_by_tenant_actor_action_and_subject(trail: Trail) -> None
 
 def test_a_number_finds_what_is_sealed_and_a_time_what_was_written_from_then_on(trail: Trail) -> None:
     trail.append(2)
-    trail.seal()
+    trail.seal_rows()
     trail.append(1)
     assert subjects(find_sealed_after(trail.store, 0, ANY)) == ["n0", "n1"]
     assert subjects(since(trail.store, 0, ANY)) == ["n0", "n1", "n0"]
@@ -94,7 +94,7 @@ def test_tail_searches_and_exports(program: Program) -> None:
     from bedesten.store.sqlite import SqliteStore
 
     store = SqliteStore(program.data / "bedesten.db", system_clock)
-    head = store.write_now(seal)
+    head = store.write_now(seal_rows)
     store.close()
     assert head is not None
     assert len(outcomes(program, "--after", "0")) == head.seq == 14

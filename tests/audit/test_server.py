@@ -51,7 +51,7 @@ def test_every_worker_writes_what_it_has_summed_up_when_the_server_stops(program
             answered.append(client.post("/Supplier/Products/List", {}).json["requestId"])
             client.close()
         server.process.terminate()
-        _, log = server.process.communicate(timeout=20)
+        _, log = server.process.communicate(timeout=120)
     rows = refusals(program)
     assert 1 <= len(rows) <= 2 * 3, "a row a worker and flush"
     assert sum(row["detail"]["count"] for row in rows) == 40

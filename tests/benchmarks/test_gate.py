@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gate_contenders as gate
+from benchmarks.checkout import SetupError
 from benchmarks.harness import Plan, measure_cases, started
 from benchmarks.machine import Cores
-from benchmarks.material import Case, GateMaterial, SetupError, prepare, read_gate
+from benchmarks.material import Case, GateMaterial, prepare, read_gate
 from benchmarks.refused_contenders import THROTTLED, patient, strict
 from tests.support.installed_programs import installed
 

@@ -5,6 +5,7 @@ import json
 import sqlite3  # noqa: TID251 - reads a peer's file, never Bedesten's
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -14,11 +15,14 @@ pytest.importorskip("fastapi")
 pytest.importorskip("jwt")
 pytest.importorskip("uvicorn")
 
+from sqlalchemy import text
+
 from benchmarks import postgres
 from benchmarks.harness import started
 from benchmarks.machine import Cores, free_port
 from benchmarks.peer_contenders import on_postgres, start_module
-from benchmarks.peers import setup
+from benchmarks.peers import fastapi_postgres, setup
+from tests.support.postgres_server import server_url
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +39,7 @@ class Peer:
         self.data, self.port = data, port
 
     def call(self, method: str, path: str, body: object = None, token: str | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -56,11 +60,11 @@ def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Peer(data, port)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def wait_for(log: Path, line: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while line not in (text := log.read_text(encoding="utf-8")).splitlines():
         assert time.monotonic() < end, text
         time.sleep(0.05)
@@ -95,6 +99,23 @@ def test_two_processes_on_postgresql_keep_an_order_once(tmp_path: Path) -> None:
         with psycopg.connect(url) as connection:
             rows = connection.execute("SELECT order_reference, quantity, price FROM orders").fetchall()
     assert rows == [("r-1", 2, 2 * setup.UNIT_PRICE)]
+
+
+def test_a_process_keeps_its_connections_and_opens_no_more_of_them(tmp_path: Path) -> None:
+    with postgres.database(server_url()) as url:
+        fastapi_postgres.prepare(tmp_path, url)
+        engine = fastapi_postgres.open_engine(tmp_path)
+        held = [engine.connect() for _ in range(fastapi_postgres.CONNECTIONS)]
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(engine.connect)
+            first, *others = held
+            pid = first.scalar(text("SELECT pg_backend_pid()"))
+            first.close()
+            with waiting.result() as late:
+                assert late.scalar(text("SELECT pg_backend_pid()")) == pid
+        for one in others:
+            one.close()
+        engine.dispose()
 
 
 def test_an_acknowledged_order_is_stored_once(peer: Peer) -> None:

@@ -22,6 +22,14 @@ def test_ratios_compare_runs_of_the_same_round() -> None:
     assert "6.00 ×   (3.00–9.00)" in report.ratio_table(outcome())
 
 
+def test_a_row_for_the_readme_has_medians_and_spreads() -> None:
+    cases = Outcome("refused", {f"case {number}": [sample(1)] for number in range(9)})
+    assert report.markdown([cases]) == ""
+    assert report.markdown([cases, outcome()]).splitlines()[2:] == [
+        "| read, bedesten | 195 (90–300) | 1.0, 2.0 ms | 6.00 (3.00–9.00) peer | 6.00 (3.00–9.00) peer |"
+    ]
+
+
 def test_the_yardstick_is_shown_but_not_compared() -> None:
     both = outcome()
     both.samples[report.YARDSTICK] = [sample(1000, cpu_s=0.99)] * 2

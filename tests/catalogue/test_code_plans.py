@@ -40,7 +40,10 @@ def shop(
 def plan(other: RawConnection, statement: Statement[Any], tenant: str) -> str:
     """What the engine would do, as text."""
     explain = "EXPLAIN " if other.dialect == "postgresql" else "EXPLAIN QUERY PLAN "
-    wanted = {"tenant": tenant, "digest": b"x" * 32, "folded_digest": b"y" * 32, "line": "odl_1"}
+    wanted = {"tenant": tenant, "digest": b"x" * 32, "folded_digest": b"y" * 32, "line": "odl_1"} | {
+        "batch": "bat_1",
+        "product": "prd_1",
+    }
     names = {name: value for name, value in wanted.items() if name in statement.compiled("sqlite")}
     rows = other.connection.execute(explain + statement.compiled(other.dialect), names).fetchall()
     return "\n".join(str(row[-1]) for row in rows)
@@ -60,3 +63,18 @@ def test_a_code_is_found_by_its_two_unique_indexes(shop: tuple[Installation, str
     by_line = "uq_stock_codes_line_id" if postgresql else "line_id=?"
     for index in ("uq_stock_codes_digest" if postgresql else "digest=?", "ux_stock_codes_folded"):
         assert index in found or by_line in found, found
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+@pytest.mark.parametrize("clashes", [inventory._CLASHES, inventory._CLASHES_IN_PRODUCT])
+def test_codes_that_would_be_the_same_are_found_without_comparing_each_with_each(
+    shop: tuple[Installation, str], clashes: tuple[Statement[Any], ...], analysed: bool
+) -> None:
+    installation, tenant = shop
+    with raw(installation.settings) as other:
+        if analysed:
+            other.run("ANALYZE stock_codes")
+        elsewhere, _, twice = (plan(other, statement, tenant) for statement in clashes)
+    assert "ux_stock_codes_folded" in elsewhere or "Hash Join" in elsewhere or "Merge Join" in elsewhere, elsewhere
+    assert "JOIN" not in twice.upper(), twice
+    assert twice.count("stock_codes") <= 3, twice

@@ -3,10 +3,13 @@
 import base64
 import contextlib
 import json
+import secrets
 import stat
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
 from bedesten.admin.keyring_file import write_keyring
@@ -16,6 +19,7 @@ from bedesten.server.settings import Settings
 from bedesten.store import sqlite_file
 from tests.support.cli_program import Program
 from tests.support.postgres_databases import postgres_database
+from tests.support.postgres_server import server_url
 from tests.support.sites import ENGINES
 
 
@@ -30,7 +34,7 @@ def test_an_installation_is_created_once(tmp_path: Path) -> None:
     secrets = (bedesten.data / "secrets.json").read_bytes()
     assert bedesten.run_json("init")["created"] is False
     assert (bedesten.data / "secrets.json").read_bytes() == secrets
-    assert bedesten.run_json("tenants", "list") == {"tenants": []}
+    assert bedesten.run_json("tenants", "list") == {"tenants": [], "nextCursor": None}
 
 
 def test_only_the_owner_can_read_an_installation(tmp_path: Path) -> None:
@@ -69,7 +73,7 @@ def test_an_interrupted_init_is_completed(tmp_path: Path) -> None:
     (bedesten.data / "bedesten.db").touch(0o600)
     write_keyring(Keyring.generate(), bedesten.data / "secrets.json")
     assert bedesten.run_json("init")["created"] is True
-    assert bedesten.run_json("tenants", "list") == {"tenants": []}
+    assert bedesten.run_json("tenants", "list") == {"tenants": [], "nextCursor": None}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -157,6 +161,25 @@ def test_an_unreachable_store_is_refused_in_one_line(shop: Program) -> None:
     assert outcome.err.startswith("bedesten: the store cannot be ")
     assert outcome.err.count("\n") == 1
     assert "hunter2" not in outcome.err
+
+
+@pytest.mark.parametrize("command", ["init", "move"])
+def test_a_database_whose_text_is_not_utf_8_is_refused_in_one_line(tmp_path: Path, command: str) -> None:
+    name = f"bedesten_test_ascii_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url(), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+        try:
+            url = urlunsplit(urlsplit(server_url())._replace(path=f"/{name}"))
+            if command == "init":
+                outcome = Program(tmp_path / "new", url).run("init")
+            else:
+                known = Program(tmp_path / "known")
+                assert known.run("init").code == 0
+                outcome = known.run("move", "--to", url)
+            assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+            assert "the encoding of the database is SQL_ASCII" in outcome.err
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_the_password_of_a_database_is_never_shown(tmp_path: Path) -> None:

@@ -79,8 +79,19 @@ def test_trusted_proxies_are_a_json_list_or_separated(
 
 @pytest.mark.requirement(202)
 @pytest.mark.parametrize("text", ["nonsense", "10.0.0.1/8", '["10.0.0.0/8"', "*", "proxy.example"])
-def test_a_proxy_that_is_no_network_is_refused_at_once_and_by_name(shop: Program, text: str) -> None:
-    refused = shop.run_process("serve", "--port", "0", "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES=text)
+def test_a_proxy_that_is_no_network_is_refused_at_once_and_by_name(
+    shop: Program, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("BEDESTEN_TRUSTED_PROXIES", text)
+    refused = shop.run("serve", "--port", "0", "--admin-port", "0")
     assert refused.code == 2
+    assert "BEDESTEN_TRUSTED_PROXIES" in refused.err
+    assert refused.err.count("\n") == 1
+
+
+@pytest.mark.requirement(202)
+def test_a_process_with_a_proxy_that_is_no_network_ends_with_2(shop: Program) -> None:
+    refused = shop.run_process("serve", "--port", "0", "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES="nonsense")
+    assert (refused.code, refused.out) == (2, "")
     assert "BEDESTEN_TRUSTED_PROXIES" in refused.err
     assert refused.err.count("\n") == 1

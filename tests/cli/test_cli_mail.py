@@ -127,7 +127,7 @@ def test_a_wrong_setting_of_the_mail_server_is_named_and_not_repeated(
     assert "a secret of the server" not in outcome.err
 
 
-def test_a_password_that_cannot_be_read_is_told_when_a_mail_needs_it(tmp_path: Path) -> None:
+def test_a_password_that_cannot_be_read_is_reported_when_a_mail_needs_it(tmp_path: Path) -> None:
     missing = f"file:{tmp_path}/missing"
     settings = Settings(data=tmp_path, smtp_host="mail.example.com", smtp_user="shop", smtp_password=missing)
     server = mail_server(settings)

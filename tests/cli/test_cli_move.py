@@ -1,6 +1,7 @@
 """`bedesten move` takes a store from SQLite to PostgreSQL and back, or leaves everything as it was."""
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bedesten.store import raw_copy, sqlite_file
 from bedesten.store.raw_copy import PostgresEnd, SqliteEnd
 from bedesten.store.sql import metadata
 from bedesten.tenants import listing
+from tests.store.raw import raw
 from tests.support.cli_program import Program
 from tests.support.client import api_key, bearer
 from tests.support.inprocess import InProcessServer
@@ -120,7 +122,7 @@ def test_credentials_and_codes_are_good_on_the_other_engine(filled: Program, emp
         assert read.data["details"][0]["deliveryData"] == ["ONE-1"]
 
 
-def test_a_store_that_somebody_uses_is_not_moved(filled: Program, empty: str) -> None:
+def test_a_store_that_somebody_uses_is_not_moved(filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = DataDirectoryLock(filled.data / "serve.lock")
     lock.acquire()
     try:
@@ -131,11 +133,32 @@ def test_a_store_that_somebody_uses_is_not_moved(filled: Program, empty: str) ->
     assert "another server" in error["message"]
     filled.run_json("move", "--to", empty)
     (filled.data / "bedesten.db").rename(filled.data / "kept.db")
-    with psycopg.connect(empty):
+    with psycopg.connect(empty), monkeypatch.context() as patch:
+        patch.setattr(raw_copy, "MAX_DEPARTURE_S", 0.0)
         message = Program(filled.data, empty).run_error("move", "--to", "sqlite")["message"]
     assert "stop every server first" in message
     assert not (filled.data / "bedesten.db").exists()
     Program(filled.data, empty).run_json("move", "--to", "sqlite")
+
+
+def test_a_move_waits_for_connections_that_are_about_to_end(
+    filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was stopped just now wrote last: what it committed is moved as well."""
+    filled.run_json("move", "--to", empty)
+    (filled.data / "bedesten.db").rename(filled.data / "kept.db")
+    with psycopg.connect(empty) as last:
+        last.execute("UPDATE tenants SET created = 1")
+
+        def end(_: float) -> None:
+            if not last.closed:
+                last.commit()
+                last.close()
+
+        monkeypatch.setattr(time, "sleep", end)
+        Program(filled.data, empty).run_json("move", "--to", "sqlite")
+    with raw(Settings(data=filled.data, database=None)) as store:
+        assert {at for (at,) in store.rows("SELECT created FROM tenants")} == {1}
 
 
 @pytest.mark.parametrize(

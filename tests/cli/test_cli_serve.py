@@ -51,7 +51,7 @@ def server(program: Program) -> Iterator[CliServer]:
     with served(program, "--workers", "2", "--admin-port", str(free_port(0))) as started:
         yield started
         started.process.send_signal(signal.SIGTERM)
-        assert started.process.wait(20) == 0
+        assert started.process.wait(120) == 0
         assert started.until("stopping") == {"event": "stopping"}
 
 
@@ -264,10 +264,10 @@ def test_the_text_has_the_address_and_the_terminal_may_close(bedesten: Program) 
         client = Client(int(line.split()[3].rpartition(":")[2]), HOST)
         process.stdout.close()
         for child in children(process.pid):
-            os.kill(child, signal.SIGKILL)  # of which nobody can be told
+            os.kill(child, signal.SIGKILL)  # its standard output is closed: nobody reads of it
         assert eventually(lambda: codes([client], "GET", "/Categories") == {(421, -10)})
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
 
 
 def children(pid: int) -> list[int]:
@@ -275,8 +275,8 @@ def children(pid: int) -> list[int]:
 
 
 def eventually(truth: Callable[[], bool]) -> bool:
-    """Whether the condition holds within 20 seconds. A broken connection counts as no."""
-    end = time.monotonic() + 20
+    """Whether the condition holds within two minutes. A broken connection counts as no."""
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         with contextlib.suppress(OSError, EOFError, NoAnswer):
             if truth():
@@ -321,7 +321,7 @@ def test_a_server_that_drains_answers_and_is_not_ready(bedesten: Program) -> Non
         assert server.operator("/health/live") == (200, {"status": "ok"})
         assert codes([Client(server.port, HOST)], "GET", "/Categories") == {(401, -20)}
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 130
+        assert server.process.wait(120) == 130
 
 
 @pytest.mark.parametrize("time", ["5", "-1s", "soon", "61m"])

@@ -47,7 +47,20 @@ def test_the_warning_agrees_with_the_number_of_secrets(shop: Program) -> None:
     ("words", "found"),
     [("bedesten ten", "tenants"), ("bedesten tenants cr", "create"), ("bedesten keys create --own", "--owner")],
 )
-def test_a_shell_completes_nouns_verbs_and_options(shop: Program, words: str, found: str) -> None:
-    asked = {"_BEDESTEN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-    outcome = shop.run_process(**asked)
+def test_a_shell_completes_nouns_verbs_and_options(
+    shop: Program, monkeypatch: pytest.MonkeyPatch, words: str, found: str
+) -> None:
+    for name, value in asked_by_a_shell(words).items():
+        monkeypatch.setenv(name, value)
+    outcome = shop.run()
     assert (outcome.code, found in outcome.out.split(), outcome.err) == (0, True, "")
+
+
+def test_the_program_completes_as_a_process(shop: Program) -> None:
+    outcome = shop.run_process(**asked_by_a_shell("bedesten keys create --own"))
+    assert (outcome.code, "--owner" in outcome.out.split(), outcome.err) == (0, True, "")
+
+
+def asked_by_a_shell(words: str) -> dict[str, str]:
+    """The environment in which a shell asks the program for completions."""
+    return {"_BEDESTEN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}

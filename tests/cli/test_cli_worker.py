@@ -62,12 +62,12 @@ def test_a_worker_by_itself_works_and_the_next_one_goes_on_where_a_killed_one_st
         assert eventually(lambda: sealed(program), 30)
         for process in (one, other):
             os.kill(process.pid, signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(120) == 0
     assert program.run_json("audit", "verify")["ok"]
 
 
 @pytest.mark.parametrize(("options", "names"), [((), ["worker", "admin"]), (("--no-worker",), ["admin"])])
-def test_a_server_has_a_worker_unless_it_is_told_otherwise(
+def test_a_server_has_a_worker_unless_started_without_one(
     bedesten: Program, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], names: list[str]
 ) -> None:
     specs: list[ServeSpec] = []

@@ -18,7 +18,7 @@ from bedesten.cli.stock_report import outcome_of
         (LOADING, "being uploaded"),
     ],
 )
-def test_a_code_that_was_sold_is_told_apart_from_one_in_stock(state: int, outcome: str) -> None:
+def test_a_code_that_was_sold_is_listed_apart_from_one_in_stock(state: int, outcome: str) -> None:
     assert outcome_of(Duplicate(0, "prd_1", "bat_1", state), "bat_2") == outcome
 
 

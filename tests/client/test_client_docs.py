@@ -181,7 +181,7 @@ def test_the_first_order_is_placed_as_it_is_printed(partnered: tuple[Shop, str],
         input=f"{PASSWORD}\n",
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

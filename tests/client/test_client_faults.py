@@ -150,7 +150,7 @@ def test_an_endless_response_is_abandoned(kind: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.requirement(229)
-def test_429_for_a_minute_is_told_at_once_with_the_time_to_wait(kind: str) -> None:
+def test_429_for_a_minute_is_raised_at_once_with_the_time_to_wait(kind: str) -> None:
     with scripted(then(refusal(429, -7, "Retry-After: 60"))) as server:
         with pytest.raises(TooManyRequests) as failed:
             partner_call(kind, server.url, "account")

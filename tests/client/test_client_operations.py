@@ -109,11 +109,11 @@ def test_every_operation_is_a_method_of_both_clients(surface: Surface, prefix: s
     client = getattr(bedesten_client, f"{prefix}{surface.value.title()}Client")
     for name, build in builders(MODULES[surface]).items():
         method = getattr(client, name)
-        told = [one for one in inspect.signature(method).parameters if one != "self"]
-        assert told == list(inspect.signature(build).parameters)
+        names = [one for one in inspect.signature(method).parameters if one != "self"]
+        assert names == list(inspect.signature(build).parameters)
         assert inspect.iscoroutinefunction(method) is (prefix == "Async")
         assert method.__doc__
-        if "page_size" in told:
+        if "page_size" in names:
             one = name.removeprefix("list_").removesuffix("s").replace("deliverie", "delivery")
             assert getattr(client, f"each_{one}")
 

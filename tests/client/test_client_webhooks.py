@@ -52,7 +52,7 @@ class Handled:
         with self.came:
             self.events.append(event)
             self.came.notify_all()
-        assert self.gate.wait(20)
+        assert self.gate.wait(120)
         if self.failing:
             raise RuntimeError("the database of the partner is away")
 
@@ -91,7 +91,7 @@ def _asgi(app: Any) -> Iterator[int]:
         thread.start()
         yield listener.getsockname()[1]
         server.should_exit = True
-        thread.join(20)
+        thread.join(120)
 
 
 KINDS: dict[str, tuple[Callable[..., Any], Callable[[Any], contextlib.AbstractContextManager[int]]]] = {
@@ -175,7 +175,7 @@ def test_an_event_is_not_handled_twice_at_the_same_time(receiving: Receiving) ->
         handled.wait_for(1)
         assert post(url) == 503
         handled.gate.set()
-        first.join(20)
+        first.join(120)
         assert post(url) == 204
     assert len(handled.events) == 1
 

@@ -173,7 +173,7 @@ def test_disable_reset_and_roles_hold_on_the_next_request(front: Front) -> None:
     disabled, renewed, moved, gone = (front.staff("owner") for _ in range(4))
     for one in (disabled, renewed, moved, gone):
         assert one.call("orders.list")[0] == 200
-    everybody = {one.id: one for one in store.read_now(staff.list_all)}
+    everybody = {one.id: one for one in store.read_now(staff.list_page)[0]}
     found = {one.id: everybody[one.id] for one in (disabled, renewed, moved)}
     members.disable(found[disabled.id])
     members.reset(found[renewed.id])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bedesten.admin.product_settings import set_low_stock
 from bedesten.audit.actions import Actor
 from bedesten.complaints import actions as complaints
 from bedesten.complaints.model import NewComplaint
@@ -245,3 +246,23 @@ def test_a_form_cannot_run_a_reading_operation_and_log_out_ends_the_session(fron
     assert act(someone, front, "orders.show", orderId="x").status == 404
     assert someone.post("/console/logout", csrf=someone.csrf(base(front))).status == 303
     assert someone.call("orders.list") == (401, -21)
+
+
+def test_a_list_of_products_goes_on_by_a_link_that_keeps_the_filter(front: Front) -> None:
+    someone = front.staff("support")
+    cards = [front.tenant.card(codes=1) for _ in range(3)]
+    front.tenant.write(set_low_stock, cards, 2)
+    where = f"{base(front)}/stock"
+    skus: list[str] = []
+    asked = "onlyLow=yes&limit=2"
+    for _ in range(2):
+        shown = someone.get(f"{where}?{asked}").body.decode()
+        skus += re.findall(r'data-label="Sku">(card-[^<]+)<', shown)
+        link = re.search(r'<a rel="next" href="([^"]+)">', shown)
+        assert (link is not None) == (len(skus) == 2)
+        if link is not None:
+            path, asked = link[1].replace("&amp;", "&").split("?")
+            assert path == where
+            assert asked == f"onlyLow=yes&limit=2&cursor={cards[1]}"
+    assert len(set(skus)) == 3
+    assert someone.get(f"{where}?limit=201").status == 400

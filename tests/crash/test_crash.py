@@ -1,7 +1,7 @@
 """kill -9 of a worker or of everything, at any moment, under load: what was acknowledged is there, nothing is half done.
 
 A real server with two workers; callers of all four surfaces; a partner's receiver. After the last restart everything is
-compared with what the callers were told, row by row, and the invariants are walked.
+compared with the answers that callers received, row by row, and every invariant is checked.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from bedesten.catalogue import stock
-from bedesten.core.money import to_minor
 from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
+from tests.crash.acknowledged import money_is_as_acknowledged, orders_are_as_acknowledged
 from tests.crash.receiver import Receiver
 from tests.crash.traffic import Traffic
 from tests.store.raw import RawConnection, raw
@@ -57,7 +57,7 @@ class Run:
         for process in (self.site.process.pid, *children(self.site.process.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-        self.site.process.wait(20)
+        self.site.process.wait(120)
         self.kills["everything"] += 1
 
     def kill_one(self, chance: random.Random) -> None:
@@ -74,8 +74,8 @@ class Run:
         return [one.code for one in found]
 
     def wait_for_answers(self) -> None:
-        """Until the callers have been told of enough that was done."""
-        before, end = self.traffic.acknowledged, time.monotonic() + 40
+        """Waits until callers have received enough acknowledgements."""
+        before, end = self.traffic.acknowledged, time.monotonic() + 120
         while self.traffic.acknowledged < before + ANSWERS:
             assert self.traffic.failures == []
             assert time.monotonic() < end, "the server does nothing any more"
@@ -106,7 +106,6 @@ def running(engine: str, folder: Path) -> Iterator[Run]:
         yield run
 
 
-@pytest.mark.timeout(480)
 @pytest.mark.parametrize(("engine", "rounds"), [("sqlite", 10), ("postgresql", 3)])
 def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_done(
     engine: str, rounds: int, tmp_path: Path
@@ -131,9 +130,9 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_done(
             deliver_the_rest(other)
             run.site.stop()
             assert violations(run.installation) == []
-            orders_are_as_acknowledged(run, other)
+            orders_are_as_acknowledged(run.traffic, other)
             deliveries_are_as_acknowledged(run)
-            money_is_as_acknowledged(run, other)
+            money_is_as_acknowledged(run.traffic, other)
             every_event_was_received(run, other)
         assert run.site.failures() == []
         assert run.kills == {"everything": (rounds + 1) // 2, "one": rounds // 2}
@@ -150,59 +149,11 @@ def deliver_the_rest(other: RawConnection) -> None:
         time.sleep(0.5)
 
 
-def orders_are_as_acknowledged(run: Run, other: RawConnection) -> None:
-    """Every acknowledged order is there, with exactly its lines; and no other."""
-    found = other.rows(
-        "SELECT o.reference, o.id, l.deliver_id, l.id, l.quantity, l.price FROM orders o JOIN order_lines l"
-        " ON l.tenant_id = o.tenant_id AND l.order_id = o.id WHERE o.tenant_id = :tenant AND o.surface = 'reseller'",
-        tenant=run.shop.id,
-    )
-    outcome = [
-        (
-            reference,
-            order["orderId"],
-            line["deliverId"],
-            line["orderDetailId"],
-            line["quantity"],
-            to_minor(line["price"], "USD"),
-        )
-        for reference, order in run.traffic.orders.items()
-        for line in order["details"]
-    ]
-    assert sorted(found) == sorted(outcome)
-    assert len(run.traffic.orders) > 0
-    states = other.rows("SELECT id, state FROM orders WHERE tenant_id = :t AND surface = 'storefront'", t=run.shop.id)
-    assert sorted(states) == sorted((order, 1) for order in run.traffic.captures)
-    assert len(run.traffic.captures) > 0
-
-
 def deliveries_are_as_acknowledged(run: Run) -> None:
     """Every line whose delivery was acknowledged has the supplier's codes, in their order."""
     for line, codes in run.traffic.deliveries.items():
         assert run.codes(line) == codes
     assert len(run.traffic.deliveries) > 0
-
-
-def money_is_as_acknowledged(run: Run, other: RawConnection) -> None:
-    """Deposits are booked once each; what was delivered is paid once; the rest is held."""
-    booked = other.rows("SELECT id, amount, state FROM deposits WHERE tenant_id = :tenant", tenant=run.shop.id)
-    assert sorted(booked) == sorted((one, amount, 1) for one, amount in run.traffic.deposits.items())
-    assert len(booked) > 0
-    spent, waiting = (
-        other.one(
-            "SELECT coalesce(sum(l.price), 0) FROM order_lines l JOIN orders o ON o.tenant_id = l.tenant_id AND o.id ="
-            " l.order_id WHERE o.tenant_id = :tenant AND o.buyer_id = :partner AND l.status = :status",
-            tenant=run.shop.id,
-            partner=run.shop.partner,
-            status=status,
-        )
-        for status in (1, 2)
-    )
-    money = other.rows("SELECT posted, held FROM ledger_accounts WHERE owner_id = :partner", partner=run.shop.partner)
-    assert money == [(sum(run.traffic.deposits.values()) - spent, waiting)]
-    claimed = other.one("SELECT count(*) FROM stock_codes WHERE tenant_id = :t AND state = 2", t=run.shop.id)
-    units = other.one("SELECT sum(quantity) FROM order_lines WHERE tenant_id = :t AND status = 1", t=run.shop.id)
-    assert claimed == units
 
 
 def every_event_was_received(run: Run, other: RawConnection) -> None:

@@ -25,7 +25,7 @@ OPERATIONS = int(os.environ.get("BEDESTEN_TEST_OPERATIONS", "600"))
 KILLS = max(2, OPERATIONS // 300)
 
 
-@pytest.mark.timeout(max(300, OPERATIONS // 4))
+@pytest.mark.timeout(max(600, OPERATIONS // 4))
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_after_mixed_operations_and_kills_every_sum_agrees(
     engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,4 +1,4 @@
-"""kill -9 while a supplier that is called is selling: after the next start the line is delivered, and bought once."""
+"""kill -9 during a purchase from a supplier that is called: after the next start the line is delivered, and bought once."""
 
 import contextlib
 import os
@@ -28,6 +28,8 @@ from tests.support.supplier_double import (
     supplier_double,
     wait_until,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def change(installation: Installation, sql: str) -> None:
@@ -63,7 +65,7 @@ def test_a_purchase_survives_kill_9_between_the_call_and_its_booking(engine: str
             line = tenant.order((product, 2)).lines[0]
             wait_until(lambda: double.count(PLACE) == 1 and len(double.orders) == int(sold))
             kill(site.process.pid)
-            site.process.wait(20)
+            site.process.wait(120)
         assert tenant.line(line.id).status == model.PROCESSING
         change(installation, "UPDATE purchases SET next_at = 0")
         if not sold:

@@ -54,7 +54,7 @@ def asked(site: Site, shop: Shop, *keys: Key) -> Counter[tuple[int, int | None]]
     outcome: Counter[tuple[int, int | None]] = Counter()
     for number in range(REQUESTS):
         with contextlib.closing(Client(site.port, shop.host, api_key(keys[number % len(keys)].text))) as client:
-            outcome[client.post("/Supplier/Keys/Get").told] += 1
+            outcome[client.post("/Supplier/Keys/Get").verdict] += 1
     return outcome
 
 

@@ -55,7 +55,6 @@ def beside(installation: Installation, folder: Path) -> Installation:
     return dataclasses.replace(installation, settings=settings)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_upgrade_under_load_loses_no_request_and_both_versions_serve(engine: str, tmp_path: Path) -> None:
     with opened(engine, tmp_path) as installation, contextlib.ExitStack() as stack:

@@ -19,8 +19,8 @@ from bedesten.webhooks import endpoints, history
 from bedesten.webhooks.moves import DONE
 from tests.domain.tenant import Tenant, open_tenant
 from tests.store.raw import raw
+from tests.support.blocking_receiver import blocking_receiver
 from tests.support.cli_program import ENVIRONMENT
-from tests.support.holding_receiver import holding
 from tests.support.sites import ENGINES, opened
 from tests.support.supplier_double import wait_until
 
@@ -63,7 +63,7 @@ def test_another_worker_takes_over_what_a_killed_one_was_sending(
     engine: str, number: signal.Signals, tmp_path: Path
 ) -> None:
     """The receiver answers nobody: what comes again comes from the second worker, and long before an attempt ends."""
-    with opened(engine, tmp_path) as installation, holding() as receiver:
+    with opened(engine, tmp_path) as installation, blocking_receiver() as receiver:
         tenant = open_tenant(installation, credit=100_000)
         listening(installation, tenant, receiver.at("/held"))
         with working(installation.settings) as first:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.client import Client, Lines
+from tests.support.client import Client, Connect, Lines
 from tests.support.shop import Shop, line
 from tests.support.wire import Answer, NoAnswer
 
@@ -18,9 +18,10 @@ PAUSE_S = 0.02
 class Caller:
     """One client, which reconnects when it has to, to the server's present address."""
 
-    def __init__(self, shop: Shop, port: Callable[[], int], lines: Lines) -> None:
+    def __init__(self, shop: Shop, port: Callable[[], int], lines: Lines, connect: Connect | None = None) -> None:
         self._shop = shop
         self._port = port
+        self._connect = connect
         self._lines = tuple(lines)
         self._client: Client | None = None
         self.again = 0
@@ -41,7 +42,7 @@ class Caller:
     def _attempt(self, path: str, body: object, lines: Lines) -> Answer | None:
         try:
             if self._client is None:
-                self._client = Client(self._port(), self._shop.host, self._lines)
+                self._client = Client(self._port(), self._shop.host, self._lines, connect=self._connect)
             return self._client.post(path, body, lines)
         except (OSError, NoAnswer):
             self.close()
@@ -55,9 +56,14 @@ class Caller:
 
 
 class Traffic:
-    """Runs the callers in threads. `orders` by reference, `deliveries` by line, `deposits` and `captures` by id."""
+    """Runs the callers in threads. `orders` by reference, `deliveries` by line, `deposits` and `captures` by id.
 
-    def __init__(self, shop: Shop, port: Callable[[], int]) -> None:
+    `connect` leads them through a proxy. Each one pauses for so long between two turns.
+    """
+
+    def __init__(
+        self, shop: Shop, port: Callable[[], int], connect: Connect | None = None, pause_s: float = PAUSE_S
+    ) -> None:
         self.shop = shop
         self.orders: dict[str, dict[str, Any]] = {}
         self.deliveries: dict[str, list[str]] = {}
@@ -66,6 +72,8 @@ class Traffic:
         self.keyed: dict[str, tuple[str, object, Answer]] = {}
         self.failures: list[str] = []
         self._port = port
+        self._connect = connect
+        self._pause_s = pause_s
         self._stopped = threading.Event()
         self._callers: list[Caller] = []
         self._threads: list[threading.Thread] = []
@@ -97,7 +105,7 @@ class Traffic:
 
     def _run(self, part: Callable[[str, Callable[..., Caller]], None], name: str, port: Callable[[], int]) -> None:
         def caller(lines: Lines) -> Caller:
-            made = Caller(self.shop, port, lines)
+            made = Caller(self.shop, port, lines, self._connect)
             self._callers.append(made)
             return made
 
@@ -111,7 +119,7 @@ class Traffic:
         while not self._stopped.is_set():
             yield turn
             turn += 1
-            time.sleep(PAUSE_S)
+            time.sleep(self._pause_s)
 
     def _order(self, name: str, caller: Callable[..., Caller]) -> None:
         shop = self.shop
@@ -153,14 +161,14 @@ class Traffic:
             else:
                 path, body = "/Orders/Create", {"orderReference": key, "basketData": [line("prd_0")]}
                 answer = partner.ask(path, body, [("Idempotency-Key", key)])
-                assert answer.told == (409, -200)
+                assert answer.verdict == (409, -200)
             self.keyed[key] = path, body, answer
 
     def ask_again(self) -> None:
         """Sends every call with a key once more: each gets its first answer."""
         for key, (path, body, before) in self.keyed.items():
             client = self.shop.supplies if path.startswith("/Supplier") else self.shop.reseller
-            caller = Caller(self.shop, self._port, client.lines)
+            caller = Caller(self.shop, self._port, client.lines, self._connect)
             again = caller.ask(path, body, [("Idempotency-Key", key)])
             caller.close()
             assert (again.status, again.json["data"]) == (before.status, before.json["data"]), key

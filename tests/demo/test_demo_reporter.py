@@ -1,32 +1,33 @@
-"""What the demo prints for people never contains a credential."""
+"""What the demo prints never contains a credential, until it hands them over."""
 
 import io
-from decimal import Decimal
+from datetime import timedelta
+from pathlib import Path
 
+import httpx2
 import pytest
 
 from bedesten.demo.receiver import Delivery
-from bedesten.demo.recorder import Exchange
-from bedesten.demo.reporter import Environment, Outcome, Snippet, Summary
-from bedesten.demo.rich_reporter import RichReporter, shortened, terminal
+from bedesten.demo.reporter import Reporter, Step, shortened
+from bedesten_client.webhooks import Event
 
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJiIn0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 KEY = "ak_live_0123456789abcdef0123456789abcdef"
 PASSWORD = "seven-lanterns-and-a-lock"
-ORDER = Exchange(
-    "POST",
-    "/Orders/Create",
-    (("Authorization", f"Bearer {TOKEN}"), ("ApiKey", KEY)),
-    {"orderReference": "1", "password": PASSWORD, "price": Decimal("24.00")},
-    401,
-    "Unauthorized",
-    (("WWW-Authenticate", "Bearer realm=" + "x" * 200),),
-    {"success": False, "code": -21, "data": {"token": TOKEN}},
-    1.6,
-)
-ENVIRONMENT = Environment(
-    "/tmp/d", "http://127.0.0.1:8080", "http://127.0.0.1:9/webhooks", {"demo": ("localhost",)}, 3, 1
-)
+
+
+def refused_order() -> httpx2.Response:
+    request = httpx2.Request(
+        "POST",
+        "http://127.0.0.1:8080/Orders/Create",
+        headers={"Authorization": f"Bearer {TOKEN}", "ApiKey": KEY, "Host": "sandbox.localhost"},
+        content=f'{{"orderReference": "1", "password": "{PASSWORD}", "price": 24.00}}',
+    )
+    headers = {"WWW-Authenticate": "Bearer realm=" + "x" * 200}
+    body = {"success": False, "code": -21, "data": {"token": TOKEN}}
+    response = httpx2.Response(401, headers=headers, json=body, request=request)
+    response.elapsed = timedelta(milliseconds=2)
+    return response
 
 
 class Screen(io.StringIO):
@@ -36,67 +37,76 @@ class Screen(io.StringIO):
         return True
 
 
-def printed(screen: io.StringIO) -> str:
-    """Everything that is printed, except the end, which shows the visitor's credentials."""
-    reporter = RichReporter(terminal(screen))
-    reporter.started(ENVIRONMENT)
-    outcome = Outcome(1, "A scenario", "A step", "Reseller", "bearer token", (ORDER,), error="no " * 60)
-    reporter.step_started(outcome)
-    reporter.exchanges([ORDER])
-    reporter.exchanges([ORDER])
-    reporter.exchanges([ORDER, ORDER])
-    reporter.operator_command("bedesten keys revoke key_1", {"id": "key_1", "revoked": True})
-    reporter.delivery(Delivery("evt_1", (("Apikey", KEY),), {"status": 1}))
+def printed(screen: io.StringIO, tmp_path: Path) -> str:
+    """Everything that is printed, except the end, which shows where the visitor's credentials are."""
+    reporter = Reporter(screen)
+    order = refused_order()
+    step = Step(1, "A step", "Reseller", "bearer token", [order, order])
+    reporter.title("A scenario")
+    reporter.step(step.number, step.title, step.surface, step.credential)
+    reporter.exchange(order)
+    reporter.operator_command(["keys", "create", "--owner", "Back office"], {"id": "key_1", "key": KEY})
+    reporter.delivery(Delivery({"Apikey": KEY}, Event("1", "odl_1", 1)))
     reporter.check("a check")
-    reporter.step_ended(outcome)
-    reporter.summary(Summary([outcome], 2, 1, 0.5))
-    reporter.failed("no " * 60, ["a line of the log " * 20])
+    reporter.summary([step, Step(2, "Another", "Operator", "none", passed=True)], webhooks=1, seconds=0.5)
+    log = tmp_path / "server.log"
+    log.write_text("".join(f"line {number} of the log {'and more ' * 20}\n" for number in range(9)), "utf-8")
+    reporter.failed("no " * 60, log)
     return screen.getvalue()
 
 
-def test_no_credential_is_printed_and_each_can_be_recognised() -> None:
-    text = printed(io.StringIO())
+def test_no_credential_is_printed_and_each_can_be_recognised(tmp_path: Path) -> None:
+    text = printed(io.StringIO(), tmp_path)
     assert [secret for secret in (TOKEN, KEY, PASSWORD) if secret in text] == []
     assert "Authorization: Bearer …tlbg" in text
     assert "ApiKey: ak_live_…cdef" in text
+    assert "Host: sandbox.localhost" in text
     assert '{"orderReference": "1", "password": "…lock", "price": 24.00}' in text
+    assert '{"id": "key_1", "key": "ak_live_…cdef"}' in text
 
 
-def test_a_body_is_printed_once_when_it_is_sent_twice() -> None:
-    text = printed(io.StringIO())
-    assert (text.count('"orderReference"'), text.count("the same body")) == (1, 2)
+def test_no_line_is_wider_than_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert max(map(len, printed(Screen(), tmp_path).splitlines())) <= 60
+    assert max(map(len, printed(io.StringIO(), tmp_path).splitlines())) <= 100
 
 
-def test_no_line_is_wider_than_the_terminal() -> None:
-    assert max(map(len, printed(io.StringIO()).splitlines())) <= 100
+def test_the_summary_counts_steps_requests_and_webhooks(tmp_path: Path) -> None:
+    text = printed(io.StringIO(), tmp_path)
+    assert "✗ 1 of 2 steps, 2 requests, 1 webhooks in 0.5 s" in text
+    rows = [line.split() for line in text.splitlines() if line.startswith((" ✓", " ✗"))]
+    assert rows[:2] == [
+        ["✗", "1", "A", "step", "Reseller", "bearer", "token", "401", "-21", "×2"],
+        ["✓", "2", "Another", "Operator", "none"],
+    ]
 
 
-def test_the_summary_counts_steps_requests_and_webhooks() -> None:
-    assert "0 of 2 steps, 1 requests, 1 webhooks in 0.5 s" in printed(io.StringIO())
+def test_a_failure_shows_the_end_of_the_servers_log(tmp_path: Path) -> None:
+    _, _, after = printed(io.StringIO(), tmp_path).rpartition("no no")
+    assert [line.split()[1] for line in after.splitlines() if "of the log" in line] == ["4", "5", "6", "7", "8"]
 
 
-def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert "\x1b[" in printed(Screen())
+    assert "\x1b[" in printed(Screen(), tmp_path)
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_no_escape_sequence_where_colours_are_unwanted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_no_escape_sequence_where_colours_are_unwanted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
-    assert "\x1b" not in printed(Screen())
-    assert "\x1b" not in printed(io.StringIO())
+    assert "\x1b" not in printed(Screen(), tmp_path)
+    assert "\x1b" not in printed(io.StringIO(), tmp_path)
 
 
-def test_command_lines_to_paste_are_never_broken() -> None:
+def test_command_lines_to_copy_are_never_broken() -> None:
     screen = io.StringIO()
-    reporter = RichReporter(terminal(screen))
     line = f"curl -H 'Authorization: Bearer {TOKEN}' http://127.0.0.1:8080/" + "x" * 200
-    reporter.ready(
-        ENVIRONMENT, "http://sandbox", "/tmp/d/credentials.env", [Snippet("an order", 401, -20, line, TOKEN)]
-    )
-    assert f"  {line}\n" in screen.getvalue()
-    assert "  # an order: 401, -20\n" in screen.getvalue()
+    Reporter(screen).command(line)
+    assert screen.getvalue() == f"  {line}\n"
 
 
 def test_long_texts_and_lists_are_cut() -> None:

@@ -1,13 +1,17 @@
-"""The container files fit the repository and the program. No engine runs them here."""
+"""The container files fit the repository and the program. `test_image` runs what they make."""
 
 import json
 import re
 import tomllib
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from bedesten.server.settings import Settings
+from bedesten.server.supervisor import ServeSpec
 from tests.support.documents import ROOT
 
 pytestmark = pytest.mark.external
@@ -29,6 +33,8 @@ def test_everything_that_is_copied_is_there_and_let_in() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
     copied = {source for line in lines("COPY") if not line.startswith("--from") for source in line.split()[:-1]}
     assert copied == let_in
+    (lock,) = re.findall(r"^ARG LOCK=(.+)$", CONTAINERFILE, re.MULTILINE)
+    assert {lock, "requirements.lock"} <= copied
     assert all((ROOT / source).exists() for source in copied)
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = {path.split("/")[0] for path in (*wheel["packages"], *wheel["force-include"])}
@@ -37,8 +43,7 @@ def test_everything_that_is_copied_is_there_and_let_in() -> None:
 
 def test_the_image_runs_as_nobody_in_particular_and_starts_the_program() -> None:
     assert lines("USER") == ["10001:10001"], "a number: Kubernetes cannot tell of a name that it is not root's"
-    assert len(lines("FROM")) == 2
-    assert {line.split()[0] for line in lines("FROM")} == {"python:3.11-slim"}
+    assert [line.split()[0] for line in lines("FROM")] == ["${BASE}", "${BASE}"]
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
     (entry,) = lines("ENTRYPOINT")
     assert json.loads(entry)[0] in scripts
@@ -52,16 +57,58 @@ def test_the_image_runs_as_nobody_in_particular_and_starts_the_program() -> None
 def test_the_health_check_asks_the_admin_listener_and_compose_publishes_it_to_nobody() -> None:
     assert "http://127.0.0.1:8081/health/ready" in CONTAINERFILE
     assert '"--admin-port", "8081"' in CONTAINERFILE
+    assert "--admin-host" not in CONTAINERFILE, "the admin listener stays on loopback"
     services = composed()["services"]
-    assert {port for service in services.values() for port in service.get("ports", [])} == {"80:80", "443:443"}
-    assert services["bedesten"]["read_only"] is True
-    assert services["bedesten"]["cap_drop"] == ["ALL"]
-    assert services["proxy"]["network_mode"] == "service:bedesten"
+    (check,) = re.findall(r"^HEALTHCHECK .*CMD (\[.+\])$", CONTAINERFILE, re.MULTILINE)
+    assert services["bedesten"]["healthcheck"]["test"] == ["CMD", *json.loads(check)]
+    assert all(" " not in argument for argument in json.loads(check)), "podman 4 would split it"
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert published == {"proxy": ["80:80", "443:443"]}
+
+
+def test_compose_gives_no_service_more_than_it_needs() -> None:
+    services = composed()["services"]
+    for name in ("bedesten", "operator", "proxy"):
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+    assert all(service["security_opt"] == ["no-new-privileges:true"] for service in services.values())
+    assert {name for name, service in services.items() if "cap_add" in service} == {"proxy"}
+
+
+def test_only_the_server_reaches_both_the_proxy_and_the_database() -> None:
+    services, networks = composed()["services"], composed()["networks"]
+    assert {name: set(service["networks"]) for name, service in services.items()} == {
+        "postgres": {"back"},
+        "operator": {"back"},
+        "bedesten": {"back", "front"},
+        "proxy": {"front"},
+    }
+    assert networks["back"] == {"internal": True}
+    (subnet,) = [one["subnet"] for one in networks["front"]["ipam"]["config"]]
+    proxy, server = (services[name]["networks"]["front"]["ipv4_address"] for name in ("proxy", "bedesten"))
+    assert services["bedesten"]["environment"]["BEDESTEN_TRUSTED_PROXIES"] == proxy
+    network = ip_network(_with_default(subnet))
+    assert {ip_address(_with_default(one)) for one in (proxy, server)} < set(network.hosts())
+
+
+def test_the_proxy_finds_in_the_nginx_file_what_it_puts_in_the_place_of() -> None:
+    text = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
+    replaced = re.findall(r"s\|([^|]+)\|([^|]+)\|", composed()["services"]["proxy"]["command"][2])
+    assert [old for old, _ in replaced] == ["127.0.0.1:8080", "/var/log/nginx/bedesten.log"]
+    assert all(re.search(rf"^    (server|access_log) {re.escape(old)} ", text, re.MULTILINE) for old, _ in replaced)
+    address = composed()["services"]["bedesten"]["networks"]["front"]["ipv4_address"]
+    assert replaced[0][1] == f"{address}:8080"
+
+
+def test_compose_waits_longer_than_the_server_takes_to_stop() -> None:
+    grace = int(composed()["services"]["bedesten"]["stop_grace_period"].removesuffix("s"))
+    drain = Settings.model_fields["drain_seconds"].default
+    assert grace >= drain + 2 * ServeSpec("127.0.0.1", 8080, 1, "", "", Path("serve.lock")).stop_timeout_s
 
 
 def test_compose_mounts_what_there_is_and_names_the_data_directory_of_the_image() -> None:
     services, volumes = composed()["services"], composed()["volumes"]
-    mounts = [mount for service in services.values() for mount in service["volumes"]]
+    mounts = [mount for service in services.values() for mount in service.get("volumes", [])]
     assert all((ROOT / mount.split(":")[0]).is_file() for mount in mounts if mount.startswith("./"))
     assert {mount.split(":")[0] for mount in mounts if mount[0].isalpha()} == set(volumes)
     assert "data:/data" in mounts
@@ -69,3 +116,8 @@ def test_compose_mounts_what_there_is_and_names_the_data_directory_of_the_image(
     settings = services["bedesten"]["environment"]
     reference = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
     assert all(f"`{name}`" in reference for name in settings)
+
+
+def _with_default(text: str) -> str:
+    """The text as it is without a file `.env`."""
+    return re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", text)

@@ -30,7 +30,7 @@ def test_what_is_generated_from_the_catalogue_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_page_says_what_happened_how_to_mend_it_and_what_it_is_confused_with(page: Path) -> None:
+def test_every_page_says_what_happened_how_to_fix_it_and_what_it_is_confused_with(page: Path) -> None:
     for chapter in CHAPTERS:
         assert len(section(page, chapter).split()) >= 8, f"{chapter} says nothing"
 

@@ -35,7 +35,6 @@ def run(script: str, directory: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.timeout(300)
 def test_the_first_run_works_as_it_is_printed(tmp_path: Path) -> None:
     shell = [block.code for block in blocks(TUTORIAL) if block.language == "sh"]
     port, admin = free_port(0), free_port(0)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -95,4 +96,50 @@ def test_a_server_has_probes_and_time_to_stop_and_may_only_go_one_by_one() -> No
     deployments = [one["spec"] for one in objects() if one["kind"] == "Deployment"]
     assert [one["selector"] for one in budgets] == [one["selector"] for one in deployments]
     assert {one["maxUnavailable"] for one in budgets} == {1}
+    assert {one["unhealthyPodEvictionPolicy"] for one in budgets} == {"AlwaysAllow"}
     assert {one["replicas"] for one in deployments} == {2}
+
+
+def labels() -> list[dict[str, str]]:
+    """Those of each pod."""
+    return [one["spec"]["template"]["metadata"]["labels"] for one in objects() if "template" in one.get("spec", {})]
+
+
+def selected(policy: dict[str, Any]) -> set[str]:
+    """The parts whose pods a network policy is for."""
+    wanted = policy["spec"]["podSelector"]
+    parts = set()
+    for pod in labels():
+        equal = wanted.get("matchLabels", {}).items() <= pod.items()
+        if equal and all(pod.get(one["key"]) in one["values"] for one in wanted.get("matchExpressions", [])):
+            parts.add(pod["part"])
+    return parts
+
+
+def test_network_policies_bound_every_pod_in_both_directions() -> None:
+    policies = [one for one in objects() if one["kind"] == "NetworkPolicy"]
+    everyone = {pod["part"] for pod in labels()}
+    assert everyone == {"server", "worker", "upgrade"}
+    for direction in ("Ingress", "Egress"):
+        found = [selected(one) for one in policies if direction in one["spec"]["policyTypes"]]
+        assert set().union(*found) == everyone
+        assert all(found)
+    entered = [one for one in policies if one["spec"].get("ingress")]
+    assert [selected(one) for one in entered] == [{"server"}]
+    into = [(list(rule["from"][0]), [port["port"] for port in rule["ports"]]) for rule in entered[0]["spec"]["ingress"]]
+    assert into == [(["namespaceSelector"], ["http"]), (["namespaceSelector"], ["admin"])]
+    left = {
+        port["port"] for one in policies for rule in one["spec"].get("egress", []) for port in rule.get("ports", [])
+    }
+    assert left == {53, 5432}
+
+
+def test_only_workers_go_outside_and_never_into_private_networks() -> None:
+    (outside,) = [one for one in objects() if one["metadata"].get("name") == "worker-outside"]
+    assert selected(outside) == {"worker"}
+    (rule,) = outside["spec"]["egress"]
+    blocks = [one["ipBlock"] for one in rule["to"]]
+    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "::/0"]
+    kept = [ip_network(one) for block in blocks for one in block["except"]]
+    for address in ("10.1.2.3", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1", "fd00::1", "fe80::1"):
+        assert any(ip_address(address) in network for network in kept), address

@@ -39,14 +39,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
                 time.sleep(0.1)
             yield environment
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(120) == 0
         finally:
             process.kill()
             process.wait()
     assert list(folder.glob("bedesten-demo-*")) == [], "the demo leaves nothing behind"
 
 
-@pytest.mark.timeout(400)
 def test_the_curl_lines_work_as_they_are_printed(demo: dict[str, str]) -> None:
     script = next(block.code for block in blocks(README) if "credentials.env" in block.code)
     for _ in range(2):  # "the same once more: the same order"
@@ -63,7 +62,7 @@ def business_day(program: Program) -> Iterator[list[str]]:
     """The commands of the page, with ids of the demo in the place of the words in capitals."""
 
     def first(member: str, *command: str) -> str:
-        (rows,) = program.run_json(*command, "--tenant", "demo").values()
+        rows, *_ = program.run_json(*command, "--tenant", "demo").values()  # and nextCursor of a page
         return str(rows[0][member])
 
     (order,) = program.run_json("orders", "find", "demo-1001", "--tenant", "demo")["orders"]
@@ -82,7 +81,6 @@ def business_day(program: Program) -> Iterator[list[str]]:
                 yield [ids.get(word, word) for word in words]
 
 
-@pytest.mark.timeout(400)
 def test_the_commands_of_a_days_business_work_as_they_are_printed(
     demo: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

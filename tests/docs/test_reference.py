@@ -1,5 +1,6 @@
 """The reference says what the code does: operations, fields, scopes, grants, settings, and commands."""
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -118,9 +119,16 @@ def test_the_configuration_page_lists_every_setting_with_its_default() -> None:
     assert outcome == expected
 
 
+@functools.cache
+def command_tree() -> Any:
+    """The program's commands as Click has them."""
+    return get_command(program(NOUNS))
+
+
+@functools.cache
 def commands() -> dict[str, set[str]]:
     """Every command of the program with its own options."""
-    return dict(_commands("", get_command(program(NOUNS))))
+    return dict(_commands("", command_tree()))
 
 
 def _commands(path: str, one: Any) -> Iterator[tuple[str, set[str]]]:
@@ -165,7 +173,7 @@ def test_every_line_of_a_block_that_runs_a_command_can_be_parsed(document: Path)
     code = "\n".join(one.code for one in blocks(document) if one.language in ("sh", "bash", "console"))
     for line in code.replace("\\\n", " ").splitlines():
         if line.startswith("bedesten ") and not {"$", "<", ">", "(", "&", ";", "…"} & set(line):
-            _parse(get_command(program(NOUNS)), shlex.split(line.partition(" | ")[0], comments=True)[1:], line)
+            _parse(command_tree(), shlex.split(line.partition(" | ")[0], comments=True)[1:], line)
 
 
 def _parse(command: Any, words: list[str], line: str) -> None:

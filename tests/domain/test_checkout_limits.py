@@ -86,7 +86,7 @@ def test_checkouts_leave_others_a_share_of_a_product_but_may_always_hold_ten_uni
     assert tenant.available(shared) == 20
 
 
-def test_a_customer_whose_own_checkout_holds_the_goods_is_told_which(tenant: Tenant) -> None:
+def test_a_customer_whose_own_checkout_holds_the_goods_learns_which(tenant: Tenant) -> None:
     card, other = tenant.card(1), tenant.card(1)
     first = tenant.checkout((card, 1))
     tenant.checkout((other, 1))

@@ -134,7 +134,7 @@ def test_a_line_by_note_is_complained_about_as_a_whole(tenant: Tenant, other_con
     assert tenant.read(complaints.counts_of_supplier, tenant.supplier) == (1, 0)
     assert decide(tenant, made, "refund", charge=True)
     assert tenant.read(complaints.counts_of_supplier, tenant.supplier) == (1, 1)
-    (shown,) = tenant.read(suppliers.figures, tenant.supplier)
+    (shown,) = tenant.read(suppliers.figures, tenant.supplier)[0]
     assert (shown["complained"], shown["atFault"]) == (1, 1)
     assert tenant.balance().posted == 0
     assert supplier_balance(other_connection, tenant) == 0

@@ -27,9 +27,12 @@ def double() -> Iterator[SupplierDouble]:
 
 
 @pytest.fixture
-def shop(mail: Mail, double: SupplierDouble, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """With a deadline of a quarter of a second for each call."""
-    monkeypatch.setattr(http_call, "DEADLINE_S", 0.25)
+def shop(
+    request: pytest.FixtureRequest, mail: Mail, double: SupplierDouble, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
+    """With a short deadline for each call where an answer does not come in time."""
+    parameters = getattr(getattr(request.node, "callspec", None), "params", {})
+    monkeypatch.setattr(http_call, "DEADLINE_S", 1.0 if parameters.get("fault") in ("slow", "silent") else 20.0)
     made = connected(mail, double)
     yield made
     sound(made)
@@ -217,7 +220,7 @@ def test_more_cards_than_were_bought_go_to_stock(shop: Shop) -> None:
     assert shop.tenant.available(shop.product) == 1
 
 
-# --- what is kept and told --------------------------------------------------------------------------------------------
+# --- what is kept and shown ------------------------------------------------------------------------------------------
 
 
 def test_neither_the_credential_nor_a_code_is_in_clear_in_the_store_or_in_the_log(

@@ -6,7 +6,7 @@ import pytest
 
 from bedesten.audit.actions import Actor
 from bedesten.orders import cancel, listing
-from bedesten.orders.listing import Listed, OrderFilter
+from bedesten.orders.listing import OrderFilter, OrderWithLines
 from bedesten.orders.model import CANCELLED, DELIVERED, EXPIRED, PROCESSING, UNPAID, Order
 from bedesten.store.transaction import Transaction
 from tests.domain.tenant import Tenant, fresh
@@ -20,7 +20,7 @@ def listed(tenant: Tenant, wanted: OrderFilter = EVERYTHING, buyer: str = "") ->
     return [order.id for order, _ in found]
 
 
-def pages(tenant: Tenant, size: int) -> Iterator[list[Listed]]:
+def pages(tenant: Tenant, size: int) -> Iterator[list[OrderWithLines]]:
     """The pages of the partner's orders, each read when it is asked for."""
     before = ""
     while True:

@@ -213,7 +213,7 @@ def test_of_two_that_decide_at_once_one_wins(tenant: Tenant) -> None:
             before = posted(tenant)
 
             def decide(approves: bool, order: str = asked.id, line: threading.Barrier = line) -> object:
-                line.wait(30)
+                line.wait(120)
                 try:
                     if approves:
                         return tenant.write(money_orders.approve, order, BOB).state
@@ -234,7 +234,7 @@ def test_adjusting_and_ordering_at_once_never_spend_the_same_money(tenant: Tenan
             line = threading.Barrier(2)
 
             def spend(orders: bool, line: threading.Barrier = line) -> object:
-                line.wait(30)
+                line.wait(120)
                 try:
                     return tenant.order((card, 1), reference=fresh("o")) if orders else book(tenant, ADJUST, -CARD)
                 except Refusal as refusal:
@@ -251,7 +251,7 @@ def test_two_payouts_of_a_supplier_at_once_pay_once(tenant: Tenant) -> None:
             line = threading.Barrier(2)
 
             def pay(_: int, line: threading.Barrier = line) -> object:
-                line.wait(30)
+                line.wait(120)
                 try:
                     return book(tenant, WITHDRAW, -100, "supplier").state
                 except Refusal as refusal:

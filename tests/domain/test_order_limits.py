@@ -43,7 +43,7 @@ def test_the_account_s_own_limit_replaces_that_of_its_kind(tenant: Tenant) -> No
     assert refusal(tenant, card, 2)["maximum"] == 1
     tenant.write(limits.set_limits, OrderLimits(tenant.partner, None, None))
     tenant.order((card, 2))
-    assert [one.holder for one in tenant.read(limits.all_limits)] == sorted([tenant.partner, "partner"])
+    assert [one.holder for one in tenant.read(limits.list_limits)] == sorted([tenant.partner, "partner"])
 
 
 def test_cancelled_units_are_not_counted(tenant: Tenant) -> None:

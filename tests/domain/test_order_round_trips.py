@@ -1,12 +1,18 @@
 """What an order costs the store, as numbers that do not depend on the machine: round trips, and statements on SQLite."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bedesten import errors
 from bedesten.errors import Refusal
+from bedesten.orders.statements import INSERT_LINE, INSERT_ORDER
+from bedesten.store.sql import Statement
+from bedesten.store.transaction import Transaction
 from tests.domain.tenant import Tenant, fresh
+from tests.store.raw import RawConnection
+from tests.store.test_store_statements import examples_for
 from tests.support.round_trips import counted
 
 
@@ -27,6 +33,31 @@ def test_an_order_of_one_line_takes_two_round_trips(tenant: Tenant) -> None:
     card = tenant.card(4)
     assert cost(tenant, lambda: tenant.order((card, 1))) == expected(tenant, 2, 11)
     assert tenant.available(card) == 2
+
+
+def test_on_sqlite_an_order_fills_no_table_for_a_list_of_constants(
+    tenant: Tenant, other_connection: RawConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite fills one for `IN` with three constants each time it runs a statement, also in a check constraint."""
+    statements: list[Statement[Any]] = []
+    execute = Transaction._execute
+
+    def noting(tx: Transaction, statement: Statement[Any], parameters: dict[str, Any]) -> Any:
+        statements.append(statement)
+        return execute(tx, statement, parameters)
+
+    card = tenant.card(2)
+    tenant.order((card, 1))  # opens the ledger accounts
+    monkeypatch.setattr(Transaction, "_execute", noting)
+    tenant.order((card, 1))
+    if other_connection.dialect == "sqlite":
+        tables = [INSERT_ORDER, INSERT_LINE]
+        assert [one for one in tables if one not in statements] == []
+        for one in statements:
+            rows = other_connection.connection.execute(
+                f"EXPLAIN {one.compiled('sqlite')}", examples_for(one)
+            ).fetchall()
+            assert "OpenEphemeral" not in [row[1] for row in rows], one.compiled("sqlite")
 
 
 def test_an_order_of_several_products_and_units_takes_two_round_trips(tenant: Tenant) -> None:

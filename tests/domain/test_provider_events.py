@@ -57,7 +57,9 @@ def test_events_in_any_order_come_to_the_same_end(tenant: Tenant, sent: tuple[st
 
 
 @pytest.mark.parametrize("sent", list(permutations(("refunded", "refundFailed", "captured"))), ids="-".join)
-def test_a_refund_that_failed_comes_back_in_whatever_order_it_is_told(tenant: Tenant, sent: tuple[str, ...]) -> None:
+def test_a_refund_that_failed_comes_back_in_whatever_order_its_events_arrive(
+    tenant: Tenant, sent: tuple[str, ...]
+) -> None:
     payment = announced(tenant)
     for kind in sent:
         named: dict[str, Any] = {} if kind == "captured" else {"amount": 70, "operation_reference": "re 1"}

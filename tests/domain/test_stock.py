@@ -38,7 +38,7 @@ def consigned(tenant: Tenant, cost: int | None = 120, supplier: str = "") -> Sou
 
 def refused(tenant: Tenant, batch: str, product: str) -> int:
     with pytest.raises(Refusal) as found:
-        tenant.write(operator_stock.move, batch, product)
+        operator_stock.move(tenant.store, tenant.id, batch, product)
     return found.value.code.number
 
 
@@ -82,9 +82,9 @@ def test_an_upload_that_fails_in_the_middle_leaves_nothing(tenant: Tenant, other
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        operator_stock.add_codes(tenant.write, cipher, product, codes, Source("a test", "operator"), advance)
+        operator_stock.add_codes(tenant.store, tenant.id, cipher, product, codes, Source("a test", "operator"), advance)
     assert other_connection.rows(STATES, tenant=tenant.id) == []
-    done = operator_stock.add_codes(tenant.write, cipher, product, codes, Source("a test", "operator"))
+    done = operator_stock.add_codes(tenant.store, tenant.id, cipher, product, codes, Source("a test", "operator"))
     assert (done.added, tenant.available(card)) == (UNITS, UNITS)
 
 
@@ -138,7 +138,7 @@ def test_a_withdrawn_code_is_neither_sold_nor_taken_in_again_by_itself(
     card = tenant.card(0)
     batch = add(tenant, card, ["OUT-1", "OUT-2", "OUT-3"]).batch_id or ""
     tenant.order((card, 1))
-    done = tenant.write(operator_stock.withdraw_batch, batch, "revoked")[1]
+    done = operator_stock.withdraw_batch(tenant.store, tenant.id, batch, "revoked")[1]
     assert (done.withdrawn, done.sold) == (2, 1)
     assert tenant.available(card) == 0
     assert add(tenant, card, ["OUT-1", "OUT-2"]).added == 0
@@ -151,7 +151,7 @@ def test_what_an_unpaid_checkout_gives_back_of_a_withdrawn_batch_is_withdrawn(te
     card = tenant.card(0)
     batch = add(tenant, card, ["BACK-1", "BACK-2"]).batch_id or ""
     left = tenant.checkout((card, 1), minutes=-1)
-    assert tenant.write(operator_stock.withdraw_batch, batch, "revoked")[1].withdrawn == 1
+    assert operator_stock.withdraw_batch(tenant.store, tenant.id, batch, "revoked")[1].withdrawn == 1
     tenant.write(checkout.expire, left.order.id)
     assert tenant.available(card) == 0
     found = tenant.read(inventory.batch_of, batch)
@@ -164,7 +164,7 @@ def test_the_unsold_codes_of_a_batch_move_to_another_product_with_supplier_and_c
     wrong, right = tenant.card(0), tenant.card(0)
     batch = add(tenant, wrong, ["MOVE-1", "MOVE-2", "MOVE-3"], consigned(tenant)).batch_id or ""
     tenant.order((wrong, 1))
-    made, count, _ = tenant.write(operator_stock.move, batch, right)
+    made, count, _ = operator_stock.move(tenant.store, tenant.id, batch, right)
     assert (count, tenant.available(wrong), tenant.available(right)) == (2, 0, 2)
     assert tenant.codes(tenant.order((right, 2)).lines[0].id) == ["MOVE-2", "MOVE-3"]
     assert other_connection.one(EARNED, tenant=tenant.id) == 3 * 120
@@ -261,6 +261,6 @@ def test_a_supplier_earns_nothing_with_withdrawn_codes_or_the_operator_s(
 ) -> None:
     card = tenant.card(3)
     batch = add(tenant, card, ["OUT-1", "OUT-2"], consigned(tenant)).batch_id or ""
-    tenant.write(operator_stock.withdraw_batch, batch, "bad")
+    operator_stock.withdraw_batch(tenant.store, tenant.id, batch, "bad")
     tenant.order((card, 3))
     assert other_connection.one(EARNED, tenant=tenant.id) == 0

@@ -90,7 +90,12 @@ def test_figures_name_every_supplier(tenant: Tenant) -> None:
     product = tenant.topup()
     other = rival(tenant, product)
     waiting(tenant, product=product)
-    found = {one["id"]: one for one in tenant.read(suppliers.figures)}
+    found = {one["id"]: one for one in tenant.read(suppliers.figures)[0]}
     assert set(found) == {tenant.supplier, other}
     assert (found[tenant.supplier]["waiting"], found[other]["assigned"]) == (1, 0)
-    assert [one["id"] for one in tenant.read(suppliers.figures, other)] == [other]
+    assert [one["id"] for one in tenant.read(suppliers.figures, other)[0]] == [other]
+    first, cursor = tenant.read(suppliers.figures, limit=1)
+    assert cursor is not None
+    assert cursor == first[0]["id"]
+    second, end = tenant.read(suppliers.figures, after=cursor, limit=1)
+    assert ({one["id"] for one in (*first, *second)}, end) == (set(found), None)

@@ -27,7 +27,7 @@ from bedesten.webhooks.sender import OutgoingWebhook, Receivers
 from bedesten.webhooks.targets import parse_networks
 from tests.domain.mail import Mail
 from tests.store.raw import raw
-from tests.support.holding_receiver import HoldingReceiver, holding
+from tests.support.blocking_receiver import BlockingReceiver, blocking_receiver
 
 ACTOR = Actor("test")
 SECRETS = (Secret("whsec_" + "A" * 43 + "="),)
@@ -35,8 +35,8 @@ MORE_THAN_A_BATCH = deliverer.MAX_BATCH + 8
 
 
 @pytest.fixture
-def receiver() -> Iterator[HoldingReceiver]:
-    with holding() as made:
+def receiver() -> Iterator[BlockingReceiver]:
+    with blocking_receiver() as made:
         yield made
 
 
@@ -74,14 +74,16 @@ async def working(mail: Mail) -> AsyncIterator[Deliverer]:
         yield Deliverer(installation, receivers, Metrics(), Leases(installation.store, outbox.renew))
 
 
-async def until(receiver: HoldingReceiver, path: str, count: int) -> None:
+async def until(receiver: BlockingReceiver, path: str, count: int) -> None:
     await asyncio.to_thread(receiver.wait_for, path, count)
 
 
 # --- one slow receiver ------------------------------------------------------------------------------------------------
 
 
-def test_a_receiver_that_never_answers_delays_nobody_else(mail: Mail, receiver: HoldingReceiver, patient: None) -> None:
+def test_a_receiver_that_never_answers_delays_nobody_else(
+    mail: Mail, receiver: BlockingReceiver, patient: None
+) -> None:
     silent = at(mail, receiver.at("/held"))
     for _ in range(MORE_THAN_A_BATCH):
         mail.tenant.write(endpoints.send_test, silent)
@@ -175,7 +177,7 @@ def test_a_renewal_that_comes_too_late_does_not_hasten_the_next_attempt(mail: Ma
 
 
 def test_a_worker_that_stops_gives_back_what_it_has_not_finished(
-    mail: Mail, receiver: HoldingReceiver, patient: None, monkeypatch: pytest.MonkeyPatch
+    mail: Mail, receiver: BlockingReceiver, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliverer, "STOP_S", 0.0)
     endpoint = at(mail, receiver.at("/held"))
@@ -193,7 +195,7 @@ def test_a_worker_that_stops_gives_back_what_it_has_not_finished(
 
 
 def test_a_worker_that_stops_records_what_is_answered_in_time(
-    mail: Mail, receiver: HoldingReceiver, patient: None, monkeypatch: pytest.MonkeyPatch
+    mail: Mail, receiver: BlockingReceiver, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliverer, "STOP_S", 3_600.0)
     mail.tenant.write(endpoints.send_test, at(mail, receiver.at("/held")))
@@ -228,13 +230,13 @@ def sent(urls: list[str]) -> list[int | None]:
     return asyncio.run(scenario())
 
 
-def test_one_receiver_gets_its_messages_on_one_connection(receiver: HoldingReceiver) -> None:
+def test_one_receiver_gets_its_messages_on_one_connection(receiver: BlockingReceiver) -> None:
     assert sent([receiver.at("/a"), receiver.at("/b"), receiver.at("/a")]) == [200] * 3
     assert receiver.connections == 1
 
 
 def test_names_that_lead_to_one_address_share_no_connection(
-    receiver: HoldingReceiver, monkeypatch: pytest.MonkeyPatch
+    receiver: BlockingReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection was made for one name and its certificate: the next name must not use it."""
 
@@ -248,11 +250,11 @@ def test_names_that_lead_to_one_address_share_no_connection(
     assert receiver.connections == 2
 
 
-def test_receivers_beyond_the_limit_are_forgotten(receiver: HoldingReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_receivers_beyond_the_limit_are_forgotten(receiver: BlockingReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "MAX_RECEIVERS", 1)
     assert sent([receiver.at("/a"), receiver.at("/a")]) == [200] * 2
     assert receiver.connections == 1
-    with holding() as second_receiver:
+    with blocking_receiver() as second_receiver:
         assert sent([receiver.at("/a"), second_receiver.at("/a"), receiver.at("/a")]) == [200] * 3
     assert receiver.connections == 3
 
@@ -262,7 +264,7 @@ def test_receivers_beyond_the_limit_are_forgotten(receiver: HoldingReceiver, mon
 
 @pytest.mark.parametrize("mail", ["postgresql"], indirect=True)
 def test_an_event_wakes_a_worker_that_would_look_much_later(
-    mail: Mail, receiver: HoldingReceiver, monkeypatch: pytest.MonkeyPatch
+    mail: Mail, receiver: BlockingReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = at(mail, receiver.at("/lively"))
     monkeypatch.setattr(wakes, "BUSY_S", -1.0)
@@ -285,7 +287,7 @@ def test_an_event_wakes_a_worker_that_would_look_much_later(
 
 @pytest.mark.parametrize("call", range(1, 5))
 def test_a_delivery_outlives_the_failure_of_any_call_of_the_store(
-    mail: Mail, receiver: HoldingReceiver, monkeypatch: pytest.MonkeyPatch, call: int
+    mail: Mail, receiver: BlockingReceiver, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
     """Leasing, reading what is allowed, building the message, recording the result: each may fail."""
     endpoint, store = at(mail, receiver.at("/lively")), mail.tenant.installation.store

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bedesten import errors
+from bedesten.admin import webhooks as operator_webhooks
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import DAY, HOUR
 from bedesten.errors import Refusal
@@ -45,7 +46,7 @@ def set_state(other: RawConnection, delivery: str, state: int) -> None:
     other.run("UPDATE deliveries SET state = :state, attempts = 14 WHERE id = :id", state=state, id=delivery)
 
 
-def test_each_endpoint_is_told_of_what_it_chose(tenant: Tenant) -> None:
+def test_each_endpoint_gets_the_events_that_it_chose(tenant: Tenant) -> None:
     second, third = added(tenant), added(tenant, "balance.low", url=URL)
     tenant.order((tenant.card(1), 1))
     tenant.write(webhooks.notify, tenant.partner, "balance.low", tenant.partner, {})
@@ -58,7 +59,7 @@ def test_each_endpoint_is_told_of_what_it_chose(tenant: Tenant) -> None:
     }
 
 
-def test_an_order_s_own_url_is_told_once_and_the_oldest_endpoint_signs(tenant: Tenant) -> None:
+def test_an_order_s_own_url_gets_one_delivery_which_the_oldest_endpoint_signs(tenant: Tenant) -> None:
     added(tenant)
     tenant.order((tenant.card(1), 1), notify_url=NAMED_URL)
     (only,) = listed(tenant)
@@ -128,7 +129,7 @@ def test_a_paused_endpoint_s_deliveries_wait_and_are_released_when_it_is_resumed
     assert [one.state for one in listed(tenant)] == [DUE, DUE, DUE]
 
 
-def test_a_deleted_endpoint_gives_up_its_deliveries_and_is_told_nothing_more(tenant: Tenant) -> None:
+def test_a_deleted_endpoint_gives_up_its_deliveries_and_gets_no_more(tenant: Tenant) -> None:
     tenant.order((tenant.card(1), 1))
     gone = first(tenant)
     tenant.write(endpoints.delete, gone, ACTOR)
@@ -262,3 +263,9 @@ def test_deliveries_are_listed_newest_first_in_pages_without_gaps(tenant: Tenant
     page = tenant.read(history.list_deliveries, tenant.partner, first(tenant).id, DUE, everything[1], 2)
     assert [one.id for one in page] == everything[2:4]
     assert tenant.read(history.attempts_of, tenant.partner, "", page) == {one.id: [] for one in page}
+    shown: list[object] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        some, cursor = tenant.read(operator_webhooks.deliveries_page, tenant.partner, "", "", cursor, 2)
+        shown += [one["deliveryId"] for one in some]
+    assert shown == everything

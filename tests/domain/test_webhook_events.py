@@ -45,7 +45,7 @@ def test_an_event_is_numbered_for_its_object_and_owner(tenant: Tenant, other_con
     )
 
 
-def test_an_endpoint_is_told_of_the_types_that_it_chose(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_an_endpoint_gets_events_of_the_types_that_it_chose(tenant: Tenant, other_connection: RawConnection) -> None:
     cipher, chosen = tenant.installation.cipher, frozenset({"order.awaiting"})
     tenant.write(webhooks.create_endpoint, cipher, tenant.supplier, URL, chosen)
     for name in ("order.awaiting", "key.expiring"):

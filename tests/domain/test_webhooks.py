@@ -74,7 +74,7 @@ def test_the_url_that_an_order_names_is_stronger_than_the_endpoint_s(
     assert outcome(other_connection, tenant, placed.lines[0].id) == [(1, 2, named), (2, 1, named)]
 
 
-def test_an_endpoint_without_a_url_is_told_only_of_orders_that_name_one(
+def test_an_endpoint_without_a_url_gets_only_orders_that_name_one(
     installation: Installation, other_connection: RawConnection
 ) -> None:
     tenant = open_tenant(installation, credit=10_000)
@@ -90,7 +90,7 @@ def test_an_endpoint_without_a_url_is_told_only_of_orders_that_name_one(
     assert outcome(other_connection, tenant, loud.id) == [(1, 1, named)]
 
 
-def test_a_buyer_without_an_endpoint_is_told_nothing_because_nothing_could_be_signed(
+def test_a_buyer_without_an_endpoint_gets_nothing_because_nothing_could_be_signed(
     installation: Installation, other_connection: RawConnection
 ) -> None:
     tenant = open_tenant(installation)

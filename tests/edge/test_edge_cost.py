@@ -37,13 +37,13 @@ class CountingStore(SqliteStore):
         super().__init__(path)
         self.reads = self.writes = 0
 
-    async def read_across(self, work: Work[Result]) -> Result:
+    async def read_across(self, work: Work[Result], tenant: str = "") -> Result:
         self.reads += 1
-        return await super().read_across(work)
+        return await super().read_across(work, tenant)
 
-    async def write_across(self, work: Work[Result]) -> Result:
+    async def write_across(self, work: Work[Result], tenant: str = "") -> Result:
         self.writes += 1
-        return await super().write_across(work)
+        return await super().write_across(work, tenant)
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Cost:
     body_read: bool
 
     @property
-    def told(self) -> tuple[int, tuple[int, int, int, bool]]:
+    def verdict(self) -> tuple[int, tuple[int, int, int, bool]]:
         """Its status, and whatever was done for it."""
         return self.response.status, (self.reads, self.writes, self.stats, self.body_read)
 
@@ -123,8 +123,8 @@ def test_over_a_limit_nothing_is_read_written_or_run(server: CountingServer, kin
     assert [cost.response.status for cost in accepted] == [200, 200]
     assert accepted[1].reads > 0, "an accepted request reads"
     for _ in range(20):
-        assert server.cost("/Products/List", lines, {}).told == (429, NO_COST)
-        assert server.cost("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NO_COST)
+        assert server.cost("/Products/List", lines, {}).verdict == (429, NO_COST)
+        assert server.cost("/Orders/Create", lines, {"orderReference": "x"}).verdict == (429, NO_COST)
 
 
 def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingServer) -> None:
@@ -133,7 +133,7 @@ def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingSer
     lines = server.partner()
     assert server.cost("/Products/List", lines, {}).writes == 1
     server.services.idle_timeout._written.clear()
-    assert server.cost("/Products/List", lines, {}).told == (429, NO_COST)
+    assert server.cost("/Products/List", lines, {}).verdict == (429, NO_COST)
 
 
 @pytest.mark.requirement(156)
@@ -152,7 +152,7 @@ def test_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(s
         ("/Storefront/Customers/Login", (), {"email": "x@example.com", "password": PASSWORD}),
         ("/Storefront/Customers/Register", (), {"email": "x@example.com", "password": PASSWORD}),
     ):
-        assert server.cost(path, presented, body, peer).told == (429, NO_COST), path
+        assert server.cost(path, presented, body, peer).verdict == (429, NO_COST), path
     assert server.services.passwords.in_progress == 0
 
 

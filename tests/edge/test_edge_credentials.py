@@ -38,7 +38,7 @@ def test_a_folded_header_is_a_400(shop: Shop) -> None:
      "Authorization_", "X-Forwarded-Authorization", "Token", "Cookie"],
 )  # fmt: skip
 def test_a_token_under_another_name_is_none(shop: Shop, name: str) -> None:
-    assert ask(shop, [(name, f"Bearer {shop.partner_token}")]).told == (401, -20)
+    assert ask(shop, [(name, f"Bearer {shop.partner_token}")]).verdict == (401, -20)
 
 
 @pytest.mark.requirement(14)
@@ -49,18 +49,18 @@ def test_a_token_outside_of_the_header_is_none(shop: Shop) -> None:
         f"{DETAILS}?authorization=Bearer%20{token}",
         f"{DETAILS}?token={token}",
     ):
-        assert ask(shop, (), path).told == (401, -20)
-    assert ask(shop, [("Cookie", f"access_token={token}; Authorization=Bearer {token}")]).told == (401, -20)
+        assert ask(shop, (), path).verdict == (401, -20)
+    assert ask(shop, [("Cookie", f"access_token={token}; Authorization=Bearer {token}")]).verdict == (401, -20)
     for body in ({"access_token": token}, {"authorization": f"Bearer {token}"}):
         sent = request_bytes("POST", "/Products/List", shop.host, (), body)
-        assert speak(shop.site.port, sent).told == (401, -20)
+        assert speak(shop.site.port, sent).verdict == (401, -20)
     form = [("Content-Type", "application/x-www-form-urlencoded")]
     sent = request_bytes("POST", "/Products/List", shop.host, form, f"access_token={token}".encode())
-    assert speak(shop.site.port, sent).told == (401, -20)
+    assert speak(shop.site.port, sent).verdict == (401, -20)
 
 
 @pytest.mark.requirement(15)
-def test_a_bad_token_is_told_in_fixed_words_that_repeat_nothing_of_it(shop: Shop) -> None:
+def test_the_refusal_of_a_bad_token_has_fixed_words_and_repeats_nothing_of_it(shop: Shop) -> None:
     head, claims, mac = shop.partner_token.split(".")
     bad = [
         "x",
@@ -84,7 +84,7 @@ def test_a_bad_token_is_told_in_fixed_words_that_repeat_nothing_of_it(shop: Shop
 def test_a_token_without_the_scope_is_403_and_told_which(shop: Shop) -> None:
     narrow = shop.token(Surface.RESELLER, shop.partner, ["catalogue:read"])
     answer = ask(shop, bearer(narrow))
-    assert answer.told == (403, -24)
+    assert answer.verdict == (403, -24)
     assert answer.header("www-authenticate") == (
         'Bearer realm="bedesten", error="insufficient_scope", scope="account:read"'
     )
@@ -93,19 +93,19 @@ def test_a_token_without_the_scope_is_403_and_told_which(shop: Shop) -> None:
 @pytest.mark.requirement(18)
 def test_a_good_key_does_not_stand_in_for_a_bad_token(shop: Shop) -> None:
     for key in (shop.supplier_key.text, shop.payment_key.text):
-        assert ask(shop, [*api_key(key), *bearer("x")]).told == (401, -21)
-        assert ask(shop, api_key(key)).told == (401, -20)
-        assert ask(shop, [("Authorization", f"ApiKey {key}")]).told == (401, -20)
-        assert ask(shop, [("Authorization", f"Bearer {key}")]).told == (401, -21)
+        assert ask(shop, [*api_key(key), *bearer("x")]).verdict == (401, -21)
+        assert ask(shop, api_key(key)).verdict == (401, -20)
+        assert ask(shop, [("Authorization", f"ApiKey {key}")]).verdict == (401, -20)
+        assert ask(shop, [("Authorization", f"Bearer {key}")]).verdict == (401, -21)
 
 
 @pytest.mark.requirement(19)
 def test_a_good_token_does_not_stand_in_for_a_bad_key(shop: Shop) -> None:
     for path in ("/Supplier/Products/List", "/Payment/Deposits/Create"):
         for token in (shop.partner_token, shop.customer_token):
-            assert ask(shop, [*bearer(token), ("ApiKey", "ak_live_x")], path, "POST").told == (401, -23)
-            assert ask(shop, bearer(token), path, "POST").told == (401, -23)
-            assert ask(shop, [("ApiKey", token)], path, "POST").told == (401, -23)
+            assert ask(shop, [*bearer(token), ("ApiKey", "ak_live_x")], path, "POST").verdict == (401, -23)
+            assert ask(shop, bearer(token), path, "POST").verdict == (401, -23)
+            assert ask(shop, [("ApiKey", token)], path, "POST").verdict == (401, -23)
     good = [*bearer("x"), *api_key(shop.supplier_key.text)]
     assert ask(shop, good, "/Supplier/Products/List", "POST").status == 200, "the other header is not looked at"
 
@@ -118,7 +118,7 @@ def test_a_missing_or_repeated_host_is_400(shop: Shop, other_shop: Shop) -> None
     token = f"Authorization: Bearer {shop.partner_token}"
     mine, theirs = f"Host: {shop.host}", f"Host: {other_shop.host}"
     for lines in ((), (mine, mine), (mine, theirs), (theirs, mine), (mine, "HOST: x"), ("Host:",), ("Host: ", mine)):
-        assert raw(shop, *lines, token).told == (400, -2), lines
+        assert raw(shop, *lines, token).verdict == (400, -2), lines
     assert raw(shop, mine, token).status == 200
 
 
@@ -134,7 +134,7 @@ def test_a_host_that_is_none_is_400_with_good_credentials_or_without(shop: Shop,
     host = f"Host: {form.format(shop.host, shop.host)}"
     for lines in ((host, f"Authorization: Bearer {shop.partner_token}"), (host,)):
         for path in (DETAILS, "/health", "/documentation/guides/errors"):
-            assert raw(shop, *lines, path=path).told == (400, -2)
+            assert raw(shop, *lines, path=path).verdict == (400, -2)
 
 
 @pytest.mark.requirement(198)
@@ -147,7 +147,7 @@ def test_an_unknown_host_is_421_whatever_is_asked_for(shop: Shop, host: str) -> 
         ("GET", "/documentation/guides/errors"), ("GET", "/health/live"), ("TRACE", "/"),
     ):  # fmt: skip
         credentials = [f"Authorization: Bearer {shop.partner_token}", f"ApiKey: {shop.supplier_key.text}"]
-        assert raw(shop, f"Host: {host}", *credentials, path=path, method=method).told == (421, -10)
+        assert raw(shop, f"Host: {host}", *credentials, path=path, method=method).verdict == (421, -10)
 
 
 @pytest.mark.requirement(199)
@@ -162,7 +162,7 @@ def test_case_port_and_one_trailing_dot_make_no_other_host(shop: Shop) -> None:
     ):
         answer = raw(shop, f"Host:{host}", f"Authorization: Bearer {shop.partner_token}")
         assert answer.data["email"] == shop.partner_email
-    assert raw(shop, f"Host: {shop.host}..").told == (400, -2)
+    assert raw(shop, f"Host: {shop.host}..").verdict == (400, -2)
 
 
 @pytest.mark.requirement(204)
@@ -173,9 +173,9 @@ def test_a_host_that_moves_takes_no_credential_with_it(
     listed = ("/Supplier/Products/List", "POST")
     assert (ask(fresh_shop, token).status, ask(fresh_shop, key, *listed).status) == (200, 200)
     operator.remove_host(fresh_shop.id, fresh_shop.host)
-    assert [ask(fresh_shop, token).told, ask(fresh_shop, key, *listed).told] == [(421, -10)] * 2
+    assert [ask(fresh_shop, token).verdict, ask(fresh_shop, key, *listed).verdict] == [(421, -10)] * 2
     operator.within(unlimited_shop.id, lambda tx: tenants.add_host(tx, fresh_shop.host))
-    assert (ask(fresh_shop, token).told, ask(fresh_shop, key, *listed).told) == ((401, -21), (401, -23))
+    assert (ask(fresh_shop, token).verdict, ask(fresh_shop, key, *listed).verdict) == ((401, -21), (401, -23))
     assert ask(fresh_shop, bearer(unlimited_shop.partner_token)).data["email"] == unlimited_shop.partner_email
 
 
@@ -260,4 +260,4 @@ def test_bare_line_feeds_are_taken_in_the_head_and_hide_nothing(shop: Shop) -> N
     sent = request_bytes("GET", DETAILS, shop.host, bearer(shop.partner_token)).replace(b"\r\n", b"\n")
     assert speak(shop.site.port, sent).data["email"] == shop.partner_email
     hidden = [("X-A", f"b\nAuthorization: Bearer {shop.partner_token}")]
-    assert ask(shop, [*bearer(shop.partner_token), *hidden]).told == (401, -20), "a second line is a second line"
+    assert ask(shop, [*bearer(shop.partner_token), *hidden]).verdict == (401, -20), "a second line is a second line"

@@ -25,7 +25,7 @@ def head(shop: Shop, first: str, *lines: tuple[str, str], good: bool = True) -> 
 
 
 def outcome(shop: Shop, raw: bytes) -> tuple[int, int | None]:
-    return speak(shop.site.port, raw).told
+    return speak(shop.site.port, raw).verdict
 
 
 def ask(shop: Shop, path: str, lines: Lines = (), body: object = None, method: str = "POST") -> bytes:
@@ -51,7 +51,7 @@ ODD_METHODS = ("TRACE", "TRACK", "CONNECT", "get", "Post", "PURGE", "QUERY", "PR
 def test_a_method_of_no_use_is_405_wherever_it_is_sent(shop: Shop, method: str, path: str) -> None:
     secret = "Bearer not-to-be-echoed"
     answer = speak(shop.site.port, head(shop, f"{method} {path} HTTP/1.1", ("Authorization", secret), good=False))
-    assert (answer.told, answer.header("allow")) == ((405, -4), ALLOWED[path])
+    assert (answer.verdict, answer.header("allow")) == ((405, -4), ALLOWED[path])
     assert b"not-to-be-echoed" not in answer.raw
     assert method.encode() not in answer.body or len(method) < 5
 
@@ -179,7 +179,7 @@ def test_the_preface_of_http_2_ends_the_connection(shop: Shop) -> None:
 def test_no_upgrade_is_made_and_the_credential_is_asked_for_as_ever(shop: Shop, lines: Lines) -> None:
     with Connection(shop.site.port) as connection:
         refused = connection.exchange(head(shop, f"GET {DETAILS} HTTP/1.1", *lines, good=False))
-        assert (refused.told, refused.header("upgrade")) == ((401, -20), None)
+        assert (refused.verdict, refused.header("upgrade")) == ((401, -20), None)
         assert connection.exchange(head(shop, f"GET {DETAILS} HTTP/1.1", *lines)).data["email"] == shop.partner_email
 
 
@@ -195,7 +195,7 @@ def test_a_bad_credential_is_refused_before_the_body_is_asked_for(shop: Shop, pa
         assert connection.interim() == 401
 
 
-def test_a_good_credential_is_told_to_go_on_and_then_answered(shop: Shop) -> None:
+def test_a_good_credential_gets_100_continue_and_then_its_answer(shop: Shop) -> None:
     with Connection(shop.site.port) as connection:
         connection.send(
             head(shop, "POST /Products/List HTTP/1.1", JSON, ("Expect", "100-continue"), ("Content-Length", "2"))
@@ -216,7 +216,7 @@ def test_eleven_megabytes_are_413_early_and_401_without_a_credential(shop: Shop)
         with Connection(shop.site.port) as connection:
             connection.send(raw)
             early = connection.receive()
-            assert (early.told, early.closes) == (expected, True), "nothing of the body was sent yet"
+            assert (early.verdict, early.closes) == (expected, True), "nothing of the body was sent yet"
         assert outcome(shop, raw + b" " * ELEVEN_MB) == expected
 
 
@@ -226,7 +226,7 @@ def test_an_endless_chunked_body_ends_at_the_limit(shop: Shop) -> None:
     with Connection(shop.site.port) as connection:
         connection.send(head(shop, "POST /Orders/Create HTTP/1.1", JSON, ("Transfer-Encoding", "chunked")))
         connection.send(chunk * 1024)
-        assert connection.receive().told == (413, -5)
+        assert connection.receive().verdict == (413, -5)
 
 
 @pytest.mark.requirement(177, 178)
@@ -260,7 +260,7 @@ def test_good_and_bad_requests_in_a_row_each_get_their_own_answer(shop: Shop, ot
             connection.send(b"".join(raw for raw, _ in rows))
             for _, expected in rows:
                 answer = connection.receive()
-                assert (answer.data["email"] if answer.status == 200 else answer.told) == expected
+                assert (answer.data["email"] if answer.status == 200 else answer.verdict) == expected
 
 
 def test_what_is_hidden_in_a_refused_body_is_never_taken_for_a_request(shop: Shop) -> None:
@@ -314,7 +314,7 @@ def test_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, value: s
 def test_line_breaks_inside_a_json_string_split_no_answer(shop: Shop) -> None:
     text = "".join(RAW_SPLITS)
     answer = speak(shop.site.port, ask(shop, "/Orders/Get", [JSON], {"orderReference": text}))
-    assert (answer.told, answer.header("x-injected")) == ((400, -2), None)
+    assert (answer.verdict, answer.header("x-injected")) == ((400, -2), None)
     login = {"email": "x", "password": "y", "callbackData": text}
     assert b"\r\nX-Injected" not in speak(shop.site.port, ask(shop, "/Login/Customer/Api/Verify", [JSON], login)).raw
 

@@ -48,7 +48,7 @@ def burst(connection: Connection, raw: bytes, times: int) -> list[Answer]:
 
 
 def accepted(answers: list[Answer]) -> int:
-    assert {answer.told for answer in answers} <= {(200, None), (429, -7)}
+    assert {answer.verdict for answer in answers} <= {(200, None), (429, -7)}
     return sum(answer.status == 200 for answer in answers)
 
 
@@ -64,7 +64,7 @@ def test_over_the_limit_is_429_and_who_waits_as_told_is_let_in(fresh_shop: Shop,
         answers = burst(connection, raw, 500)
         passed = time.monotonic() - began
         refused = next(answer for answer in answers if answer.status == 429)
-        assert refused.told == (429, -7)
+        assert refused.verdict == (429, -7)
         assert refused.header("retry-after") == "1"
         assert refused.header("ratelimit-limit") == "60"
         assert refused.header("ratelimit-remaining") == "0"
@@ -126,7 +126,7 @@ def test_a_tenant_at_its_limit_takes_nothing_from_another(fresh_shop: Shop, unli
         assert accepted_loud <= 60 * 1.1 + (time.monotonic() - begun)
 
 
-def test_the_tenants_limit_counts_whoever_calls(fresh_shop: Shop, limit: Limit) -> None:
+def test_the_tenants_limit_counts_every_caller(fresh_shop: Shop, limit: Limit) -> None:
     limit(tenant=4)
     with Connection(fresh_shop.site.port) as connection:
         raw = [
@@ -136,8 +136,8 @@ def test_the_tenants_limit_counts_whoever_calls(fresh_shop: Shop, limit: Limit) 
             request_bytes("GET", "/documentation/errors/-7.json", fresh_shop.host),
         ]
         assert [connection.exchange(one).status for one in raw] == [200] * 4
-        assert [connection.exchange(one).told for one in raw] == [(429, -7)] * 4
-        assert connection.exchange(request_bytes("GET", DETAILS, fresh_shop.host)).told == (401, -20), (
+        assert [connection.exchange(one).verdict for one in raw] == [(429, -7)] * 4
+        assert connection.exchange(request_bytes("GET", DETAILS, fresh_shop.host)).verdict == (401, -20), (
             "counts for nothing"
         )
 
@@ -146,9 +146,9 @@ def test_the_address_limit_comes_before_the_credential(fresh_shop: Shop, limit: 
     limit(address=3)
     bad = request_bytes("GET", DETAILS, fresh_shop.host, bearer("x"))
     with Connection(fresh_shop.site.port) as connection, Connection(fresh_shop.site.port) as neighbour:
-        assert [connection.exchange(bad).told for _ in range(3)] == [(401, -21)] * 3
-        assert connection.exchange(bad).told == (429, -7)
-        assert connection.exchange(partner(fresh_shop)).told == (429, -7)
+        assert [connection.exchange(bad).verdict for _ in range(3)] == [(401, -21)] * 3
+        assert connection.exchange(bad).verdict == (429, -7)
+        assert connection.exchange(partner(fresh_shop)).verdict == (429, -7)
         assert neighbour.exchange(partner(fresh_shop)).status == 200, "it comes from elsewhere"
 
 
@@ -180,14 +180,14 @@ def test_six_hundred_refusals_keep_their_true_answer_for_all_workers_together(un
     with to_every_worker(unlimited_shop.site, unlimited_shop.host) as connections:
         one, other = connections[:2]
         answers = burst(one, bad, 300) + burst(other, bad, 300)
-        assert {answer.told for answer in answers} == {(401, -21)}
+        assert {answer.verdict for answer in answers} == {(401, -21)}
         for connection in (one, other):
             refused = connection.exchange(bad)
-            assert refused.told == (429, -7)
+            assert refused.verdict == (429, -7)
             assert 50 <= int(refused.header("retry-after") or "") <= 60
-            assert connection.exchange(partner(unlimited_shop)).told == (429, -7)
+            assert connection.exchange(partner(unlimited_shop)).verdict == (429, -7)
     with Connection(unlimited_shop.site.port) as elsewhere:
-        assert elsewhere.exchange(bad).told == (401, -21)
+        assert elsewhere.exchange(bad).verdict == (401, -21)
         assert elsewhere.exchange(partner(unlimited_shop)).status == 200
 
 
@@ -197,7 +197,7 @@ def test_good_credentials_never_count_as_refusals(unlimited_shop: Shop) -> None:
     bad = request_bytes("GET", DETAILS, unlimited_shop.host, bearer("x"))
     with Connection(unlimited_shop.site.port) as connection:
         assert accepted(burst(connection, raw, 700)) == 700
-        assert {answer.told for answer in burst(connection, bad, 100)} == {(401, -21)}
+        assert {answer.verdict for answer in burst(connection, bad, 100)} == {(401, -21)}
         assert accepted(burst(connection, raw, 100)) == 100
 
 

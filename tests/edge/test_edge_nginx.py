@@ -55,9 +55,9 @@ SPOOFED = [("X-Forwarded-For", NEAR), ("X-Forwarded-For", f"{NEAR}, 127.0.0.1"),
 def test_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, first_shop: Shop) -> None:
     key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
     assert ask(front, first_shop, LIST, api_key(key.text), "POST", NEAR).status == 200
-    assert ask(front, first_shop, LIST, api_key(key.text), "POST", FAR).told == (401, -23)
+    assert ask(front, first_shop, LIST, api_key(key.text), "POST", FAR).verdict == (401, -23)
     near_nginx = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=["127.0.0.1"])
-    assert ask(front, first_shop, LIST, api_key(near_nginx.text), "POST", FAR).told == (401, -23)
+    assert ask(front, first_shop, LIST, api_key(near_nginx.text), "POST", FAR).verdict == (401, -23)
 
 
 @pytest.mark.requirement(157)
@@ -66,7 +66,7 @@ def test_what_the_client_says_of_its_address_counts_for_nothing(
     front: Nginx, first_shop: Shop, line: tuple[str, str]
 ) -> None:
     key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
-    assert ask(front, first_shop, LIST, [*api_key(key.text), line], "POST", FAR).told == (401, -23)
+    assert ask(front, first_shop, LIST, [*api_key(key.text), line], "POST", FAR).verdict == (401, -23)
     lie = (line[0], line[1].replace(NEAR, FAR))
     assert ask(front, first_shop, LIST, [*api_key(key.text), lie], "POST", NEAR).status == 200
 
@@ -101,7 +101,7 @@ def test_the_host_is_handed_on(front: Nginx, first_shop: Shop, second_shop: Shop
             with front.connect(shop.host) as connection:
                 answer = connection.exchange(request_bytes("GET", DETAILS, host, bearer(shop.partner_token)))
             assert answer.data["email"] == shop.partner_email
-    assert ask(front, second_shop, lines=bearer(first_shop.partner_token)).told == (401, -21)
+    assert ask(front, second_shop, lines=bearer(first_shop.partner_token)).verdict == (401, -21)
     hosts = [
         ("X-Forwarded-Host", second_shop.host),
         ("X-Host", second_shop.host),
@@ -116,7 +116,7 @@ def test_the_host_is_handed_on(front: Nginx, first_shop: Shop, second_shop: Shop
 def test_a_host_that_is_nobodys_gets_no_shop(front: Nginx, first_shop: Shop) -> None:
     with front.connect(first_shop.host) as connection:
         answer = connection.exchange(request_bytes("GET", DETAILS, "nobody.example", bearer(first_shop.partner_token)))
-    assert answer.told == (421, -10)
+    assert answer.verdict == (421, -10)
     with pytest.raises(ssl.SSLError):
         front.connect("nobody.example")
 
@@ -138,7 +138,7 @@ def test_an_absolute_target_is_made_plain_and_its_authority_decides(
         theirs = connection.exchange(request_bytes("GET", target, first_shop.host, bearer(second_shop.partner_token)))
         assert theirs.data["email"] == second_shop.partner_email
         mine = connection.exchange(request_bytes("GET", target, first_shop.host, bearer(first_shop.partner_token)))
-        assert mine.told == (401, -21), "never one shop's data under the other's name"
+        assert mine.verdict == (401, -21), "never one shop's data under the other's name"
 
 
 def test_the_path_goes_on_as_it_is(front: Nginx, first_shop: Shop) -> None:
@@ -148,7 +148,7 @@ def test_the_path_goes_on_as_it_is(front: Nginx, first_shop: Shop) -> None:
         == first_shop.card
     )
     for path in ("/Account%2fDetails", "//Account/Details", "/Account/./Details", "/%41ccount/Details"):
-        assert ask(front, first_shop, path, good).told == (404, -3), path
+        assert ask(front, first_shop, path, good).verdict == (404, -3), path
 
 
 # --- what comes through -------------------------------------------------------------------------------------------------
@@ -165,13 +165,13 @@ def test_connections_are_kept_on_both_sides(front: Nginx, first_shop: Shop) -> N
         assert [connection.receive().status for _ in range(5)] == [200] * 5
 
 
-def test_a_body_that_is_too_large_is_413_whoever_says_so(front: Nginx, first_shop: Shop) -> None:
+def test_a_body_that_is_too_large_is_413_from_proxy_and_server(front: Nginx, first_shop: Shop) -> None:
     good = bearer(first_shop.partner_token)
     for size, ours in ((100_000, True), (1_048_577, False), (11_000_000, False)):
         with front.connect(first_shop.host) as connection:
             raw = request_bytes("POST", "/Orders/Create", first_shop.host, good, b" " * size)
             answer = connection.exchange(raw)
-        assert answer.told == (413, -5), size
+        assert answer.verdict == (413, -5), size
         assert (answer.header("x-request-id") is not None) is ours
         assert answer.header("cache-control") == "no-store"
     upload = {"productId": first_shop.card, "codes": ["x" * 500] * 1_500}
@@ -190,18 +190,18 @@ def test_no_body_is_ever_written_to_the_disk_of_nginx(front: Nginx, first_shop: 
             raw = request_bytes(
                 "POST", "/Supplier/Stock/Upload", first_shop.host, lines, b'{"x":"' + b"s" * 1_000_000 + b'"}'
             )
-            assert connection.exchange(raw).told == (400, -2)
+            assert connection.exchange(raw).verdict == (400, -2)
     assert "temporary file" not in (front.folder / "error.log").read_text("utf-8")
 
 
 def test_a_refusal_comes_through_with_its_headers(front: Nginx, first_shop: Shop) -> None:
     answer = ask(front, first_shop, lines=bearer("x"))
-    assert answer.told == (401, -21)
+    assert answer.verdict == (401, -21)
     assert (answer.header("www-authenticate") or "").startswith('Bearer realm="bedesten", error="invalid_token"')
     assert answer.header("cache-control") == "no-store"
     assert (answer.header("x-request-id") or "").startswith("req_")
     key = ask(front, first_shop, LIST, method="POST")
-    assert (key.told, key.header("www-authenticate")) == ((401, -23), 'ApiKey realm="bedesten"')
+    assert (key.verdict, key.header("www-authenticate")) == ((401, -23), 'ApiKey realm="bedesten"')
 
 
 def test_cors_and_the_security_headers_come_through_once(front: Nginx, first_shop: Shop) -> None:
@@ -217,7 +217,7 @@ def test_cors_and_the_security_headers_come_through_once(front: Nginx, first_sho
 
 
 @pytest.mark.requirement(165)
-def test_nobody_is_told_what_runs_here(front: Nginx, first_shop: Shop) -> None:
+def test_no_answer_says_what_runs_here(front: Nginx, first_shop: Shop) -> None:
     assert ask(front, first_shop, lines=bearer("x")).header("server") == "bedesten"
     for raw in (b"GET / HTTP/1.1\r\n\r\n", request_bytes("GET", "/", "nobody.example"), b"GET /x HTTP/3\r\n\r\n"):
         with front.connect(first_shop.host) as connection:
@@ -294,7 +294,7 @@ def test_without_a_server_behind_it_clients_hear_it_in_the_form_that_they_know(
 ) -> None:
     with nginx(tmp_path_factory.mktemp("alone") / "prefix", 1, [first_shop.host]) as front:
         answer = ask(front, first_shop, lines=bearer(first_shop.partner_token))
-    assert answer.told == (503, -9)
+    assert answer.verdict == (503, -9)
     assert answer.header("retry-after") == "1"
     assert answer.json["success"] is False
 

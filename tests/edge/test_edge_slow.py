@@ -19,7 +19,9 @@ ANSWERS = {
 
 
 def ask(shop: Shop) -> tuple[int, int | None]:
-    return speak(shop.site.port, request_bytes("GET", "/Account/Details", shop.host, shop.lines(Surface.RESELLER))).told
+    return speak(
+        shop.site.port, request_bytes("GET", "/Account/Details", shop.host, shop.lines(Surface.RESELLER))
+    ).verdict
 
 
 @pytest.mark.requirement(176)

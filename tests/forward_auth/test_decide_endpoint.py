@@ -77,15 +77,15 @@ def test_envoy_gets_the_caller_and_a_signature_of_the_path_without_the_prefix(
 
 def test_envoy_gets_the_refusal_that_the_client_is_to_get(gate: ForwardAuthServer, key: Lines) -> None:
     refusal = envoy(gate, "/stock/upload", method="POST")
-    assert refusal.told == (401, -23)
+    assert refusal.verdict == (401, -23)
     assert refusal.header("www-authenticate") == 'ApiKey realm="bedesten"'
-    assert envoy(gate, "/nothing", key).told == (403, -28)
-    assert envoy(gate, "/stock/upload", key, "GET").told == (403, -28)
-    assert envoy(gate, "/stock/upload", key, "POST", "nobody.example").told == (421, -10)
-    assert envoy(gate, "/stock/../stock/upload", key, "POST").told == (400, -2)
-    assert envoy(gate, "/stock/%75pload", key, "POST").told == (400, -2)
+    assert envoy(gate, "/nothing", key).verdict == (403, -28)
+    assert envoy(gate, "/stock/upload", key, "GET").verdict == (403, -28)
+    assert envoy(gate, "/stock/upload", key, "POST", "nobody.example").verdict == (421, -10)
+    assert envoy(gate, "/stock/../stock/upload", key, "POST").verdict == (400, -2)
+    assert envoy(gate, "/stock/%75pload", key, "POST").verdict == (400, -2)
     assert envoy(gate, "/stock/upload", [*key, *asked(uri="/status")[1:]], "POST").status == 200
-    assert envoy(gate, "/nothing", [*key, *asked(uri="/status")[1:]]).told == (403, -28)
+    assert envoy(gate, "/nothing", [*key, *asked(uri="/status")[1:]]).verdict == (403, -28)
 
 
 def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthServer) -> None:
@@ -93,7 +93,7 @@ def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthSer
     assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").status == 200
     gate.program.run_json("keys", "revoke", made["id"])
     for _ in range(20):
-        assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").told == (401, -23)
+        assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").verdict == (401, -23)
 
 
 # --- asked wrongly ------------------------------------------------------------------------------------------------------
@@ -103,29 +103,30 @@ def test_each_of_the_proxy_s_headers_has_to_be_there_exactly_once(gate: ForwardA
     lines = asked()
     assert forwarded(gate, [*lines, *key]).status == 200
     for number, line in enumerate(lines):
-        assert forwarded(gate, [*lines[:number], *lines[number + 1 :], *key]).told == (400, -2), line
+        assert forwarded(gate, [*lines[:number], *lines[number + 1 :], *key]).verdict == (400, -2), line
         if line != FROM:  # of which a chain of proxies may send several
-            assert forwarded(gate, [*lines, line, *key]).told == (400, -2), line
+            assert forwarded(gate, [*lines, line, *key]).verdict == (400, -2), line
+            assert forwarded(gate, [*lines, (line[0], ""), *key]).verdict == (400, -2), line
 
 
 @pytest.mark.parametrize("uri", ["", "*", "stock/upload", "http://reports.shop.example/stock/upload", "/a#b", "/a?b#c"])
 def test_a_target_that_is_none_is_refused(gate: ForwardAuthServer, key: Lines, uri: str) -> None:
-    assert forwarded(gate, [*asked(uri=uri), *key]).told == (400, -2)
+    assert forwarded(gate, [*asked(uri=uri), *key]).verdict == (400, -2)
 
 
 @pytest.mark.parametrize("method", ["post", "TRACE", "CONNECT", "GET POST", "\u00e9"])
 def test_a_method_that_no_rule_can_name_is_refused(gate: ForwardAuthServer, key: Lines, method: str) -> None:
-    assert forwarded(gate, [*asked(method=method), *key]).told == (403, -28)
+    assert forwarded(gate, [*asked(method=method), *key]).verdict == (403, -28)
 
 
-def test_who_is_no_trusted_proxy_is_told_nothing(gate: ForwardAuthServer, key: Lines) -> None:
-    assert forwarded(gate, [*asked(), *key], "127.77.0.1").told == (403, -28)
+def test_a_caller_that_is_no_trusted_proxy_learns_nothing(gate: ForwardAuthServer, key: Lines) -> None:
+    assert forwarded(gate, [*asked(), *key], "127.77.0.1").verdict == (403, -28)
     answer = send(gate, "POST", "/gate/envoy/status", HOST, [FROM], "127.77.0.1")
-    assert answer.told == (403, -28)
+    assert answer.verdict == (403, -28)
     assert not any(name.startswith("x-bedesten") for name, _ in answer.headers)
 
 
-def test_the_plane_is_asked_under_its_own_name(gate: ForwardAuthServer, key: Lines) -> None:
+def test_the_admin_listener_is_asked_under_its_own_name(gate: ForwardAuthServer, key: Lines) -> None:
     assert send(gate, "GET", "/gate/decide", HOST, [*asked(), *key]).status == 421
     for path in ("/gate", "/gate/", "/gate/decide/x", "/gate/envoy", "/gate/envoyx"):
         assert send(gate, "GET", path, "localhost", [*asked(), *key]).status == 404
@@ -134,9 +135,9 @@ def test_the_plane_is_asked_under_its_own_name(gate: ForwardAuthServer, key: Lin
 def test_a_preflight_below_storefront_is_no_way_around_the_rules(gate: ForwardAuthServer) -> None:
     question = [("Origin", "https://shop.example"), ("Access-Control-Request-Method", "POST")]
     for path in ("/storefront/orders", "/storefront/", "/Storefront/orders"):
-        assert envoy(gate, path, question, "OPTIONS").told == (403, -28)
+        assert envoy(gate, path, question, "OPTIONS").verdict == (403, -28)
     refused = envoy(gate, "/storefront/orders", question[:1])
-    assert refused.told == (401, -20)
+    assert refused.verdict == (401, -20)
     assert refused.header("access-control-allow-origin") is None
 
 
@@ -146,7 +147,7 @@ def test_a_preflight_below_storefront_is_no_way_around_the_rules(gate: ForwardAu
 def eventually(gate: ForwardAuthServer, path: str, outcomes: tuple[int, int | None]) -> bool:
     end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
-        if envoy(gate, path).told == outcomes:
+        if envoy(gate, path).verdict == outcomes:
             return True
         time.sleep(0.1)
     return False
@@ -155,14 +156,14 @@ def eventually(gate: ForwardAuthServer, path: str, outcomes: tuple[int, int | No
 def test_a_changed_file_holds_and_one_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
     with forward_auth_server(tmp_path) as gate:
         assert envoy(gate, "/status").status == 200
-        assert envoy(gate, "/news").told == (403, -28)
+        assert envoy(gate, "/news").verdict == (403, -28)
         gate.routes.write_text('[[routes]]\npath = "/news"\npublic = true\n')
         assert eventually(gate, "/news", (200, None))
-        assert envoy(gate, "/status").told == (403, -28)
+        assert envoy(gate, "/status").verdict == (403, -28)
         gate.routes.write_text('[[routes]]\npath = "/status"\npublic = "yes"\n')
         gate.server.until_logged("gate-routes-refused")
         assert envoy(gate, "/news").status == 200
-        assert envoy(gate, "/status").told == (403, -28)
+        assert envoy(gate, "/status").verdict == (403, -28)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Program:
     return program
 
 
-def test_without_trusted_proxies_without_the_plane_or_with_an_open_secret_it_does_not_start(
+def test_without_trusted_proxies_without_the_admin_listener_or_with_an_open_secret_it_does_not_start(
     started: Program, tmp_path: Path
 ) -> None:
     file = tmp_path / "gate.toml"
@@ -208,7 +209,7 @@ def test_without_trusted_proxies_without_the_plane_or_with_an_open_secret_it_doe
     secret = started.data / "gate-secret"
     with contextlib.suppress(FileNotFoundError):
         secret.unlink()
-    secret.write_text("secret-that-nobody-shall-see-0123456789-abcdef\n")
+    secret.write_text("secret-that-nobody-may-see-0123456789-abcdef\n")
     secret.chmod(0o644)
     outcome = started.run_process(*serve, BEDESTEN_TRUSTED_PROXIES="127.0.0.1")
     assert (outcome.code, "0600" in outcome.err, "nobody" in outcome.err) == (1, True, False)

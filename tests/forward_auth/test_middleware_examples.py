@@ -90,7 +90,7 @@ def installation(
 ) -> Iterator[ForwardAuthServer]:
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database()) if request.param == "postgresql" else None
-        yield stack.enter_context(forward_auth_server(tmp_path_factory.mktemp("house"), database=database))
+        yield stack.enter_context(forward_auth_server(tmp_path_factory.mktemp("server"), database=database))
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +129,14 @@ def test_fastapi_answers_refusals_as_the_surfaces_do(fastapi: Service) -> None:
     key = api_key(fastapi.installation.key()["key"])
     for lines, outcome in (((), (401, -20)), (key, (401, -20)), ((("Authorization", "Bearer a.b.c"),), (401, -21))):
         answer = fastapi.ask("/me", lines)
-        assert answer.told == outcome
+        assert answer.verdict == outcome
         assert (answer.header("www-authenticate") or "").startswith("Bearer")
         assert answer.header("cache-control") == "no-store"
-    assert fastapi.ask("/me", fastapi.installation.login(), host="nobody.example").told == (421, -10)
-    assert fastapi.ask("/nothing").told == (401, -20), "without a credential nobody learns that a path does not exist"
-    assert fastapi.ask("/docs").told == (401, -20)
+    assert fastapi.ask("/me", fastapi.installation.login(), host="nobody.example").verdict == (421, -10)
+    assert fastapi.ask("/nothing").verdict == (401, -20), (
+        "without a credential nobody learns that a path does not exist"
+    )
+    assert fastapi.ask("/docs").verdict == (401, -20)
     assert fastapi.ask("/nothing", fastapi.installation.login()).status == 404
 
 
@@ -144,7 +146,7 @@ def test_fastapi_s_requirement_is_a_scope_of_today(fastapi: Service) -> None:
     program.run_json("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
     try:
         answer = fastapi.ask("/reports/1", token)
-        assert answer.told == (403, -24)
+        assert answer.verdict == (403, -24)
         assert 'scope="account:read"' in (answer.header("www-authenticate") or "")
         assert answer.json["requestId"] == answer.header("x-request-id")
         assert fastapi.ask("/me", token).json["rights"] == ["orders:read"]
@@ -158,7 +160,7 @@ def test_fastapi_refuses_what_was_revoked_from_the_next_request_on(fastapi: Serv
     client = Client(fastapi.port, HOST, installation.login())
     assert all(client.get("/me").status == 200 for _ in range(5))
     installation.program.run_json("tokens", "revoke", "--tenant", "shop", "--subject", installation.partner)
-    assert [client.get("/me").told for _ in range(20)] == [(401, -21)] * 20
+    assert [client.get("/me").verdict for _ in range(20)] == [(401, -21)] * 20
     assert client.get("/status").status == 200
     client.close()
 
@@ -177,7 +179,7 @@ ODD = (
 
 @pytest.mark.parametrize("path", ODD)
 def test_fastapi_is_never_asked_for_a_path_of_two_readings(fastapi: Service, path: str) -> None:
-    assert fastapi.ask(path, fastapi.installation.login()).told in ((400, -2), (403, -28))
+    assert fastapi.ask(path, fastapi.installation.login()).verdict in ((400, -2), (403, -28))
 
 
 # --- Django -------------------------------------------------------------------------------------------------------------
@@ -199,22 +201,22 @@ def test_django_answers_refusals_as_the_surfaces_do(django: Service) -> None:
     wrong = api_key("ak_live_" + "0" * 32)
     for lines in ((), wrong, django.installation.login(), [*wrong, *wrong]):
         answer = django.ask("/me", lines)
-        assert answer.told == (401, -23)
+        assert answer.verdict == (401, -23)
         assert answer.header("www-authenticate") == 'ApiKey realm="bedesten"'
     good = api_key(django.installation.key()["key"])
-    assert django.ask("/me", good, host="nobody.example").told == (421, -10)
-    assert django.ask("/nothing", good).told == (403, -28)
-    assert django.ask("/me", good, "POST").told == (403, -28)
-    assert django.ask("/me", [*good, ("X-HTTP-Method-Override", "POST")]).told == (400, -2)
+    assert django.ask("/me", good, host="nobody.example").verdict == (421, -10)
+    assert django.ask("/nothing", good).verdict == (403, -28)
+    assert django.ask("/me", good, "POST").verdict == (403, -28)
+    assert django.ask("/me", [*good, ("X-HTTP-Method-Override", "POST")]).verdict == (400, -2)
 
 
 def test_django_s_requirement_is_a_grant(django: Service) -> None:
     narrow = api_key(django.installation.key("--grant", "stock:write")["key"])
     assert django.ask("/stock/p-1", narrow).status == 200
     answer = django.ask("/stock/p-1/prices", narrow)
-    assert answer.told == (403, -25)
+    assert answer.verdict == (403, -25)
     assert answer.json["requestId"] == answer.header("x-request-id")
-    assert django.ask("/stock/p-1", api_key(django.installation.key("--grant", "orders:read")["key"])).told == (
+    assert django.ask("/stock/p-1", api_key(django.installation.key("--grant", "orders:read")["key"])).verdict == (
         403,
         -25,
     )
@@ -226,12 +228,12 @@ def test_django_refuses_what_was_revoked_from_the_next_request_on(django: Servic
     lines = api_key(made["key"])
     assert all(django.ask("/me", lines).status == 200 for _ in range(6))
     django.installation.program.run_json("keys", "revoke", made["id"])
-    assert [django.ask("/me", lines).told for _ in range(20)] == [(401, -23)] * 20
+    assert [django.ask("/me", lines).verdict for _ in range(20)] == [(401, -23)] * 20
 
 
 @pytest.mark.parametrize("path", [*ODD, "/%ff"])
 def test_django_is_never_asked_for_a_path_of_two_readings(django: Service, path: str) -> None:
-    assert django.ask(path, api_key(django.installation.key()["key"])).told in ((400, -2), (403, -28))
+    assert django.ask(path, api_key(django.installation.key()["key"])).verdict in ((400, -2), (403, -28))
 
 
 def test_what_a_service_saw_of_api_keys_is_in_the_installation(django: Service) -> None:
@@ -260,7 +262,7 @@ def test_without_its_store_a_service_answers_503(tmp_path: Path) -> None:
             os.rename(installation.program.data / "bedesten.db", tmp_path / "elsewhere.db")
             for path in ("/me", "/status"):
                 answer = service.ask(path, token)
-                assert answer.told == (503, -9)
+                assert answer.verdict == (503, -9)
                 assert answer.header("retry-after") == "1"
             os.rename(tmp_path / "elsewhere.db", installation.program.data / "bedesten.db")
 
@@ -284,7 +286,7 @@ def test_a_door_whose_installation_hangs_answers_503(tmp_path: Path, monkeypatch
     made = authorizer.request("GET", b"/a", b"", [(b"host", b"h")], "192.0.2.1")
     assert not isinstance(made, Response)
     monkeypatch.setattr("bedesten.middleware.authorizer.DECISION_TIMEOUT_S", 0.05)
-    monkeypatch.setattr("bedesten.middleware.authorizer._Running.decide", lambda *_: asyncio.sleep(60))
+    monkeypatch.setattr("bedesten.middleware.authorizer._RunningAuthorizer.decide", lambda *_: asyncio.sleep(60))
     for answer in (authorizer.decide_now(made), asyncio.run(authorizer.decide(made))):
         assert isinstance(answer, Response)
         assert (answer.status, dict(answer.headers)[b"retry-after"]) == (503, b"1")

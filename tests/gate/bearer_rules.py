@@ -14,7 +14,7 @@ from dataclasses import dataclass
 HEADER: dict[str, object] = {"alg": "HS256", "typ": "JWT", "kid": "s1.0"}
 NOW = 1_800_000_000
 CLAIMS: dict[str, object] = {
-    "iss": "https://hall.example",
+    "iss": "https://issuer.example",
     "aud": "reseller",
     "sub": "ptn_01",
     "tenant": "ten_01",

@@ -63,7 +63,7 @@ def seeded_randomness(seed: str) -> Randomness:
 class GateFixture:
     """One gate; `store` is what could be read, `reads` what was, in order. The installation's epoch is 1."""
 
-    keyring: Keyring = field(default_factory=lambda: Keyring.generate(seeded_randomness("house")))
+    keyring: Keyring = field(default_factory=lambda: Keyring.generate(seeded_randomness("keyring")))
     tenant: TenantEntry = TENANT
     store: dict[CacheKey, Entry] = field(default_factory=dict)
     reads: list[CacheKey] = field(default_factory=list)
@@ -71,7 +71,7 @@ class GateFixture:
     def __post_init__(self) -> None:
         auth_cache = AuthCache()
         auth_cache.reset(Revision(7, 70), 1, {})
-        self.gate = Gate(auth_cache, self.keyring, "https://hall.example")
+        self.gate = Gate(auth_cache, self.keyring, "https://issuer.example")
         self.add_accounts(*OWNERS.values())
 
     def add_accounts(self, *accounts: AccountEntry) -> None:
@@ -107,7 +107,7 @@ class GateFixture:
         """What a good token of the surface says, or one with something changed."""
         owner, tenant = OWNERS[surface], self.tenant
         said: dict[str, object] = {
-            "issuer": "https://hall.example",
+            "issuer": "https://issuer.example",
             "audience": surface.value,
             "subject": owner.id,
             "tenant": tenant.id,

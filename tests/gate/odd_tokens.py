@@ -30,7 +30,7 @@ times = (
 token_versions = st.lists(st.sampled_from([0, 1, 2**53, 2**53 + 1, -1, True, 1.0, "1"]), min_size=3, max_size=5)
 ids = st.sampled_from(["ptn_02", "A-b_9", "p" * 64, "p" * 65, "ptn 01", "ptn_０1", ""])
 names = {
-    "iss": st.sampled_from(["https://hall.example/", "https://HALL.example", ["https://hall.example"]]),
+    "iss": st.sampled_from(["https://issuer.example/", "https://ISSUER.example", ["https://issuer.example"]]),
     "aud": st.sampled_from(["storefront", "Reseller", ["reseller"], ["reseller", "storefront"], "resell"]),
     "sub": ids,
     "jti": ids,

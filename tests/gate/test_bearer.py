@@ -17,7 +17,7 @@ from bedesten.gate.token_cache import TokenCache
 KEY = bytes(range(7, 39))
 NOW = 1_700_000_000_000
 CLAIMS = Claims(
-    issuer="https://hall.example",
+    issuer="https://issuer.example",
     audience="reseller",
     subject="ptn_01",
     tenant="ten_01",
@@ -36,7 +36,7 @@ def accept(token: bytes = TOKEN, now: int = NOW, max_lifetime: int = 3_600_000) 
     return verify(
         token,
         key_for={"s1.4": KEY}.get,
-        issuer="https://hall.example",
+        issuer="https://issuer.example",
         audience="reseller",
         tenant="ten_01",
         now=now,
@@ -64,7 +64,7 @@ def test_a_token_says_exactly_this() -> None:
     header, payload, _ = (part + "=" * (-len(part) % 4) for part in TOKEN.decode().split("."))
     assert json.loads(urlsafe_b64decode(header)) == {"alg": "HS256", "typ": "JWT", "kid": "s1.4"}
     assert json.loads(urlsafe_b64decode(payload)) == {
-        "iss": "https://hall.example",
+        "iss": "https://issuer.example",
         "aud": "reseller",
         "sub": "ptn_01",
         "tenant": "ten_01",
@@ -241,7 +241,7 @@ def test_an_empty_segment_is_seen_before_anything_is_read(token: bytes) -> None:
         ({"x5t#S256": "x"}, "a header member that is never accepted"),
     ],
 )
-def test_what_is_wrong_with_a_header_is_told_apart_in_the_log(change: dict[str, object], cause: str) -> None:
+def test_the_log_tells_apart_what_is_wrong_with_a_header(change: dict[str, object], cause: str) -> None:
     header = {"alg": "HS256", "typ": "JWT", "kid": "s1.4"} | change
     assert refusal(resigned(b64decode_payload(TOKEN), header)).cause == cause
 

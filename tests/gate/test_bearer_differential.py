@@ -43,7 +43,7 @@ def stopped_clock() -> Iterator[None]:
 def ours(token: bytes, now: int = NOW) -> Claims | BearerRefusal:
     try:
         return verify(
-            token, key_for=KEYS.get, issuer="https://hall.example", audience="reseller", tenant="ten_01",
+            token, key_for=KEYS.get, issuer="https://issuer.example", audience="reseller", tenant="ten_01",
             now=now * 1000, max_lifetime=MAX_LIFETIME_S * 1000,
         )  # fmt: skip
     except BearerRefusal as refused:
@@ -51,11 +51,11 @@ def ours(token: bytes, now: int = NOW) -> Claims | BearerRefusal:
 
 
 def theirs(token: bytes) -> dict[str, object] | None:
-    """What PyJWT makes of the token, as strictly as it can be told to. What it fails on, it does not accept."""
+    """The claims that PyJWT accepts in its strictest configuration; None if it fails."""
     with suppress(Exception):
         kid = jwt.get_unverified_header(token)["kid"]
         return jwt.decode(
-            token, KEYS[kid], algorithms=["HS256"], audience="reseller", issuer="https://hall.example", leeway=60,
+            token, KEYS[kid], algorithms=["HS256"], audience="reseller", issuer="https://issuer.example", leeway=60,
             options={
                 "require": ["exp", "iat", "iss", "aud", "sub", "jti", "sid"], "strict_aud": True,
                 "enforce_minimum_key_length": True,

@@ -16,7 +16,7 @@ NOW = 1_700_000_000_000
 IAT = NOW // 1000
 HEADER: dict[str, object] = {"alg": "HS256", "typ": "JWT", "kid": "s1.0"}
 CLAIMS: dict[str, object] = {
-    "iss": "https://hall.example",
+    "iss": "https://issuer.example",
     "aud": "reseller",
     "sub": "ptn_01",
     "tenant": "ten_01",
@@ -78,7 +78,7 @@ def present(token: bytes, now: int = NOW) -> Claims:
     return verify(
         token,
         key_for={"s1.0": KEY, "s1.1": OTHER_KEY}.get,
-        issuer="https://hall.example",
+        issuer="https://issuer.example",
         audience="reseller",
         tenant="ten_01",
         now=now,
@@ -190,7 +190,7 @@ def claims() -> Iterator[tuple[str, bytes]]:
     yield "R46-exp-with-a-fraction", with_claims(exp=IAT + 600.5)
     yield "R47-nbf-in-the-future", with_claims(nbf=IAT + 61)
     yield "R48-iat-in-the-future", with_claims(iat=IAT + 61)
-    issuer = "https://hall.example"
+    issuer = "https://issuer.example"
     for value in (
         ABSENT,
         None,
@@ -253,8 +253,8 @@ def algorithms() -> Iterator[tuple[str, bytes]]:
         ("R63-empty", b""), ("R63-NUL", b"\0"), ("R63-32-zeros", bytes(32)), ("R63-64-zeros", bytes(64)),
         ("R64-secret", b"secret"), ("R64-changeme", b"changeme"), ("R64-your-256-bit-secret", b"your-256-bit-secret"),
         ("R64-a-string-secret-at-least-256-bits-long", b"a-string-secret-at-least-256-bits-long"),
-        ("R65-kid", b"s1.0"), ("R65-iss", b"https://hall.example"), ("R65-aud", b"reseller"), ("R65-tenant", b"ten_01"),
-        ("R65-sub", b"ptn_01"), ("R65-host", b"hall.example"), ("R66-hex-text", KEY.hex().encode()),
+        ("R65-kid", b"s1.0"), ("R65-iss", b"https://issuer.example"), ("R65-aud", b"reseller"), ("R65-tenant", b"ten_01"),
+        ("R65-sub", b"ptn_01"), ("R65-host", b"issuer.example"), ("R66-hex-text", KEY.hex().encode()),
         ("R66-base64url-text", b64(KEY)), ("R66-first-8-bytes", KEY[:8]), ("R71-key-of-another-kid", OTHER_KEY),
     ):  # fmt: skip
         yield name, raw_token(compact(HEADER), compact(CLAIMS), key)
@@ -334,7 +334,7 @@ ACCEPTED = {
 def test_accepted_with_the_same_claims(token: bytes) -> None:
     for _ in range(2):
         assert present(token) == Claims(
-            issuer="https://hall.example",
+            issuer="https://issuer.example",
             audience="reseller",
             subject="ptn_01",
             tenant="ten_01",

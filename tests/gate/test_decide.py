@@ -337,7 +337,7 @@ def test_a_retired_signing_secret_still_verifies_until_it_is_forgotten(fixture: 
     assert code_and_cause(fixture.refused(READS, token)) == (errors.TOKEN_INVALID, "no key of this kid")
 
 
-def test_turning_the_rings_forgets_what_was_verified_under_the_old_ones(fixture: GateFixture) -> None:
+def test_rotating_the_key_sets_forgets_what_was_verified_under_the_old_ones(fixture: GateFixture) -> None:
     fixture.authenticate(READS, fixture.token())
     other = Keyring.generate(seeded_randomness("other"))
     fixture.gate.use_keyring(other)
@@ -415,7 +415,7 @@ LACKS = f'Bearer realm="{REALM}", error="insufficient_scope", scope="orders:read
          "a key of another surface", None),
     ],
 )  # fmt: skip
-def test_who_lacks_it_is_told_so(
+def test_who_lacks_the_right_gets_a_403_that_says_so(
     tenant: TenantEntry,
     access: Scoped | SignedIn | Anonymous | Keyed,
     principal: Principal | None,

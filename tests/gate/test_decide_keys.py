@@ -128,7 +128,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_key_with_a_fault_is_told_what_an_unknown_one_is_and_costs_as_much(fixture: GateFixture, fault: str) -> None:
+def test_a_key_with_a_fault_gets_the_answer_of_an_unknown_one_and_costs_as_much(
+    fixture: GateFixture, fault: str
+) -> None:
     arrange, cause, who = FAULTS[fault]
     credentials = arrange(fixture)
 
@@ -249,21 +251,21 @@ def test_only_a_good_key_of_the_surface_learns_that_there_is_no_such_path(fixtur
         replace(SUPPLIER_KEY, key_id="key_2", surface=Surface.PAYMENT, owner=INTEGRATION.id), key="ak_live_" + "a" * 32
     )
 
-    def knock(surface: Surface, credentials: Credentials) -> None:
+    def ask(surface: Surface, credentials: Credentials) -> None:
         access = AnyKey(surface)
         fixture.gate.authorise(fixture.tenant, access, "", fixture.authenticate(access, credentials))
 
-    knock(Surface.SUPPLIER, credentials)
-    knock(Surface.PAYMENT, payment)
-    assert code_and_cause(refusal(lambda: knock(Surface.PAYMENT, credentials))) == (
+    ask(Surface.SUPPLIER, credentials)
+    ask(Surface.PAYMENT, payment)
+    assert code_and_cause(refusal(lambda: ask(Surface.PAYMENT, credentials))) == (
         errors.NOT_GRANTED,
         "a key of another surface",
     )
-    assert refusal(lambda: knock(Surface.SUPPLIER, payment)).code is errors.NOT_GRANTED
-    assert refusal(lambda: knock(Surface.SUPPLIER, ABSENT)).code is errors.KEY_REFUSED
+    assert refusal(lambda: ask(Surface.SUPPLIER, payment)).code is errors.NOT_GRANTED
+    assert refusal(lambda: ask(Surface.SUPPLIER, ABSENT)).code is errors.KEY_REFUSED
 
 
-def test_there_is_one_refusal_of_keys_for_whoever_refuses_one() -> None:
+def test_there_is_one_refusal_of_keys_for_every_part_that_refuses_one() -> None:
     refused = key_refused("expired (key_1)", "sup_1")
     assert code_and_cause(refused) == (errors.KEY_REFUSED, "expired (key_1)")
     assert refused.account == "sup_1"

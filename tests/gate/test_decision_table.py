@@ -1,18 +1,21 @@
-"""What was accepted once is accepted again, for as long as everything that it was decided by stays as it was."""
+"""What was decided once is decided so again, for as long as everything that it was decided by stays as it was."""
 
 from dataclasses import replace
 
 import pytest
 
 from bedesten.core.revision import Revision
+from bedesten.errors import TOKEN_INVALID, Refusal
 from bedesten.gate import decision_table
+from bedesten.gate.access import Scoped
 from bedesten.gate.auth_cache import Change
-from bedesten.gate.decision_table import DecisionTable
+from bedesten.gate.decision_table import ABSENT, DecisionTable, LastingRefusal, RememberedRefusal
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
-from tests.gate.gate_fixture import NOW, SECOND, SUPPLIER_KEY, TENANT, GateFixture, seeded_randomness
+from tests.gate.gate_fixture import NOW, SECOND, SUPPLIER_KEY, TENANT, GateFixture, bearer, seeded_randomness
 
 CREDENTIAL = b"Bearer a.b.c"
+ACCESS = Scoped(Surface.RESELLER, "account:read")
 ROUTE, OTHER_ROUTE = object(), object()
 
 
@@ -107,4 +110,78 @@ def test_it_is_bounded(fixture: GateFixture, monkeypatch: pytest.MonkeyPatch) ->
 def test_it_does_not_show_credentials(fixture: GateFixture) -> None:
     table = fixture.gate.decisions()
     table.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
-    assert repr(table) == "DecisionTable(1 acceptances)"
+    assert repr(table) == "DecisionTable(1 acceptances, 0 refusals)"
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------------
+
+REFUSED = RememberedRefusal(Refusal(TOKEN_INVALID, "wrong MAC"), None, NOW, NOW + 1000)
+
+
+def test_a_refusal_holds_for_the_same_route_tenant_bytes_and_address_within_its_time(fixture: GateFixture) -> None:
+    table = fixture.gate.decisions()
+    table.put_refusal(ROUTE, TENANT, CREDENTIAL, "", REFUSED)
+
+    assert table.refusal(ROUTE, TENANT, bytes(CREDENTIAL), "", NOW) is REFUSED
+    assert table.refusal(ROUTE, TENANT, CREDENTIAL, "", NOW + 999) is REFUSED
+    assert table.refusal(ROUTE, TENANT, CREDENTIAL, "", NOW - 1) is None, "the clock went back"
+    assert table.refusal(ROUTE, TENANT, CREDENTIAL, "", NOW + 1000) is None
+    assert table.refusal(OTHER_ROUTE, TENANT, CREDENTIAL, "", NOW) is None
+    assert table.refusal(ROUTE, replace(TENANT, id="ten_2"), CREDENTIAL, "", NOW) is None
+    assert table.refusal(ROUTE, TENANT, ABSENT, "", NOW) is None
+    assert table.refusal(ROUTE, TENANT, CREDENTIAL, "192.0.2.1", NOW) is None
+
+
+def test_a_change_of_the_revision_forgets_refusals_and_unknown_hosts(fixture: GateFixture) -> None:
+    cache = fixture.gate.auth_cache
+    cache.reset(Revision(1, 11), 0, {})
+    table = fixture.gate.decisions()
+    table.put_refusal(ROUTE, TENANT, CREDENTIAL, "", REFUSED)
+    table.put_unknown_host(b"new.example")
+    assert table.names_no_tenant(b"new.example")
+    cache.apply([Change(Revision(2, 22), "host", "new.example")])
+    table = fixture.gate.decisions()
+    assert table.refusal(ROUTE, TENANT, CREDENTIAL, "", NOW) is None
+    assert not table.names_no_tenant(b"new.example")
+
+
+def test_a_flood_of_refusals_is_bounded_and_displaces_no_acceptance(
+    fixture: GateFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision_table, "MAX_REFUSALS", 3)
+    monkeypatch.setattr(decision_table, "MAX_UNKNOWN_HOSTS", 3)
+    table, accepted = fixture.gate.decisions(), principal(fixture)
+    table.put(ROUTE, TENANT, CREDENTIAL, accepted)
+    table.put_tenant(b"shop.example", TENANT)
+    for number in range(7):
+        table.put_refusal(ROUTE, TENANT, b"%d" % number, "", REFUSED)
+        table.put_unknown_host(b"%d.example" % number)
+        assert table.refusal(ROUTE, TENANT, b"%d" % number, "", NOW) is REFUSED
+        assert int(repr(table).split()[2]) <= 3
+    assert not table.names_no_tenant(b"0.example")
+    assert table.get(ROUTE, TENANT, CREDENTIAL, NOW) is accepted
+    assert table.tenant(b"shop.example") is TENANT
+
+
+def test_no_long_credential_and_no_long_host_is_kept_for_its_refusal(fixture: GateFixture) -> None:
+    table, long = fixture.gate.decisions(), b"x" * (decision_table.MAX_REFUSED_LENGTH + 1)
+    table.put_refusal(ROUTE, TENANT, long, "", REFUSED)
+    table.put_unknown_host(long)
+    assert table.refusal(ROUTE, TENANT, long, "", NOW) is None
+    assert not table.names_no_tenant(long)
+
+
+def test_a_token_from_the_future_and_one_of_no_account_are_not_refused_for_good(fixture: GateFixture) -> None:
+    early = fixture.token(issued_at=SECOND + 600, expires_at=SECOND + 1200)
+    unknown = fixture.token(subject="par_none")
+    for token in (early, unknown):
+        refused = fixture.refused(ACCESS, token)
+        assert refused.code is TOKEN_INVALID
+        assert not isinstance(refused, LastingRefusal)
+
+
+def test_a_refused_copy_holds_no_frames(fixture: GateFixture) -> None:
+    refused = fixture.refused(ACCESS, bearer(b"a.b.c"))
+    copy = refused.copy()
+    assert (type(copy), str(copy), copy.headers) == (LastingRefusal, str(refused), refused.headers)
+    assert (copy.__traceback__, copy.__cause__, copy.__context__) == (None, None, None)

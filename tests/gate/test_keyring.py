@@ -349,7 +349,7 @@ def test_the_quick_hmac_equals_the_library_s_for_keys_around_a_block(length: int
     assert hmac_sha256(key, b"message") == hmac.digest(key, b"message", "sha256")
 
 
-def test_every_change_of_the_rings_makes_the_next_version(keyring: Keyring) -> None:
+def test_every_change_of_the_key_sets_makes_the_next_version(keyring: Keyring) -> None:
     assert keyring.version == 1
     rotated = keyring.rotate_signing(seeded_randomness("next"))
     assert (rotated.version, rotated.rotate_digest(seeded_randomness("pepper")).version) == (2, 3)
@@ -381,7 +381,7 @@ def key_set(current: str, **secrets: bytes) -> KeySet:
     return KeySet(current, secrets)
 
 
-def test_rings_that_are_built_are_looked_at_as_those_that_are_read(keyring: Keyring) -> None:
+def test_key_sets_that_are_built_are_checked_like_those_that_are_read(keyring: Keyring) -> None:
     roll = seeded_randomness("built")
     with pytest.raises(ValueError, match=r"^sign: current does not name one of the secrets$"):
         Keyring(key_set("s2", s1=roll(32)), keyring.digest, keyring.wrap)
@@ -425,7 +425,9 @@ def test_a_fresh_id_is_the_number_after_the_largest_of_its_letter(keyring: Keyri
         ({"current": "s1", "secrets": {"s1": "A" * 42 + "B"}}, r"sign\.s1: not canonical base64url"),
     ],
 )
-def test_what_is_wrong_with_a_ring_that_is_read_is_said(keyring: Keyring, key_sets: object, problem: str) -> None:
+def test_the_error_says_what_is_wrong_with_a_key_set_that_is_read(
+    keyring: Keyring, key_sets: object, problem: str
+) -> None:
     text = json.dumps(json.loads(keyring.to_json()) | {"sign": key_sets})
     with pytest.raises(ValueError, match=f"^{problem}$"):
         Keyring.from_json(text)

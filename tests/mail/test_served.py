@@ -55,7 +55,7 @@ def test_a_forgotten_password_is_reset_with_the_link_in_the_mail(mailing_shop: S
     before = bearer(mailing_shop.customer_token)
     body = {"token": received.token, "newPassword": NEW_PASSWORD}
     assert client.data(f"{CUSTOMERS}/Password/Reset", body) == {"status": "changed"}
-    assert client.post(f"{CUSTOMERS}/Profile", lines=before).told == (401, -21)
+    assert client.post(f"{CUSTOMERS}/Profile", lines=before).verdict == (401, -21)
     login = {"email": mailing_shop.customer_email, "password": NEW_PASSWORD}
     assert client.data(f"{CUSTOMERS}/Login", login)["token"]
     assert "Your password was changed" in str(wait_for_mail(mail_double, 2)[1].message["Subject"])
@@ -80,7 +80,7 @@ def test_a_customer_changes_its_address_with_a_link_in_a_mail_to_the_new_one(
     )
 
     def ask(email: str, password: str = PASSWORD) -> tuple[int, object]:
-        return client.post(f"{CUSTOMERS}/Email/Change", {"newEmail": email, "currentPassword": password}, own).told
+        return client.post(f"{CUSTOMERS}/Email/Change", {"newEmail": email, "currentPassword": password}, own).verdict
 
     assert ask(new, "wrong") == (400, -26)
     assert ask(old.upper()) == (400, -2)
@@ -90,16 +90,16 @@ def test_a_customer_changes_its_address_with_a_link_in_a_mail_to_the_new_one(
     assert received.recipients == [new]
     assert f"https://shop.example/confirm-email#token={received.token}" in received.text
     confirm, token = f"{CUSTOMERS}/Email/Confirm", {"token": received.token}
-    assert client.post(confirm, token, other).told == (400, -30)
-    assert client.post(confirm, token).told == (401, -20)
-    assert client.post(confirm, {"token": "nothing"}, own).told == (400, -30)
+    assert client.post(confirm, token, other).verdict == (400, -30)
+    assert client.post(confirm, token).verdict == (401, -20)
+    assert client.post(confirm, {"token": "nothing"}, own).verdict == (400, -30)
     for _ in range(2):
         profile = client.data(confirm, token, own)
         assert (profile["email"], profile["emailVerified"]) == (new, True)
     notice = wait_for_mail(mail_double, 2)[1]
     assert notice.recipients == [old]
     assert "#token=" not in notice.text
-    assert client.post(f"{CUSTOMERS}/Login", {"email": old, "password": PASSWORD}).told == (400, -26)
+    assert client.post(f"{CUSTOMERS}/Login", {"email": old, "password": PASSWORD}).verdict == (400, -26)
     assert client.data(f"{CUSTOMERS}/Login", {"email": new, "password": PASSWORD})["token"]
 
 
@@ -120,12 +120,12 @@ def test_a_partner_resets_its_password_with_a_link_that_no_operator_sees(
     client, login = mailing_shop.client(), "/Login/Customer/Api/Verify"
     before = bearer(client.data(login, {"email": email, "password": PASSWORD})["token"])
     body = {"token": received.token, "newPassword": NEW_PASSWORD}
-    assert client.post(f"{CUSTOMERS}/Password/Reset", body).told == (400, -30)
-    assert client.post("/Login/Customer/Api/Password/Reset", {**body, "newPassword": "short"}).told == (400, -2)
+    assert client.post(f"{CUSTOMERS}/Password/Reset", body).verdict == (400, -30)
+    assert client.post("/Login/Customer/Api/Password/Reset", {**body, "newPassword": "short"}).verdict == (400, -2)
     assert client.data("/Login/Customer/Api/Password/Reset", body) == {"status": "changed"}
-    assert client.post("/Login/Customer/Api/Password/Reset", body).told == (400, -30)
-    assert client.get("/Categories", lines=before).told == (401, -21)
-    assert client.post(login, {"email": email, "password": PASSWORD}).told == (400, -26)
+    assert client.post("/Login/Customer/Api/Password/Reset", body).verdict == (400, -30)
+    assert client.get("/Categories", lines=before).verdict == (401, -21)
+    assert client.post(login, {"email": email, "password": PASSWORD}).verdict == (400, -26)
     assert client.data(login, {"email": email, "password": NEW_PASSWORD})["token"]
     assert client.data(f"{CUSTOMERS}/Login", {"email": email, "password": PASSWORD})["token"]
     assert "Your password was changed" in str(wait_for_mail(mail_double, 2)[1].message["Subject"])

@@ -17,6 +17,12 @@ from tests.support.sites import Site, opened, serving
 IN_CI = bool(os.environ.get("CI"))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out the generated requests where no external test runs: collecting them takes as long as all other tests."""
+    unwanted = "not external" in (config.option.markexpr or "")
+    return True if unwanted and collection_path.name == "test_openapi_schemathesis.py" else None
+
+
 @dataclass(frozen=True)
 class ServedShop:
     """The shop as somebody sees it who has a URL and credentials."""

@@ -53,7 +53,7 @@ def test_every_documented_operation_is_tested() -> None:
 def test_a_success_matches_the_document(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
     answer = ask(shop, goods, expected_route)
 
-    assert answer.told == (200, None), answer.body
+    assert answer.verdict == (200, None), answer.body
     assert faults(expected_route, [answer]) == []
 
 

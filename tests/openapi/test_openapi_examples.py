@@ -114,7 +114,7 @@ def test_an_example_gets_its_documented_answer(answers: dict[str, Answer], route
 
     answer = answers[route.endpoint]
 
-    assert answer.told == (200, None), answer.body
+    assert answer.verdict == (200, None), answer.body
     if route.endpoint in NOTHING_YET:
         outcome = {"items": [], "nextCursor": None}
     shown = answer.data
@@ -139,5 +139,5 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 
 def test_the_example_credentials_are_refused(answers: dict[str, Answer], site: Site) -> None:
     assert answers
-    assert site.client(HOST, bearer(example_values.BEARER)).get("/Account/Details").told == (401, -21)
-    assert site.client(HOST, api_key(SAMPLE_KEY)).post("/Supplier/Keys/Get").told == (401, -23)
+    assert site.client(HOST, bearer(example_values.BEARER)).get("/Account/Details").verdict == (401, -21)
+    assert site.client(HOST, api_key(SAMPLE_KEY)).post("/Supplier/Keys/Get").verdict == (401, -23)

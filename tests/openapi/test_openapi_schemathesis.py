@@ -2,7 +2,7 @@
 
 Three things are said otherwise than it would have them, and why:
 
-- Strings with U+0000 are not made (`allow-x00`): the server refuses them wherever they stand, and a schema that told so
+- Strings with U+0000 are not made (`allow-x00`): the server refuses them wherever they stand, and a schema that said so
   would need a pattern at every string.
 - 413 is a refusal of what breaks a schema as well (`negative_data_rejection` knows it not): a body that is too long for
   its route may be too long for a field too.

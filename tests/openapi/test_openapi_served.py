@@ -80,7 +80,7 @@ def test_a_surface_that_is_switched_off_has_no_document(site: Site, operator: Op
 
     operator.switch(shut.id, "payment", False)
 
-    assert shut.client().get("/openapi/payment.json").told == (404, -3)
+    assert shut.client().get("/openapi/payment.json").verdict == (404, -3)
     assert shut.client().get("/openapi/supplier.json").status == 200
 
     operator.switch(shut.id, "POST /Payment/Keys/Get", True)
@@ -127,19 +127,19 @@ def test_an_endpoint_that_is_switched_off_is_not_in_the_document(site: Site, ope
     ],
 )
 def test_other_names_are_not_found(shop: Shop, name: str) -> None:
-    assert shop.client().get(f"/openapi/{name}").told == (404, -3)
+    assert shop.client().get(f"/openapi/{name}").verdict == (404, -3)
 
 
 def test_a_name_is_case_insensitive_and_needs_no_credential(shop: Shop) -> None:
     assert shop.client().get("/OpenAPI/Reseller.JSON").status == 200
     garbage = [("Authorization", "garbage"), ("ApiKey", "garbage")]
     assert shop.client(None, garbage).get("/openapi/reseller.json").status == 200
-    assert shop.client().post("/openapi/reseller.json", {}).told == (405, -4)
+    assert shop.client().post("/openapi/reseller.json", {}).verdict == (405, -4)
 
 
 def test_a_suspended_tenant_and_an_unknown_host_have_no_documents(site: Site, operator: Operator) -> None:
     closed = open_shop(site, operator, "documents-closed", stock=1)
     operator.suspend(closed.id)
 
-    assert closed.client().get("/openapi/reseller.json").told == (421, -10)
-    assert site.client("api.nowhere.example").get("/openapi/reseller.json").told == (421, -10)
+    assert closed.client().get("/openapi/reseller.json").verdict == (421, -10)
+    assert site.client("api.nowhere.example").get("/openapi/reseller.json").verdict == (421, -10)

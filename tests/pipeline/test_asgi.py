@@ -54,7 +54,7 @@ def _serving(deadlines: dict[str, Any], folder: Path) -> Iterator[int]:
                 break
         yield found
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
 
 
 def talk(port: int, *parts: bytes | float, half: bool = False, wait: float = 60.0) -> bytes:

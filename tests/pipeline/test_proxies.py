@@ -3,7 +3,7 @@
 import pytest
 
 from bedesten.http.message import Headers, Request
-from bedesten.http.proxies import UNKNOWN, Proxies
+from bedesten.http.proxies import MAX_REMEMBERED, MAX_REMEMBERED_LENGTH, UNKNOWN, Proxies
 
 CLIENT, SPOOFED = "203.0.113.9", "198.51.100.66"
 NEAR, FAR = "10.0.0.5", "10.9.9.9"
@@ -67,6 +67,20 @@ def test_a_trusted_peer_that_says_nothing_is_the_client_itself() -> None:
     assert Proxies(TRUSTED).client(request(NEAR)) == NEAR
     assert through("") == NEAR
     assert through(" , ,") == NEAR
+
+
+def test_what_is_remembered_is_of_this_peer_and_this_line_and_never_of_one_beside_it() -> None:
+    proxies = Proxies(TRUSTED)
+    for _ in range(2):
+        assert proxies.client(request(NEAR, ("x-forwarded-for", CLIENT))) == CLIENT
+        assert proxies.client(request(CLIENT, ("x-forwarded-for", SPOOFED))) == CLIENT
+        assert proxies.client(request(NEAR, ("x-forwarded-for", SPOOFED))) == SPOOFED
+        assert proxies.client(request(SPOOFED, ("x-forwarded-for", CLIENT))) == SPOOFED
+        long = ", " * MAX_REMEMBERED_LENGTH + CLIENT
+        assert proxies.client(request(NEAR, ("x-forwarded-for", long))) == CLIENT
+    for number in range(2 * MAX_REMEMBERED):
+        address = f"2001:db8::{number + 1:x}"
+        assert proxies.client(request(NEAR, ("x-forwarded-for", address))) == address
 
 
 # --- reading from the right ---------------------------------------------------------------------------------------------

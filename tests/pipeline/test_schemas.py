@@ -69,7 +69,9 @@ LINE = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStore
         ('{"everywhere": 1.5}', Logout, "everywhere", "must be true or false, not a number"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_in_plain_words(raw: str, shape: type[RequestModel], field: str, problem: str) -> None:
+def test_a_refusal_says_in_plain_words_what_is_wrong(
+    raw: str, shape: type[RequestModel], field: str, problem: str
+) -> None:
     with pytest.raises(Refusal) as refused:
         decode_body(parse(raw.encode()), shape)
 
@@ -117,7 +119,7 @@ def test_what_msgspec_may_say_else_is_not_repeated(problem: str) -> None:
     assert validation_message(problem) == "is not valid"
 
 
-def test_a_value_that_is_none_of_the_known_ones_is_not_repeated() -> None:
+def test_a_value_that_is_not_one_of_the_known_ones_is_not_repeated() -> None:
     assert validation_message("Invalid enum value 'hush'") == "must be one of the values in the reference"
     assert validation_message("Expected `str` matching regex 'hush'") == "must have the form in the reference"
 

@@ -56,7 +56,7 @@ def race(threads: ThreadPoolExecutor) -> Race:
         line = threading.Barrier(RUNNERS)
 
         def runner(number: int) -> object:
-            line.wait(30)
+            line.wait(120)
             try:
                 return action(number)
             except Exception as problem:

@@ -1,4 +1,5 @@
-"""Two server processes on one store, and real clients that meet on them: two nodes, or two web workers on SQLite."""
+"""Server processes on one store, and real clients that meet on them: two nodes, two web workers on SQLite, or three nodes
+behind nginx."""
 
 import contextlib
 import dataclasses
@@ -16,7 +17,9 @@ from typing import Any
 from bedesten.gate.scopes import Surface
 from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
+from tests.edge.cluster import running_nodes
 from tests.support.client import Client, Lines, api_key
+from tests.support.nginx import Nginx, nginx
 from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
@@ -25,6 +28,9 @@ from tests.support.wire import Answer
 ROUNDS = 12
 """Objects over which two sides of a race meet at once."""
 WAIT_S = 60
+
+MAX_SHOPS = 40
+"""Shops of a module: nginx has to know their hosts."""
 
 _numbers = itertools.count(1)
 
@@ -45,6 +51,8 @@ class Nodes:
     installation: Installation
     sites: Sequence[Site]
     operator: Operator
+    front: Nginx | None = None
+    """What clients connect to, in place of each node in turn."""
     shop: Shop = field(init=False)
 
     def open_shop(self, stock: int = 0) -> Shop:
@@ -58,7 +66,7 @@ class Nodes:
 
     def ask(self, surface: Surface, path: str, **body: object) -> Any:
         """The data of one request that succeeds."""
-        client = Client(self.sites[0].port, self.shop.host, tuple(self.shop.lines(surface)))
+        client = self._client(0, self.shop.lines(surface))
         try:
             return client.data(path, body)
         finally:
@@ -73,11 +81,15 @@ class Nodes:
         with ThreadPoolExecutor(len(tasks)) as threads:
             return list(threads.map(self._run, itertools.count(), tasks, itertools.repeat(start)))
 
+    def _client(self, number: int, lines: Lines) -> Client:
+        port = self.sites[number % len(self.sites)].port
+        return Client(port, self.shop.host, lines, connect=self.front.connect if self.front else None)
+
     def _run(self, number: int, task: Call | Callable[[], object], start: threading.Barrier) -> object:
         if not isinstance(task, Call):
             start.wait(WAIT_S)
             return task()
-        client = Client(self.sites[number % len(self.sites)].port, self.shop.host, tuple(task.lines))
+        client = self._client(number, task.lines)
         try:
             client.get("/openapi/reseller.json")
             start.wait(WAIT_S)
@@ -119,8 +131,27 @@ def two_processes(engine: str, folder: Path) -> Iterator[Nodes]:
             second = dataclasses.replace(installation, settings=other)
             (folder / "logs").mkdir()
             sites.append(stack.enter_context(serving(second, folder / "logs", 1)))
-        yield Nodes(installation, sites, Operator(installation))
-        for site in sites:
-            site.stop()
-        assert violations(installation) == []
-        assert [line for site in sites for line in site.failures()] == []
+        made = Nodes(installation, sites, Operator(installation))
+        yield made
+        _assert_sound(made)
+
+
+@contextlib.contextmanager
+def three_behind_nginx(folder: Path) -> Iterator[Nodes]:
+    """Three nodes behind nginx, which chooses the node of each request."""
+    with running_nodes(folder, (0, 0, 0)) as started:
+        sites = [node.site for node in started]
+        first, *more = [site.port for site in sites]
+        now = next(_numbers)
+        hosts = [f"api.race{number}.example" for number in range(now, now + MAX_SHOPS)]
+        with nginx(folder / "prefix", first, hosts, more_nodes=more) as front:
+            made = Nodes(started[0].installation, sites, Operator(started[0].installation), front)
+            yield made
+        _assert_sound(made)
+
+
+def _assert_sound(nodes: Nodes) -> None:
+    for site in nodes.sites:
+        site.stop()
+    assert violations(nodes.installation) == []
+    assert [line for site in nodes.sites for line in site.failures()] == []

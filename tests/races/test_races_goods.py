@@ -66,7 +66,7 @@ def test_buyers_who_want_several_units_get_all_of_them_or_none(tenant: Tenant, r
     assert (len(placed), len(codes), len(set(codes)), tenant.available(card)) == (6, 18, 18, 2)
 
 
-def test_nobody_is_told_sold_out_because_of_an_order_that_is_undone(tenant: Tenant, race: Race) -> None:
+def test_no_answer_says_sold_out_because_of_an_order_that_is_undone(tenant: Tenant, race: Race) -> None:
     """Half of the buyers cannot pay: what they take for a moment comes back to those who wait behind them."""
     card = tenant.card(8)
     poor = tenant.write(accounts.create, "partner", "poor@example.com", "Poor", password=PASSWORD)
@@ -100,7 +100,7 @@ def test_one_reference_makes_one_order_and_all_are_given_it(
 
 
 def test_requests_with_one_reference_for_the_last_unit_all_get_the_same_order(tenant: Tenant, race: Race) -> None:
-    """The fifteen who come second find neither goods nor money, and must be told neither."""
+    """The fifteen later ones find neither goods nor money, and must not be refused for it."""
     tenant.credit(CARD)
     card = tenant.card(1)
     outcomes = race(lambda _: tenant.order((card, 1), reference="last"))

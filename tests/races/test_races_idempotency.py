@@ -152,6 +152,7 @@ def test_a_crash_anywhere_keeps_the_order_with_its_answer_or_neither(tenant: Ten
     def place(tx: Transaction) -> object:
         return idempotency.once(tx, tenant.partner, key, CONTENT, buy(tenant, card))
 
-    first = assert_all_or_nothing(tenant.installation, tenant.id, place, at_least=3)
+    calls = 17 if tenant.store.dialect == "sqlite" else 7  # as many as the first order makes: it opens a ledger account
+    first = assert_all_or_nothing(tenant.installation, tenant.id, place, at_least=calls)
     assert tenant.write(place) == first
     assert tenant.available(card) == 2

@@ -31,7 +31,7 @@ def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def ask(site: Site, raw: bytes, times: int) -> list[tuple[int, int | None]]:
     """The answers to the same request over and over on one connection, one after the other."""
     with Connection(site.port) as connection:
-        return [connection.exchange(raw).told for _ in range(times)]
+        return [connection.exchange(raw).verdict for _ in range(times)]
 
 
 def on_all(nodes: Nodes, raw: bytes, times: int) -> tuple[Counter[tuple[int, int | None]], float]:
@@ -72,7 +72,7 @@ def test_many_wrong_passwords_at_once_get_no_more_answers_than_one_after_the_oth
     def attempt(number: int) -> tuple[int, int | None]:
         with Connection(nodes.sites[number % len(nodes.sites)].port) as connection:
             start.wait(60)
-            return connection.exchange(raw).told
+            return connection.exchange(raw).verdict
 
     with ThreadPoolExecutor(16) as clients:
         answers = Counter(clients.map(attempt, range(16)))
@@ -95,6 +95,6 @@ def test_an_address_that_one_node_throttles_cannot_log_in_on_the_other(nodes: No
 
     assert outcome(nodes.sites[-1], login).status == 200
     with Connection(nodes.sites[0].port, source=source) as connection:
-        assert {connection.exchange(bad).told for _ in range(600)} == {(401, -21)}
-        assert connection.exchange(bad).told == (429, -7)
-    wait_until(lambda: outcome(nodes.sites[-1], login).told == (429, -7))
+        assert {connection.exchange(bad).verdict for _ in range(600)} == {(401, -21)}
+        assert connection.exchange(bad).verdict == (429, -7)
+    wait_until(lambda: outcome(nodes.sites[-1], login).verdict == (429, -7))

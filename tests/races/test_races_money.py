@@ -266,7 +266,7 @@ def _token_version(tenant: Tenant) -> int:
     return entry.token_version
 
 
-def test_a_right_that_was_taken_is_gone_for_whoever_looks_afterwards(tenant: Tenant, race: Race) -> None:
+def test_a_right_that_was_taken_is_gone_for_every_later_reader(tenant: Tenant, race: Race) -> None:
     """While one takes and gives a scope, the others read: what they see is what was acknowledged, or newer."""
     acknowledged: list[int] = [1]
 

@@ -1,4 +1,4 @@
-"""The races of an order's life between two server processes, with real clients: each has one of its allowed ends.
+"""The races of an order's life between server processes, with real clients: each has one of its allowed ends.
 
 After all of them no invariant is broken, and no server has reported a failure of its own.
 """
@@ -23,12 +23,12 @@ from bedesten.ledger.money_orders import NewMoneyOrder
 from bedesten.orders import actions as orders
 from bedesten.orders import refunds
 from bedesten.store.transaction import Transaction
-from tests.races.nodes import ROUNDS, Call, Nodes, codes_of, two_processes, wait_until
+from tests.races.nodes import ROUNDS, Call, Nodes, codes_of, three_behind_nginx, two_processes, wait_until
 from tests.store.raw import RawConnection, raw
 from tests.support.shop import TOPUP_COST, line
 from tests.support.sites import ENGINES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 RESELLER, STOREFRONT, PAYMENT, SUPPLIER = Surface.RESELLER, Surface.STOREFRONT, Surface.PAYMENT, Surface.SUPPLIER
 TOPUP = 725
@@ -37,10 +37,11 @@ EARNED = (
 )
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=[*ENGINES, pytest.param("nginx", marks=pytest.mark.external)])
 def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """Two processes for the races of this file."""
-    with two_processes(request.param, tmp_path_factory.mktemp("nodes")) as made:
+    """Two processes on each engine, and three nodes behind nginx, for the races of this file."""
+    folder = tmp_path_factory.mktemp("nodes")
+    with three_behind_nginx(folder) if request.param == "nginx" else two_processes(request.param, folder) as made:
         yield made
 
 

@@ -39,7 +39,7 @@ def test_every_code_of_a_batch_withdrawn_during_sales_is_sold_or_withdrawn(
     def trade(number: int) -> object:
         if number % 5:
             return buy_until_sold_out(tenant, card, number)
-        return tenant.write(operator_stock.withdraw_batch, batch, "revoked")[1].withdrawn
+        return operator_stock.withdraw_batch(tenant.store, tenant.id, batch, "revoked")[1].withdrawn
 
     outcomes = race(trade)
     assert refusals(outcomes) == []
@@ -65,7 +65,7 @@ def test_a_batch_moved_during_sales_loses_no_code_and_sells_none_twice(
         to = other if number % 8 else one
         for found in tenant.read(inventory.batches_of, one if to == other else other):
             if found.free:
-                return tenant.write(operator_stock.move, found.id, to)[1]
+                return operator_stock.move(tenant.store, tenant.id, found.id, to)[1]
         return 0
 
     outcomes = race(trade)

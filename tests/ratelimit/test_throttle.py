@@ -183,7 +183,7 @@ def test_in_honest_times_nobodys_refusals_are_looked_at() -> None:
     assert counters.throttled_until == NOW + 60_000
 
 
-def test_a_note_from_a_clock_that_went_back_is_mended() -> None:
+def test_a_note_from_a_clock_that_went_back_is_corrected() -> None:
     counters = Counters()
     throttle = AddressThrottle(counters, limit=1)
     counters.throttled_until = NOW + 60_001

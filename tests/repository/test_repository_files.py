@@ -80,5 +80,22 @@ def test_the_lock_has_every_requirement_of_both_distributions() -> None:
     assert "://" not in lock
 
 
+def test_the_lock_of_the_image_is_the_part_of_the_other_that_the_server_needs() -> None:
+    entries, fewer = (
+        set(re.split(r"\n(?=[A-Za-z])", (ROOT / name).read_text("utf-8").strip())[1:])
+        for name in ("requirements.lock", "deploy/image.lock")
+    )
+    assert fewer < entries
+    names = {_normal(entry.partition("==")[0]) for entry in fewer}
+    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    wanted = {
+        _normal(re.split(r"[^A-Za-z0-9._-]", one)[0])
+        for group in (PYPROJECT["project"]["dependencies"], *extras)
+        for one in group
+    }
+    assert wanted - names == {"bedesten-client"}
+    assert names & {"boto3", "azure-identity", "google-cloud-secret-manager", "hvac"} == set()
+
+
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -88,6 +88,13 @@ def test_a_name_that_the_glossary_replaced_is_found_where_it_is_defined(code: st
     assert "glossary" in problems[0]
 
 
+@pytest.mark.parametrize("code", ["def test_the_caller_is_told(): ...", "def begin_anew(): ...", "seldom_used = 1"])
+def test_a_replaced_word_is_found_in_a_name(code: str) -> None:
+    problems = list(tidy.problems_of_python("tests/a.py", code, RULES))
+    assert len(problems) == 1
+    assert "in the name" in problems[0]
+
+
 @pytest.mark.parametrize("code", ["import os\nos.walk('.')", "progress.Told", "def wall(): ...", "MAX_ROWS = 10"])
 def test_names_of_others_and_similar_names_are_no_problem(code: str) -> None:
     assert list(tidy.problems_of_python("src/bedesten/a.py", code, RULES)) == []
@@ -115,9 +122,9 @@ def test_an_empty_fragment_is_found() -> None:
 
 def test_a_lock_that_differs_from_the_constraints_or_lacks_a_hash_is_found() -> None:
     good = "a-b==1.0 \\\n    --hash=sha256:00\nc==2 \\\n    --hash=sha256:00\n"
-    assert list(tidy.problems_of_lock("A_b==1.0\n", good)) == []
-    assert len(list(tidy.problems_of_lock("A_b==1.1\n", good))) == 1
-    assert len(list(tidy.problems_of_lock("", "a==1\n"))) == 1
+    assert list(tidy.problems_of_lock("A_b==1.0\n", good, "a.lock")) == []
+    assert len(list(tidy.problems_of_lock("A_b==1.1\n", good, "a.lock"))) == 1
+    assert len(list(tidy.problems_of_lock("", "a==1\n", "a.lock"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def _serving(program: Program, log: Path) -> Iterator["subprocess.Popen[bytes]"]
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def _read_rings(scenario: LeakScenario, when: str) -> None:
@@ -207,7 +207,7 @@ def _shop_online(scenario: LeakScenario, card: str) -> None:
 
 
 def _turn(scenario: LeakScenario) -> None:
-    """Secrets of every kind are turned: keys by their holder and by command, the rings by command."""
+    """Secrets of every kind are rotated: API keys by their holder and by command, key sets by command."""
     program, keep = scenario.program, scenario.keep
     payment = scenario.client(api_key(scenario.secrets["day's payment key"]))
     rotated = payment.data("/Payment/Keys/Rotate", {"graceSeconds": 3600})

@@ -88,5 +88,5 @@ def kill_everything(site: Site) -> None:
     for process in (supervisor, *map(int, children)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    site.process.wait(20)
+    site.process.wait(120)
     assert len(children) >= 2, "web workers, and the one beside them"

@@ -48,7 +48,7 @@ def test_the_disk_of_these_tests_forgets_what_was_not_synced(level: str, kept: i
     image = tmp_path / "image"
     image.mkdir()
     command = [sys.executable, "-c", WRITE_ONE, str(tmp_path / "one.db"), level]
-    subprocess.run(command, env=forgetful(image), check=True, timeout=30)
+    subprocess.run(command, env=forgetful(image), check=True, timeout=120)
     left = sqlite_file.connect(image / "one.db")
     assert left.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (kept,)
     left.close()
@@ -57,8 +57,8 @@ def test_the_disk_of_these_tests_forgets_what_was_not_synced(level: str, kept: i
 def asked(shop: Shop, port: int, credential: str) -> tuple[int, int | None]:
     """The answer to a credential: an API key of the supplier, or a token of the customer."""
     if credential.startswith("ak_"):
-        return Client(port, shop.host, api_key(credential)).post("/Supplier/Keys/Get").told
-    return Client(port, shop.host, bearer(credential)).post("/Storefront/Customers/Profile").told
+        return Client(port, shop.host, api_key(credential)).post("/Supplier/Keys/Get").verdict
+    return Client(port, shop.host, bearer(credential)).post("/Storefront/Customers/Profile").verdict
 
 
 def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[str, tuple[int, int | None]]:
@@ -118,7 +118,7 @@ def test_what_was_acknowledged_is_still_so_after_the_power_failed(
 
 
 @pytest.mark.requirement(140)
-def test_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_told_to(postgresql_site: Site) -> None:
+def test_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_configured(postgresql_site: Site) -> None:
     """What is acknowledged there is what PostgreSQL has acknowledged: none of our connections asks it to hurry."""
     store = postgresql_site.installation.store
     assert postgresql_site.database is not None

@@ -46,7 +46,7 @@ def test_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
     asks = [request_bytes("POST", "/Supplier/Products/List", name, api_key(key.text)) for name in names]
     with to_every_worker(each_site, names[0]) as kept:
         kept += [Connection(each_site.port, kept[0].source) for _ in range(len(kept), CONNECTIONS // 2)]
-        assert {one.exchange(asks[number % 2]).told for number, one in enumerate(kept)} == {(200, None)}
+        assert {one.exchange(asks[number % 2]).verdict for number, one in enumerate(kept)} == {(200, None)}
 
         each_operator.revoke_key(tenant, key)
 
@@ -57,7 +57,7 @@ def test_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
         for connection in [*kept, *new]:
             connection.close()
     assert len(answers) == CONNECTIONS
-    assert {answer.told for answer in answers} == {(401, -23)}
+    assert {answer.verdict for answer in answers} == {(401, -23)}
     assert len({answer.anonymous for answer in answers}) == 1
 
 
@@ -69,7 +69,7 @@ class Taken:
     """A credential that lost its right, and the answer to it."""
 
     credential: str
-    told: tuple[int, int | None]
+    verdict: tuple[int, int | None]
 
     def asked(self, shop: Shop, port: int) -> Answer:
         """A call with it."""
@@ -110,10 +110,10 @@ def test_what_was_taken_stays_taken_after_kill_9_of_every_process(engine: str, t
             taken = take_everything(shop)
             kill_everything(site)
         with serving(installation, tmp_path) as again:
-            told = {name: {one.asked(shop, again.port).told for _ in range(6)} for name, one in taken.items()}
+            verdicts = {name: {one.asked(shop, again.port).verdict for _ in range(6)} for name, one in taken.items()}
             again.stop()
         assert again.failures() == []
-    assert told == {name: {one.told} for name, one in taken.items()}
+    assert verdicts == {name: {one.verdict} for name, one in taken.items()}
 
 
 # --- in every order, on clocks that are wrong -------------------------------------------------------------------------
@@ -231,10 +231,10 @@ def test_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_the_tok
 @pytest.mark.requirement(151)
 def test_a_token_of_a_clock_that_is_fast_or_slow_counts_within_a_minute(own_cluster: Own) -> None:
     async def scenario() -> None:
-        for minutes, told in ((-5.0, 0), (-0.9, 0), (0.9, 0), (5.0, -21)):
+        for minutes, code in ((-5.0, 0), (-0.9, 0), (0.9, 0), (5.0, -21)):
             node, clock = own_cluster.wrong_by(minutes)
             token = own_cluster.minted(issued=clock() // SECOND)
             assert (await node.post(PROFILE, token=token, host=own_cluster.host)).status == 200
-            assert ((await own_cluster.profile(token)).code or 0) == told, minutes
+            assert ((await own_cluster.profile(token)).code or 0) == code, minutes
 
     asyncio.run(scenario())

@@ -181,7 +181,7 @@ def outcome(day: LeakScenario, asks: list[bytes]) -> set[tuple[int, int | None]]
     answers = set()
     for first in range(0, len(asks), 250):
         with Connection(day.port) as connection:
-            answers |= {connection.exchange(one).told for one in asks[first : first + 250]}
+            answers |= {connection.exchange(one).verdict for one in asks[first : first + 250]}
     return answers
 
 

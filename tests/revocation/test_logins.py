@@ -13,7 +13,7 @@ from bedesten.gate.passwords import Hasher
 from bedesten.gate.scopes import Surface
 from bedesten.http.password_hash_pool import MAX_PARALLEL, MAX_QUEUED
 from bedesten.store.transaction import Transaction
-from tests.revocation.conftest import Cluster
+from tests.revocation.conftest import Cluster, new_cluster
 
 OWNER, STRANGER, ELSEWHERE = "192.0.2.1", "198.51.100.7", "203.0.113.9"
 
@@ -132,6 +132,38 @@ def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone(
         answers = await asyncio.gather(*logins)
         assert Counter(one.status for one in answers) == {200: places, 503: 120 - places}
         assert {one.headers["retry-after"] for one in answers if one.status == 503} == {"2"}
+
+    asyncio.run(scenario())
+
+
+def test_a_stampede_of_one_tenant_makes_room_for_the_logins_of_another(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are served by one process. Of the loud one's logins the newest that waits gets the 503."""
+    places = MAX_PARALLEL + MAX_QUEUED
+    released = threading.Event()
+    verify = Hasher.verify
+    neighbour = new_cluster(cluster.installation, cluster.clock)
+    neighbour.nodes = cluster.nodes
+
+    def verify_when_released(hasher: Hasher, known: str, password: str) -> bool:
+        assert released.wait(60)
+        return verify(hasher, known, password)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(Hasher, "verify", verify_when_released)
+        loud = [asyncio.create_task(cluster.log_in(address=f"192.0.2.{one}")) for one in range(120)]
+        while sum(login.done() for login in loud) < 120 - places:
+            await asyncio.sleep(0.01)
+        quiet = [asyncio.create_task(neighbour.log_in(address=f"198.51.100.{one}")) for one in range(5)]
+        while sum(login.done() for login in loud) < 120 - places + 5:
+            await asyncio.sleep(0.01)
+        assert not any(login.done() for login in quiet)
+        released.set()
+        assert Counter([(await one).status for one in quiet]) == {200: 5}
+        answers = [await one for one in loud]
+        assert Counter(one.status for one in answers) == {200: places - 5, 503: 120 - places + 5}
+        assert {(one.code, one.headers["retry-after"]) for one in answers if one.status == 503} == {(-9, "2")}
 
     asyncio.run(scenario())
 

@@ -73,7 +73,7 @@ def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can(own
 
 
 @pytest.mark.parametrize("lost", ["all of them", "digest"])
-def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own_cluster: Cluster, lost: str) -> None:
+def test_a_process_takes_up_no_key_sets_that_cannot_follow_its_own(own_cluster: Cluster, lost: str) -> None:
     """Another installation's file, copied here by mistake; one in which somebody has cleared up."""
 
     async def scenario() -> None:
@@ -113,7 +113,7 @@ def _peppers(tx: Transaction) -> dict[str, str | None]:
     return {one.handle: one.pepper_id for one in found if one}
 
 
-def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own_cluster: Cluster) -> None:
+def test_rotations_at_once_happen_one_after_the_other(own_cluster: Cluster) -> None:
     store, path = own_cluster.installation.store, _path(own_cluster)
     with ThreadPoolExecutor(8) as pool:
         turned = list(pool.map(lambda _: master_secrets.rotate(store, path), range(8)))

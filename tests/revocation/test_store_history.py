@@ -91,7 +91,7 @@ def test_a_token_used_only_in_a_lost_history_is_as_idle_as_the_store_says(own_cl
     assert outcome(own_cluster, token) == {-22}
 
 
-def test_secrets_that_two_histories_turned_are_told_apart(own_cluster: Cluster, snapshot: Snapshot) -> None:
+def test_secrets_that_two_histories_rotated_are_kept_apart(own_cluster: Cluster, snapshot: Snapshot) -> None:
     """Version 2 was asked for in a history that is lost. The present store then asks for another version 2."""
     path = own_cluster.installation.settings.secrets_file
     first = read_keyring(path)

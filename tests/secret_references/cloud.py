@@ -73,7 +73,7 @@ class Cloud:
         return sum("/secrets/" in one.path or "/data/" in one.path for one in self.requests)
 
     def environment(self) -> dict[str, str]:
-        """What programs need to be told, to find this cloud and to be let in."""
+        """The environment in which programs find this cloud and may use it."""
         return {
             "HTTPS_PROXY": f"http://127.0.0.1:{self.port}",
             "NO_PROXY": "127.0.0.1,localhost",
@@ -90,7 +90,7 @@ class Cloud:
         """The answer of the host that was asked."""
         self.requests.append(request)
         if "/secrets/" in request.path or "/data/" in request.path:
-            self.held_up.wait(20)
+            self.held_up.wait(120)
             if self.faults:
                 return self.faults.pop(0)
             if self.always:

@@ -23,7 +23,7 @@ class Aws:
     url: str
 
     def environment(self) -> dict[str, str]:
-        """What programs need to be told, to find it."""
+        """The environment in which programs find it."""
         return {
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.url,
             "AWS_ACCESS_KEY_ID": "test",
@@ -103,7 +103,7 @@ def bao_server(folder: Path) -> Iterator[Bao]:
             env={"PATH": os.environ["PATH"], "HOME": str(folder)},
         )
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not _is_up(address):
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end, "it does not answer"
@@ -111,12 +111,12 @@ def bao_server(folder: Path) -> Iterator[Bao]:
         yield Bao(address, token)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def _is_up(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{address}/v1/sys/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{address}/v1/sys/health", timeout=120) as answer:
             return bool(json.load(answer)["initialized"])
     except OSError:
         return False
@@ -126,5 +126,5 @@ def _post(url: str, headers: dict[str, str], body: object, method: str = "POST")
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=20):
+    with opener.open(request, timeout=120):
         pass

@@ -89,7 +89,7 @@ def test_what_a_real_vault_refuses_is_said(bao: Bao, monkeypatch: pytest.MonkeyP
     assert _reason(f"{address}/there#key") == "Vault refused: HTTP 403"
 
 
-def test_the_token_for_vault_comes_from_a_file_too_and_is_read_anew(
+def test_the_token_for_vault_comes_from_a_file_too_and_is_read_again(
     bao: Bao, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bao.put("by-file", key=SECRET)
@@ -300,7 +300,7 @@ def test_many_threads_that_were_refused_read_once(cloud: Cloud, references: Refe
         threading.Event().wait(0.01)
     cloud.held_up.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert found == [NEXT] * 50
     assert cloud.reads - before == 1
 

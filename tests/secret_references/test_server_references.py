@@ -35,14 +35,14 @@ from tests.support.wire import Answer
 
 pytestmark = pytest.mark.slow
 
-RINGS = f"aws-sm://{REGION}/bedesten"
+KEY_SETS = f"aws-sm://{REGION}/bedesten"
 
 
 @pytest.fixture
 def kept(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     """An installation whose master secrets are in AWS Secrets Manager, with one tenant."""
     aws.put("bedesten", SecretString=Keyring.generate().to_json())
-    monkeypatch.setenv("BEDESTEN_SECRETS", RINGS)
+    monkeypatch.setenv("BEDESTEN_SECRETS", KEY_SETS)
     monkeypatch.setenv("BEDESTEN_SECRETS_POLL_SECONDS", "5")
     program = Program(tmp_path / "data")
     assert program.run_json("init")["created"] is True
@@ -52,7 +52,7 @@ def kept(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 
 def _environment(aws: Aws, **more: str) -> dict[str, str]:
-    return {**aws.environment(), "BEDESTEN_SECRETS": RINGS, "BEDESTEN_SECRETS_POLL_SECONDS": "5", **more}
+    return {**aws.environment(), "BEDESTEN_SECRETS": KEY_SETS, "BEDESTEN_SECRETS_POLL_SECONDS": "5", **more}
 
 
 def _until(done: Callable[[], Any]) -> Any:
@@ -63,7 +63,7 @@ def _until(done: Callable[[], Any]) -> Any:
     return found
 
 
-def test_rings_that_were_turned_in_the_manager_are_taken_up_without_a_restart(
+def test_key_sets_that_were_rotated_in_the_manager_are_taken_up_without_a_restart(
     aws: Aws, kept: Program, tmp_path: Path
 ) -> None:
     with served(kept, "--workers", "1", "--admin-port", "0", environment=_environment(aws)) as server:
@@ -111,7 +111,7 @@ def _answer(client: Client) -> Answer | None:
     [
         (f"aws-sm://{REGION}/missing", "ResourceNotFoundException"),
         (f"aws-sm://{REGION}/broken", "exactly the key sets"),
-        ("file:/nowhere/rings", "No such file or directory"),
+        ("file:/nowhere/key-sets", "No such file or directory"),
         ("vault://host", "the form is"),
     ],
 )
@@ -128,9 +128,9 @@ def test_at_start_up_it_refuses_and_names_the_setting_and_no_value(
 
 
 def test_a_text_that_is_no_reference_is_wrong_usage_and_not_repeated(kept: Program) -> None:
-    outcome = kept.run_process("check", BEDESTEN_SECRETS="super-secret-rings")
+    outcome = kept.run_process("check", BEDESTEN_SECRETS="super-secret-key-sets")
     assert outcome.code == 2
-    assert "super-secret-rings" not in outcome.err
+    assert "super-secret-key-sets" not in outcome.err
 
 
 def test_the_password_of_the_database_is_read_from_the_manager(
@@ -184,7 +184,7 @@ def _reads(store: Any) -> bool:
         return False
 
 
-def test_rings_that_cannot_follow_are_told_apart() -> None:
+def test_key_sets_that_cannot_follow_are_reported_apart() -> None:
     old = Keyring.generate()
     fresh = old.rotate_digest()
     mixed = Keyring(Keyring.generate().sign, old.digest, old.wrap)
@@ -205,11 +205,11 @@ def _unfit(old: Keyring, new: Keyring) -> str | None:
     return new.incompatibility(old.version, old.fingerprints())
 
 
-def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_for_again(tmp_path: Path) -> None:
+def test_key_sets_of_the_right_version_but_of_a_lost_history_are_fetched_again(tmp_path: Path) -> None:
     """The store went back, and asks for another version 2 than the one that this machine remembers."""
     first = Keyring.generate()
     lost, present = first.rotate_signing(), first.rotate_signing()
-    place = tmp_path / "rings.json"
+    place = tmp_path / "key-sets.json"
     write_keyring(lost, place)
     master_secrets = MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache())
     installed = InstallationSettings("bedesten_x", 1, "", 2, "notify", fingerprints(present))
@@ -222,14 +222,14 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
         MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache()).for_store(installed)
 
 
-def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:
+def test_another_installations_key_sets_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:
     aws.put("bedesten", SecretString=Keyring.generate().rotate_digest().to_json())
     message = kept.run_error("secrets", "reload")["message"]
     assert "another" in message
     assert _asked_for(tmp_path) == 1
 
 
-def test_rings_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_sets_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     master_secrets = json.dumps(json.loads(Keyring.generate().to_json()))
     monkeypatch.setenv("BEDESTEN_SECRETS", f"value:{master_secrets}")
     outcome = Program(tmp_path / "data").run_process("init", BEDESTEN_SECRETS=f"value:{master_secrets}")
@@ -269,7 +269,7 @@ def test_the_server_knows_the_same_references_as_the_client() -> None:
 
 
 def _asked_for(folder: Path) -> int:
-    """The version of the rings that the store asks for."""
+    """The version of the key sets that the store asks for."""
     from bedesten.server.installation import open_store
     from bedesten.server.settings import Settings
     from bedesten.store.tables import INSTALLATION

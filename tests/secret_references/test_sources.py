@@ -223,7 +223,7 @@ class Keeper:
     def read(self, _seconds: float) -> SecretText:
         """The next answer; the last one for ever."""
         self.asked += 1
-        self.go_on.wait(20)
+        self.go_on.wait(120)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -267,7 +267,7 @@ def test_a_transient_failure_is_retried_after_waits_that_double(time: Time, monk
     monkeypatch.setattr("time.sleep", waits.append)
     monkeypatch.setattr("bedesten_client.secrets._cached.MIN_WAIT_S", MIN_WAIT_S)
     keeper = Keeper(ReadFailure("busy", transient=True))
-    assert _told(_remembered(keeper)) == "a manager: busy"
+    assert _secret_or_problem(_remembered(keeper)) == "a manager: busy"
     assert keeper.asked == MAX_ATTEMPTS == 3
     assert waits == [MIN_WAIT_S, 2 * MIN_WAIT_S] == [0.2, 0.4]
 
@@ -283,7 +283,7 @@ def test_a_secret_that_stays_wrong_makes_no_storm(time: Time) -> None:
     assert keeper.asked == 3
 
 
-def test_a_manager_that_stays_away_is_asked_ever_more_seldom(time: Time, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_manager_that_stays_away_is_asked_ever_more_rarely(time: Time, caplog: pytest.LogCaptureFixture) -> None:
     keeper = Keeper(SECRET, ReadFailure("away"))
     secret = _remembered(keeper)
     secret.get()
@@ -309,7 +309,7 @@ def test_what_is_too_old_is_read_again_by_one_while_the_others_go_on(time: Time)
         threading.Event().wait(0.005)
     assert secret.get() == SECRET
     keeper.go_on.set()
-    one.join(20)
+    one.join(120)
     assert (found, secret.get(), keeper.asked) == ([NEXT], NEXT, 2)
 
 
@@ -329,18 +329,19 @@ def test_many_who_ask_at_first_read_once_and_share_an_error_too() -> None:
         secret = _remembered(keeper)
         found: list[str] = []
         threads = [
-            threading.Thread(target=lambda s=secret, f=found: f.append(_told(s)), daemon=True) for _ in range(40)
+            threading.Thread(target=lambda s=secret, f=found: f.append(_secret_or_problem(s)), daemon=True)
+            for _ in range(40)
         ]
         for one in threads:
             one.start()
         keeper.go_on.set()
         for one in threads:
-            one.join(20)
+            one.join(120)
         assert (len(found), set(found)) == (40, expected)
         assert keeper.asked <= 2  # a thread that came late asks again, if there was an error
 
 
-def _told(secret: SecretSource) -> str:
+def _secret_or_problem(secret: SecretSource) -> str:
     try:
         return secret.get()
     except SecretUnavailable as problem:
@@ -352,19 +353,19 @@ def test_a_reader_that_never_comes_back_is_given_up(time: Time, monkeypatch: pyt
     keeper.go_on.clear()
     secret = _remembered(keeper, deadline=0.05)
     for _ in range(3):
-        assert _told(secret) == "a manager: no response within 0.05 s"
+        assert _secret_or_problem(secret) == "a manager: no response within 0.05 s"
     assert keeper.asked == 1  # it hangs; nobody sends another after it
     time.now += 1
     secret._deadline = 20.0  # the next read has to succeed, however busy the machine is
     keeper.go_on.set()
-    assert _told(secret) == SECRET
+    assert _secret_or_problem(secret) == SECRET
 
 
 def test_an_attempt_that_was_under_way_when_the_process_forked_is_not_waited_for() -> None:
     keeper = Keeper(SECRET)
     keeper.go_on.clear()
     secret = _remembered(keeper)
-    threading.Thread(target=_told, args=(secret,), daemon=True).start()
+    threading.Thread(target=_secret_or_problem, args=(secret,), daemon=True).start()
     while not keeper.asked:
         threading.Event().wait(0.005)
     assert secret._attempt is not None

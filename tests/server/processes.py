@@ -41,7 +41,7 @@ class Server:
         pid = self.process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
-    def get(self, path: str = "/pid", timeout: float = 10) -> bytes:
+    def get(self, path: str = "/pid", timeout: float = 120) -> bytes:
         """The body of one answer on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
@@ -55,7 +55,7 @@ class Server:
     def stop(self) -> int:
         """Asks it to stop; gives the exit code."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(120)
 
 
 Start = Callable[..., Server]
@@ -74,7 +74,7 @@ def starting(folder: Path) -> Iterator[Start]:
     yield begin
     for server in servers:
         server.process.kill()
-        server.process.communicate(timeout=10)
+        server.process.communicate(timeout=120)
 
 
 def alive(pid: int) -> bool:

@@ -45,7 +45,7 @@ def test_while_redis_is_down_logins_fail_closed_and_reads_go_on(shop: Shop, redi
         assert reader.get("/Account/Details").header("ratelimit-limit") == "100"
         redis.stop()
         refused = client.post(LOGIN, body)
-        assert refused.told == (503, -9)
+        assert refused.verdict == (503, -9)
         assert refused.header("retry-after") == "1"
         answer = reader.get("/Account/Details")
         assert (answer.status, answer.header("ratelimit-limit")) == (200, "100"), "this machine counts alone"

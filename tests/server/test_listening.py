@@ -50,7 +50,7 @@ def test_the_port_is_taken_before_anybody_listens_on_it(start: Start, gate: Path
     with pytest.raises(PortBusy, match="Address already in use"):
         reserve("127.0.0.1", server.port)
     other = start("refused", lock=tmp_path / "other.lock", port=server.port)
-    assert other.process.wait(10) == 1
+    assert other.process.wait(120) == 1
 
 
 def test_after_kill_9_of_a_worker_no_request_waits_for_its_successor(start: Start, gate: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_restart_takes_the_port_of_connections_that_are_just_over(start: Start
     gate.touch()
     first = gated(start, gate, "on_ready", 1)
     for _ in range(4):
-        connection = http.client.HTTPConnection("127.0.0.1", first.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", first.port, timeout=120)
         connection.request("GET", "/close")
         assert connection.getresponse().read() == b"bye"  # the server closes first: the port is in TIME_WAIT
         connection.close()

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
 from tests.support.client import Lines, api_key, bearer, request_bytes
-from tests.support.faulty_proxy import Proxy, proxied
+from tests.support.faulty_proxy import Proxy, on_loopback, proxied
 from tests.support.metrics import ask
 from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.postgres_cluster import Cluster, running_cluster
@@ -74,13 +75,15 @@ class Faulty:
 
 
 @contextlib.contextmanager
-def faulty_server(installation: Installation, folder: Path) -> Iterator[Faulty]:
+def faulty_server(
+    installation: Installation, folder: Path, listen: Callable[[int], socket.socket] = on_loopback
+) -> Iterator[Faulty]:
     """A server behind a proxy, with one worker. Whatever happens to its store, it has no fault of its own and none of its
     processes ends."""
     with contextlib.ExitStack() as stack:
         database = installation.settings.database
         assert database is not None
-        proxy, address = stack.enter_context(proxied(database))
+        proxy, address = stack.enter_context(proxied(database, listen))
         seen = replace(installation, settings=installation.settings.model_copy(update={"database": address}))
         site = stack.enter_context(serving(seen, folder, 1, admin_port=True))
         site.installation = installation

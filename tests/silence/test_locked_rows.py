@@ -3,19 +3,23 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from bedesten.catalogue.actions import ProductFields
+from bedesten.store import postgres
 from tests.silence.conftest import Faulty
 from tests.support.metrics import of, scrape, until
-from tests.support.operator_actions import PASSWORD
+from tests.support.operator_actions import PASSWORD, Operator
+from tests.support.shop import open_shop
 
 pytestmark = pytest.mark.slow
 
 UNAVAILABLE = (503, -9)
 BUYERS = 24
+CROWD = 2 * postgres.MAX_LOCK_WAITING
 
 
 @pytest.fixture
@@ -36,16 +40,16 @@ def stock_locked(faulty: Faulty) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def buyers(faulty: Faulty) -> Iterator[list[tuple[int, int | None]]]:
-    """Two dozen clients that order the card again and again; gives what they were answered."""
+def buyers(faulty: Faulty, count: int = BUYERS) -> Iterator[list[tuple[int, int | None]]]:
+    """Clients that order the card again and again; gives what they were answered."""
     answers: list[tuple[int, int | None]] = []
     enough = threading.Event()
 
     def buy() -> None:
         while not enough.is_set():
-            answers.append(faulty.order().told)
+            answers.append(faulty.order().verdict)
 
-    threads = [threading.Thread(target=buy) for _ in range(BUYERS)]
+    threads = [threading.Thread(target=buy) for _ in range(count)]
     for thread in threads:
         thread.start()
     try:
@@ -62,10 +66,30 @@ def test_locked_codes_stop_neither_reads_nor_logins_nor_orders_of_other_products
     login = {"email": faulty.shop.partner_email, "password": PASSWORD}
     assert faulty.order(other_product).status == 200  # a shop's first order opens its sales account
     with stock_locked(faulty), buyers(faulty) as answers:
-        assert until(lambda: of(scrape(faulty.shop.site.admin_port), "store_lock_waits_total") >= BUYERS)
+        assert until(lambda: lock_waits(faulty) >= BUYERS)
         assert [faulty.order(other_product).status for _ in range(20)] == [200] * 20
         assert [faulty.read().status for _ in range(20)] == [200] * 20
         assert [faulty.ask("/Login/Customer/Api/Verify", (), login).status for _ in range(3)] == [200] * 3
         assert until(lambda: len(answers) >= BUYERS)
         assert set(answers) == {UNAVAILABLE}
     assert faulty.order().status == 200
+
+
+def test_more_waiting_orders_of_one_tenant_than_there_are_threads_and_room_leave_another_tenant_its_orders(
+    faulty: Faulty,
+) -> None:
+    """The other tenant's orders have a card that is as contended as usual: nobody holds its rows for long."""
+    other = replace(faulty, shop=open_shop(faulty.shop.site, Operator(faulty.installation), "neighbour"))
+    assert other.order().status == 200
+    before = lock_waits(faulty)
+    with stock_locked(faulty), buyers(faulty, CROWD) as answers:
+        assert until(lambda: lock_waits(faulty) >= before + CROWD)
+        assert [other.order().status for _ in range(20)] == [200] * 20
+        assert until(lambda: len(answers) >= CROWD)
+        assert set(answers) == {UNAVAILABLE}
+    assert faulty.order().status == 200
+
+
+def lock_waits(faulty: Faulty) -> float:
+    """How many actions have met a row that others had locked."""
+    return of(scrape(faulty.shop.site.admin_port), "store_lock_waits_total")

@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
 from bedesten.store import wait_budget
 from bedesten.store.postgres import PostgresStore
@@ -17,6 +19,7 @@ from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from tests.silence.conftest import Faulty
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
+from tests.store.raw import raw
 from tests.support.faulty_proxy import proxy_process
 from tests.support.metrics import of, scrape, until
 from tests.support.shop import fresh
@@ -25,6 +28,8 @@ from tests.support.sites import opened
 pytestmark = pytest.mark.slow
 
 UNAVAILABLE = (503, -9)
+AFTERWARDS, MAX_POINTS = 2, 40
+"""Points at which the silence comes too late for an order, and points in all: the worker asks meanwhile."""
 AWAY = (503, "the store is out of reach")
 
 
@@ -43,7 +48,7 @@ def test_while_the_database_is_silent_every_request_is_answered_503(faulty: Faul
     assert faulty.ready() == (200, "")
     faulty.proxy.silence()
     answers = faulty.each()
-    assert {kind: answer.told for kind, answer in answers.items()} == dict.fromkeys(before, UNAVAILABLE)
+    assert {kind: answer.verdict for kind, answer in answers.items()} == dict.fromkeys(before, UNAVAILABLE)
     assert {answer.header("retry-after") for answer in answers.values()} == {"1"}
     faulty.proxy.heal()
     assert until(lambda: {kind: answer.status for kind, answer in faulty.each().items()} == before)
@@ -52,7 +57,7 @@ def test_while_the_database_is_silent_every_request_is_answered_503(faulty: Faul
 def test_while_the_database_is_silent_the_metrics_are_served_and_say_so(faulty: Faulty) -> None:
     assert of(scrape(faulty.shop.site.admin_port), "store_up") == 1
     faulty.proxy.silence()
-    assert faulty.read().told == UNAVAILABLE
+    assert faulty.read().verdict == UNAVAILABLE
     found = scrape(faulty.shop.site.admin_port)
     assert of(found, "store_up") == 0
     assert of(found, "revision_check_seconds_count") >= 1
@@ -65,8 +70,28 @@ def test_while_the_database_is_silent_the_metrics_are_served_and_say_so(faulty: 
 def test_while_the_database_refuses_every_request_is_answered_503(faulty: Faulty) -> None:
     faulty.proxy.refuse()
     answers = faulty.each()
-    assert {kind: answer.told for kind, answer in answers.items()} == dict.fromkeys(answers, UNAVAILABLE)
+    assert {kind: answer.verdict for kind, answer in answers.items()} == dict.fromkeys(answers, UNAVAILABLE)
     assert faulty.ready() == AWAY
+
+
+def test_silence_at_every_point_of_an_order_is_answered_and_leaves_one_order_or_none(faulty: Faulty) -> None:
+    """Wherever the last word of the database comes: the same order sent again is there once."""
+    shop, answers, bodies = faulty.shop, list[tuple[int, int | None]](), list[dict[str, object]]()
+    while answers.count((200, None)) < AFTERWARDS:
+        assert len(bodies) < MAX_POINTS, answers
+        assert until(lambda: faulty.read().status == 200)
+        assert [faulty.order().status for _ in range(4)] == [200] * 4, "every connection is there"
+        faulty.proxy.silence_after(len(bodies))
+        bodies.append(shop.order(reference=fresh("point")))
+        answers.append(faulty.order(body=bodies[-1]).verdict)
+        faulty.proxy.heal()
+        assert until(lambda: faulty.order(body=bodies[-1]).status == 200)
+    assert set(answers) == {UNAVAILABLE, (200, None)}
+    with raw(shop.site.installation.settings) as other:
+        found = other.rows("SELECT reference FROM orders WHERE tenant_id = :tenant", tenant=shop.id)
+    placed = Counter(reference for (reference,) in found)
+    assert [placed[str(body["orderReference"])] for body in bodies] == [1] * len(bodies)
+    assert violations(shop.site.installation) == []
 
 
 # --- the store by itself ----------------------------------------------------------------------------------------------
@@ -116,7 +141,7 @@ def test_an_address_whose_first_host_is_silent_is_served_by_the_second(installat
     with socket.create_server(("127.0.0.1", 0)) as silent:
         login, sign, host = parts.netloc.rpartition("@")
         hosts = f"{login}{sign}127.0.0.1:{silent.getsockname()[1]},{host}"
-        store = PostgresStore(urlunsplit(parts._replace(netloc=hosts)))
+        store = PostgresStore(urlunsplit(parts._replace(netloc=hosts, query="connect_timeout=2")))  # as without tests
 
         async def request() -> object:
             wait_budget.limit()

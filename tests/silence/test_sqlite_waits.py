@@ -77,7 +77,7 @@ def test_an_action_that_has_begun_and_does_not_end_is_an_open_outcome(installati
 
     def stuck(tx: Transaction) -> None:
         notes.put(tx, "open")
-        assert enough.wait(30)
+        assert enough.wait(120)
 
     async def request() -> None:
         wait_budget.limit(0.3)

@@ -4,17 +4,18 @@ import pytest
 
 from bedesten.audit.search import RowFilter, find_newest
 from bedesten.server.installation import open_installation
+from bedesten.store import replication
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import StoreUnavailable
 from tests.silence.conftest import Faulty
 from tests.store.test_store_faults import refuses_everything
-from tests.support.metrics import until
+from tests.support.metrics import scrape, until
 from tests.support.postgres_cluster import Cluster
 
 pytestmark = pytest.mark.slow
 
 UNAVAILABLE = (503, -9)
-NO_WRITES = (503, "the store takes no writes")
+NO_STANDBY = (503, "no synchronous standby is connected, so no write is committed")
 
 
 def test_a_commit_that_is_not_answered_is_an_open_outcome(cluster: Cluster, on_cluster: Faulty) -> None:
@@ -24,8 +25,8 @@ def test_a_commit_that_is_not_answered_is_an_open_outcome(cluster: Cluster, on_c
     cluster.configure(synchronous_standby_names="nowhere")
     try:
         asked = on_cluster.order(body=body)
-        assert asked.told == UNAVAILABLE
-        assert "outcome open" in site.log.read_text("utf-8")
+        assert asked.verdict == UNAVAILABLE
+        assert until(lambda: "outcome open" in site.log.read_text("utf-8"))
     finally:
         cluster.configure(synchronous_standby_names="")
     assert until(lambda: on_cluster.order(body=body).status == 200)
@@ -43,14 +44,34 @@ def test_while_a_synchronous_standby_is_away_orders_are_answered_and_reads_go_on
     assert on_cluster.ready() == (200, "")
     cluster.configure(synchronous_standby_names="nowhere")
     try:
-        assert [on_cluster.order().told for _ in range(5)] == [UNAVAILABLE] * 5
+        assert [on_cluster.order().verdict for _ in range(5)] == [UNAVAILABLE] * 5
         assert on_cluster.read().status == 200
-        assert on_cluster.ready() == NO_WRITES
-        assert on_cluster.ready() == NO_WRITES
+        assert on_cluster.ready() == NO_STANDBY
+        assert on_cluster.ready() == NO_STANDBY
         ((waiting,),) = cluster.rows("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
         assert isinstance(waiting, int)
         assert waiting <= 6, "each refused order leaves a process behind at the server"
     finally:
+        cluster.configure(synchronous_standby_names="")
+    assert until(lambda: on_cluster.order().status == 200)
+    assert until(lambda: on_cluster.ready() == (200, ""))
+
+
+def test_a_synchronous_standby_that_is_behind_makes_writes_wait_and_the_node_unready(
+    cluster: Cluster, on_cluster: Faulty
+) -> None:
+    """It is connected, so `replica` is not the check that names it."""
+    standby = cluster.standbys[0] if cluster.standbys else cluster.standby("standby")
+    cluster.configure(synchronous_standby_names="*")
+    try:
+        assert until(lambda: on_cluster.order().status == 200)
+        assert until(lambda: on_cluster.ready() == (200, ""))
+        standby.pause()
+        assert on_cluster.order().verdict == UNAVAILABLE
+        assert on_cluster.read().status == 200
+        assert on_cluster.ready() == (503, "the store takes no writes")
+    finally:
+        standby.resume()
         cluster.configure(synchronous_standby_names="")
     assert until(lambda: on_cluster.order().status == 200)
     assert until(lambda: on_cluster.ready() == (200, ""))
@@ -62,7 +83,7 @@ def test_a_database_that_was_made_read_only_is_unavailable_and_the_worker_outliv
     cluster.rows("ALTER DATABASE shop SET default_transaction_read_only = on")
     _cut_off(cluster)
     try:
-        assert [on_cluster.order().told for _ in range(5)] == [UNAVAILABLE] * 5
+        assert [on_cluster.order().verdict for _ in range(5)] == [UNAVAILABLE] * 5
         assert on_cluster.ready()[0] == 503
     finally:
         cluster.rows("ALTER DATABASE shop RESET default_transaction_read_only")
@@ -76,12 +97,37 @@ def test_connections_from_before_it_was_made_read_only_are_dropped_by_the_first_
 ) -> None:
     cluster.configure(default_transaction_read_only="on")
     try:
-        assert [on_cluster.order().told for _ in range(5)] == [UNAVAILABLE] * 5
+        assert [on_cluster.order().verdict for _ in range(5)] == [UNAVAILABLE] * 5
         assert on_cluster.ready()[0] == 503
     finally:
         cluster.rows("ALTER SYSTEM RESET default_transaction_read_only")
         cluster.rows("SELECT pg_reload_conf()")
     assert until(lambda: on_cluster.order().status == 200)
+
+
+def test_standbys_and_their_lag_are_measured_as_far_as_the_user_may_see_them(
+    cluster: Cluster, on_cluster: Faulty
+) -> None:
+    """A standby that is expected and away is a metric, and no reason to be unready while writes are committed."""
+    names = ("standbys_connected", "standbys_synchronous", "standby_missing", "replication_lag_seconds")
+    cluster.standbys or cluster.standby("standby")
+    on_cluster.installation.store.write_now(lambda tx: tx.text("SELECT pg_logical_emit_message(true, 'test', '')"))
+
+    def found(name: str) -> float | None:
+        return scrape(on_cluster.shop.site.admin_port).get((f"bedesten_{name}", ()))
+
+    assert until(lambda: [found(name) for name in names] == [1.0, 0.0, 0.0, 0.0])
+    cluster.rows("CREATE ROLE plain LOGIN")
+    plain = PostgresStore(cluster.url("shop").replace("//postgres@", "//plain@"))
+    hidden = plain.read_now(replication.read)
+    plain.close()
+    assert (hidden.expected, hidden.connected, hidden.synchronous, hidden.lag_s) == (False, 1, None, None)
+    cluster.configure(synchronous_commit="local", synchronous_standby_names="nowhere")
+    try:
+        assert until(lambda: found("standby_missing") == 1.0)
+        assert on_cluster.ready() == (200, "")
+    finally:
+        cluster.configure(synchronous_commit="on", synchronous_standby_names="")
 
 
 @pytest.mark.parametrize("attributes", ["", "?target_session_attrs=any"])

@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -18,14 +18,10 @@ from bedesten.store import sqlite_file
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
-from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
+from bedesten.store.transaction import StoreUnavailable, Transaction
 from tests.store import notes
 from tests.store.raw import RawConnection, raw
-
-
-def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[SystemTransaction], object]:
-    """The action, bound to one tenant."""
-    return lambda tx: action(tx.for_tenant(tenant))
+from tests.store.tenant_actions import within
 
 
 def refuses_everything(store: Store, tenant: str = "nobody") -> None:
@@ -156,12 +152,12 @@ def test_a_reader_that_goes_on_for_long_does_not_stop_the_writer(sqlite_settings
     def long_read(tx: Transaction) -> tuple[str | None, str | None]:
         first = notes.get(tx, "meanwhile")
         begun.set()
-        assert enough.wait(30)
+        assert enough.wait(120)
         return first, notes.get(tx, "meanwhile")
 
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(store.read_now, within(sqlite_tenant, long_read))
-        assert begun.wait(30)
+        assert begun.wait(120)
         assert store.write_now(within(sqlite_tenant, partial(notes.put, name="meanwhile"))) is True
         enough.set()
         assert reading.result() == (None, None)

@@ -1,6 +1,5 @@
 """Statements that travel together: queries in one flight, and an action's last steps, which travel with COMMIT."""
 
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -12,21 +11,12 @@ from bedesten.store.transaction import (
     RetryTransaction,
     Step,
     StoreUnavailable,
-    SystemTransaction,
     Transaction,
 )
 from tests.store import notes
 from tests.store.raw import RawConnection
+from tests.store.tenant_actions import Boom, within
 from tests.support.round_trips import counted
-
-
-class Boom(Exception):
-    """Raised by steps that fail."""
-
-
-def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[SystemTransaction], object]:
-    """The action, bound to one tenant."""
-    return lambda tx: action(tx.for_tenant(tenant))
 
 
 def step(name: str, rows: int = 1) -> Step:

@@ -4,8 +4,10 @@ import importlib
 import pkgutil
 import re
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -164,6 +166,17 @@ def test_an_empty_database_has_no_version_and_one_that_is_away_is_not_taken_for_
         migrate.current(f"{url}_{secrets.token_hex(4)}")
     with psycopg.connect(server_url(), connect_timeout=10) as server:
         assert server.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_an_address_that_names_several_servers_with_their_ports_leads_to_the_one_that_takes_writes() -> None:
+    with postgres_database() as url, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        parts = urlsplit(url)
+        login, sign, host = parts.netloc.rpartition("@")
+        several = urlunsplit(parts._replace(netloc=f"{login}{sign}127.0.0.1:{closed.getsockname()[1]},{host}"))
+        assert migrate.current(several) is None
+        migrate.upgrade(several)
+        assert migrate.current(several) == migrate.current(url) == migrate.HEAD
 
 
 def test_an_index_begins_with_what_is_looked_up_and_not_with_the_tenant() -> None:

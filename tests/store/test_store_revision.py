@@ -2,12 +2,16 @@
 request."""
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import pytest
+import uvloop
 
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import OPERATOR
@@ -17,16 +21,19 @@ from bedesten.http import revision_check as revision_check
 from bedesten.server import build
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
+from bedesten.store import counter_query, wait_budget
 from bedesten.store.job import Job
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.postgres_session import PostgresSession
 from bedesten.store.revision_log import CHANGES, COUNTER, DELETE_CHANGES
 from bedesten.store.store import Store
-from bedesten.store.transaction import SystemTransaction
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from bedesten.tenants import actions as tenants
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
-from tests.store.raw import RawConnection
+from tests.store.raw import RawConnection, raw
+from tests.store.test_store_faults import end_backends
+from tests.support.faulty_proxy import proxied
 
 
 def counter_of(store: Store) -> int:
@@ -149,7 +156,7 @@ def test_what_was_not_changed_stays_in_memory(installation: Installation, tenant
     assert changed.suspended is True
 
 
-def test_a_process_whose_list_was_cut_begins_anew(installation: Installation, tenant: str, process: Process) -> None:
+def test_a_process_whose_list_was_cut_begins_again(installation: Installation, tenant: str, process: Process) -> None:
     kept = process.tenant(tenant)
     assert kept is not None
     suspend(installation, tenant, True)
@@ -163,7 +170,7 @@ def test_a_process_whose_list_was_cut_begins_anew(installation: Installation, te
     assert process.directory.revision == installation.store.read_now(lambda tx: tx.one(COUNTER))
 
 
-def test_a_process_that_is_too_far_behind_begins_anew(
+def test_a_process_that_is_too_far_behind_begins_again(
     installation: Installation, tenant: str, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revision_check, "MAX_CHANGES", 5)
@@ -197,69 +204,186 @@ def test_a_token_that_was_revoked_elsewhere_is_known_at_once_and_after_a_restart
 # --- PostgreSQL: one query for all who wait ---------------------------------------------------------------------------
 
 
+Run = Callable[[Any], Any]
+"""Runs a coroutine on an event loop of its own: the server's is uvloop's."""
+
+
 class Counting(PostgresStore):
-    """Counts the queries of the revision check, and can hold them back."""
+    """Counts the queries of the revision check, and those that a thread makes. It can hold the latter back."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.queries = 0
+        self.queries = self.by_thread = 0
         self.free = threading.Event()
         self.free.set()
+        self._counter._ask = partial(self._counted, self._counter._ask)
 
-    def _read_counter(self, session: PostgresSession, job: Job) -> Revision:
+    def _counted(self, ask: Callable[[Job], None], job: Job) -> None:
         self.queries += 1
-        assert self.free.wait(30)
-        return super()._read_counter(session, job)
+        ask(job)
+
+    def _ask_counter(self, session: PostgresSession, job: Job) -> None:
+        self.by_thread += 1
+        assert self.free.wait(120)
+        super()._ask_counter(session, job)
 
 
-def test_all_who_arrive_while_a_query_is_under_way_share_the_next_one(postgres_settings: Settings) -> None:
+@pytest.fixture
+def counting(postgres_settings: Settings) -> Iterator[Counting]:
     assert postgres_settings.database
     store = Counting(postgres_settings.database)
+    yield store
+    store.close()
+
+
+def test_all_who_arrive_while_a_query_is_under_way_share_the_next_one(counting: Counting) -> None:
 
     async def crowd() -> list[Revision]:
-        store.free.clear()
-        first = asyncio.ensure_future(store.counter())
+        wait_budget.limit(60.0)
+        counting.free.clear()
+        first = asyncio.ensure_future(counting.counter())
         await asyncio.sleep(0)
-        rest = [asyncio.ensure_future(store.counter()) for _ in range(500)]
+        rest = [asyncio.ensure_future(counting.counter()) for _ in range(500)]
         await asyncio.sleep(0)
-        store.free.set()
+        counting.free.set()
         return await asyncio.gather(first, *rest)
 
     answers = asyncio.run(crowd())
     assert len(answers) == 501
     assert len(set(answers)) == 1
-    assert store.queries == 2
-    store.close()
+    assert counting.queries == 2
 
 
-def test_nobody_gets_a_counter_that_is_older_than_its_question(postgres_settings: Settings) -> None:
+def test_nobody_gets_a_counter_that_is_older_than_its_question(counting: Counting) -> None:
     """Each asks after a change was acknowledged, while others' queries are under way all the time."""
-    assert postgres_settings.database
-    store = Counting(postgres_settings.database)
 
     async def change_and_ask(number: int) -> bool:
-        moved = await store.write_across(partial(change, f"acc-{number}"))
-        return (await store.counter()).number >= moved
+        moved = await counting.write_across(partial(change, f"acc-{number}"))
+        return (await counting.counter()).number >= moved
 
     async def crowd() -> list[bool]:
+        wait_budget.limit(60.0)
         return await asyncio.gather(*(change_and_ask(number) for number in range(100)))
 
     assert asyncio.run(crowd()) == [True] * 100
-    assert store.queries <= 100
-    store.close()
+    assert counting.queries <= 100
 
 
-def test_a_question_that_fails_fails_for_those_who_shared_it_and_for_nobody_else(postgres_settings: Settings) -> None:
-    assert postgres_settings.database
-    store = Counting(postgres_settings.database)
+def test_a_question_that_fails_fails_for_those_who_shared_it_and_for_nobody_else(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = counting.write_now(partial(change, "acc-before"))
 
     async def crowd() -> tuple[list[object], Revision]:
-        good, store._counter_sql = store._counter_sql, "SELECT counter, nonce FROM no_such_table"
-        failed = await asyncio.gather(*(store.counter() for _ in range(5)), return_exceptions=True)
-        store._counter_sql = good
-        return list(failed), await store.counter()
+        wait_budget.limit(60.0)
+        with monkeypatch.context() as broken:
+            broken.setattr(counter_query, "_COUNTER", "SELECT counter, nonce FROM no_such_table")
+            failed = await asyncio.gather(*(counting.counter() for _ in range(5)), return_exceptions=True)
+        return list(failed), await counting.counter()
 
     failed, after = asyncio.run(crowd())
     assert [type(one).__name__ for one in failed] == ["StoreUnavailable"] * 5
-    assert after.number >= 1
-    store.close()
+    assert after.number >= moved
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_once_a_thread_has_connected_the_event_loop_asks_by_itself_until_the_connection_breaks(
+    counting: Counting, postgres_settings: Settings, run: Run
+) -> None:
+    with raw(postgres_settings) as other:
+
+        async def ask() -> None:
+            for round_ in range(1, 4):
+                for _ in range(20):
+                    moved = await counting.write_across(partial(change, "acc-loop"))
+                    assert (await counting.counter()).number == moved
+                assert counting.by_thread == round_
+                assert end_backends(other) >= 2
+                await asyncio.sleep(0.1)  # its last words have arrived before the next question
+
+        run(ask())
+    assert counting.queries == 60
+
+
+def test_a_caller_that_leaves_takes_no_answer_from_the_others(counting: Counting) -> None:
+    async def crowd() -> list[Revision]:
+        await counting.counter()
+        callers = [asyncio.ensure_future(counting.counter()) for _ in range(10)]
+        await asyncio.sleep(0)
+        for caller in callers[::2]:
+            caller.cancel()
+        answers = await asyncio.gather(*callers[1::2])
+        assert [caller.cancelled() for caller in callers[::2]] == [True] * 5
+        return [*answers, await counting.counter()]
+
+    assert len(set(asyncio.run(crowd()))) == 1
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_loop_that_is_late_to_take_the_answer_takes_no_server_for_silent(counting: Counting, run: Run) -> None:
+    async def late() -> tuple[Revision, Revision]:
+        known = await counting.counter()
+        caller = asyncio.ensure_future(counting.counter())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        time.sleep(wait_budget.REVISION_BUDGET_S + 1)
+        return known, await caller
+
+    known, answer = run(late())
+    assert known == answer
+    assert counting.by_thread == 1
+
+
+def test_an_event_loop_that_ended_with_a_question_under_way_leaves_nothing_to_the_next_one(counting: Counting) -> None:
+    async def leave() -> None:
+        await counting.counter()
+        caller = asyncio.ensure_future(counting.counter())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        caller.cancel()
+
+    async def ask() -> Revision:
+        return await counting.counter()
+
+    asyncio.run(leave())
+    assert asyncio.run(ask()) == asyncio.run(ask())
+
+
+def test_closing_the_store_answers_a_question_that_is_under_way(counting: Counting) -> None:
+    async def close() -> "list[Revision | BaseException]":
+        await counting.counter()
+        caller = asyncio.ensure_future(counting.counter())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        counting.close()
+        return list(await asyncio.gather(caller, return_exceptions=True))
+
+    (answer,) = asyncio.run(close())
+    assert isinstance(answer, Revision | StoreUnavailable)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_after_a_silence_the_event_loop_asks_again_by_itself(postgres_settings: Settings, run: Run) -> None:
+    assert postgres_settings.database
+    with proxied(postgres_settings.database) as (proxy, address):
+        store = Counting(address)
+
+        async def ask() -> None:
+            known = [await store.counter() for _ in range(3)]
+            assert (store.queries, store.by_thread) == (3, 1)
+            proxy.silence()
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    await store.counter()
+            proxy.heal()
+            while True:
+                with contextlib.suppress(StoreUnavailable):
+                    assert await store.counter() == known[0]
+                    break
+                await asyncio.sleep(0.05)
+            before = store.by_thread
+            assert [await store.counter() for _ in range(5)] == [known[0]] * 5
+            assert store.by_thread == before
+
+        run(ask())
+        store.close()

@@ -1,4 +1,4 @@
-"""Every statement of the house, as it is declared: it compiles, both engines know it, and it stays inside one tenant."""
+"""Every declared statement compiles, both engines accept it, and it stays inside one tenant."""
 
 import importlib
 import pkgutil
@@ -6,16 +6,26 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import Alias, BindParameter, ColumnElement, Delete, Insert, Select, Table, Update
+from sqlalchemy import Alias, BindParameter, ColumnElement, Delete, Insert, Select, Table, Update, literal, select
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import eq
 
 import bedesten
+from bedesten.accounts.tables import accounts
 from bedesten.server.installation import Installation
 from bedesten.server.settings import Settings
-from bedesten.store.sql import DIALECTS, CrossTenantStatement, DialectName, Statement, all_statements, metadata
+from bedesten.store.sql import (
+    DIALECTS,
+    TENANT,
+    CrossTenantStatement,
+    DialectName,
+    Statement,
+    all_statements,
+    metadata,
+)
+from bedesten.store.sql import statement as statement_of
 from bedesten.store.transaction import Transaction
 from tests.store import notes
 from tests.store.raw import RawConnection, raw
@@ -64,7 +74,7 @@ def test_every_statement_compiles_and_either_names_the_tenant_or_crosses_tenants
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_parameter_is_filled_by_whoever_runs_the_statement_and_constants_are_written_out(
+def test_every_parameter_is_filled_by_the_caller_of_the_statement_and_constants_are_written_out(
     dialect: DialectName,
 ) -> None:
     for statement in STATEMENTS:
@@ -74,6 +84,23 @@ def test_every_parameter_is_filled_by_whoever_runs_the_statement_and_constants_a
 
 def _without_literals(sql: str) -> str:
     return re.sub(r"'(?:[^']|'')*'", "''", sql)
+
+
+def test_numbered_parameters_are_those_of_the_names_and_get_their_values() -> None:
+    for statement in STATEMENTS:
+        text, values = statement.numbered
+        names = values({name: name for name in binds_of(statement)})
+        assert sorted(names) == sorted(binds_of(statement)), text
+        for number, name in reversed(list(enumerate(names, 1))):  # 12 before 1
+            text = text.replace(f"?{number}", f":{name}")
+        assert text == statement.compiled("sqlite")
+
+
+def test_a_colon_in_a_literal_is_no_parameter() -> None:
+    core = select(accounts.c.id, literal("it's :tenant")).where(accounts.c.tenant_id == TENANT)
+    text, values = statement_of(core).numbered
+    assert "'it''s :tenant'" in text
+    assert values({"tenant": "t", "other": 1}) == ("t",)
 
 
 def test_both_engines_know_every_statement(settings: Settings) -> None:
@@ -157,7 +184,9 @@ def test_every_insert_of_a_tenant_writes_the_tenant_that_the_transaction_is_boun
             names, columns = core._select_names or (), list(core.select.selected_columns)
             values = dict(zip(names, columns, strict=True))
         owner = {getattr(column, "name", column): value for column, value in values.items()}
-        assert _is_tenant(owner["tenant_id"]), text_of(statement)
+        written = owner["tenant_id"]
+        copied = _owned(written) and _base(written) in tables_inside(core.select)
+        assert _is_tenant(written) or copied, text_of(statement)
 
 
 def test_every_table_says_whose_its_rows_are_or_is_named_here() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from bedesten.payments import actions as payments
 from bedesten.server.installation import open_store
 from bedesten.server.settings import Settings
 from bedesten.store.sqlite import SqliteStore
+from bedesten.store.sqlite_file import SqliteFile
 from bedesten.store.store import MAX_ATTEMPTS, Store
 from bedesten.store.tables import INSERT_ANSWER
 from bedesten.store.transaction import (
@@ -28,15 +30,7 @@ from bedesten.store.transaction import (
 )
 from tests.store import notes
 from tests.store.raw import RawConnection
-
-
-class Boom(Exception):
-    """Raised by actions that fail."""
-
-
-def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[SystemTransaction], object]:
-    """The action, bound to one tenant."""
-    return lambda tx: action(tx.for_tenant(tenant))
+from tests.store.tenant_actions import Boom, within
 
 
 def test_what_an_action_did_is_seen_by_another_connection_once_the_write_has_answered(
@@ -105,7 +99,7 @@ def test_a_constraint_that_fires_undoes_the_whole_action(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_an_action_that_swallows_an_error_of_the_database_is_told_that_it_went_well_only_if_it_did(
+def test_an_action_that_swallows_an_error_of_the_database_succeeds_only_if_it_was_committed(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     """PostgreSQL ends the transaction on the first error, and its COMMIT then answers ROLLBACK, without an error."""
@@ -198,7 +192,7 @@ def test_an_action_that_was_overtaken_runs_again_on_a_clean_slate(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 1
 
 
-def test_an_action_that_is_overtaken_again_and_again_is_told_that_the_store_is_unavailable(
+def test_an_action_that_is_overtaken_again_and_again_raises_store_unavailable(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     runs: list[int] = []
@@ -255,7 +249,7 @@ class Gate:
     def action(self, _: SystemTransaction) -> None:
         """Says that it has begun and waits to be let go."""
         self.entered.set()
-        assert self.released.wait(30)
+        assert self.released.wait(120)
 
 
 @pytest.mark.parametrize("count", [5, 128, 300])
@@ -304,6 +298,35 @@ def test_on_sqlite_what_queues_up_behind_a_commit_shares_the_next_one_and_still_
         read.close()
 
 
+def test_on_sqlite_an_action_that_is_alone_in_its_commit_needs_no_savepoint(
+    sqlite_settings: Settings, sqlite_tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    opened = SqliteFile.open
+
+    def traced(file: SqliteFile) -> Any:
+        connection = opened(file)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(SqliteFile, "open", traced)
+    store = open_store(sqlite_settings)
+
+    def fail(tx: Transaction) -> None:
+        notes.put(tx, "undone")
+        raise Boom("as it should")
+
+    try:
+        with pytest.raises(Boom):
+            store.write_now(within(sqlite_tenant, fail))
+        assert [one for one in statements if not one.startswith(("INSERT", "PRAGMA"))] == [
+            "BEGIN IMMEDIATE", "ROLLBACK", "BEGIN IMMEDIATE", "COMMIT",
+        ]  # fmt: skip
+        assert store.write_now(within(sqlite_tenant, partial(notes.get, name="undone"))) is None
+    finally:
+        store.close()
+
+
 # --- steps that travel together ---
 
 
@@ -334,6 +357,6 @@ def test_a_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_of_several_steps_that_fail_the_first_one_is_told(store: Store, tenant: str) -> None:
+def test_of_several_steps_that_fail_the_first_one_is_raised(store: Store, tenant: str) -> None:
     with pytest.raises(Boom, match=r"^first$"):
         store.write_now(within(tenant, lambda tx: tx.run_all([step("a"), step("first", 2), step("second", 0)])))

@@ -11,7 +11,7 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import SystemTransaction
 from tests.support.sites import opened
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Listener:

@@ -31,6 +31,24 @@ class Outcome:
         return json.loads(self.out, parse_float=Decimal)
 
 
+def run_main(*arguments: str, stdin: bytes = b"") -> Outcome:
+    """Runs the program in this process with exactly these arguments. An exit, as completion has one, gives its code."""
+    kept = sys.stdin, sys.stdout, sys.stderr
+    out, err = io.BytesIO(), io.BytesIO()
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
+    sys.stdout, sys.stderr = io.TextIOWrapper(out, "utf-8"), io.TextIOWrapper(err, "utf-8")
+    try:
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Outcome(code, out.getvalue().decode(), err.getvalue().decode())
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = kept
+
+
 @dataclass(frozen=True)
 class Program:
     """`bedesten` on one installation."""
@@ -45,17 +63,7 @@ class Program:
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Outcome:
         """Runs a command in this process, through the same entry as the program's."""
-        kept = sys.stdin, sys.stdout, sys.stderr
-        out, err = io.BytesIO(), io.BytesIO()
-        sys.stdin = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
-        sys.stdout, sys.stderr = io.TextIOWrapper(out, "utf-8"), io.TextIOWrapper(err, "utf-8")
-        try:
-            code = main([*arguments, *self.where])
-            sys.stdout.flush()
-            sys.stderr.flush()
-            return Outcome(code, out.getvalue().decode(), err.getvalue().decode())
-        finally:
-            sys.stdin, sys.stdout, sys.stderr = kept
+        return run_main(*arguments, *self.where, stdin=stdin)
 
     def run_json(self, *arguments: str, stdin: bytes = b"") -> Any:
         """The JSON document of a command that has to succeed."""
@@ -79,7 +87,7 @@ class Program:
             env={**ENVIRONMENT, **environment},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=240,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)

@@ -56,7 +56,7 @@ class CliServer:
 
     def operator(self, path: str, method: str = "GET") -> tuple[int, Any]:
         """The status and document that the admin listener answers."""
-        connection = http.client.HTTPConnection(urlsplit(self.ready["adminUrl"]).netloc, timeout=20)
+        connection = http.client.HTTPConnection(urlsplit(self.ready["adminUrl"]).netloc, timeout=120)
         with contextlib.closing(connection):
             connection.request(method, path)
             answer = connection.getresponse()
@@ -103,7 +103,7 @@ def served(
         finally:
             process.terminate()
             try:
-                process.communicate(timeout=20)
+                process.communicate(timeout=120)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()

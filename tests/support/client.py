@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,8 @@ import msgspec
 from tests.support.wire import Answer, Connection, fresh_address
 
 Lines = Iterable[tuple[str, str]]
+Connect = Callable[[str, str], Connection]
+"""Opens a connection to a host from an address: through a proxy, for one."""
 _to_json = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -40,10 +42,16 @@ def request_bytes(method: str, path: str, host: str, lines: Lines = (), body: ob
 
 
 class Client:
-    """Calls one tenant's host. `lines` go along with every request; the address is one of its own unless given."""
+    """Calls one tenant's host. `lines` go along with every request; the address is one of its own unless given.
 
-    def __init__(self, port: int, host: str, lines: Lines = (), source: str | None = None) -> None:
+    `connect` opens the connections, in place of one to the port.
+    """
+
+    def __init__(
+        self, port: int, host: str, lines: Lines = (), source: str | None = None, connect: Connect | None = None
+    ) -> None:
         self.port = port
+        self._connect = connect or (lambda _host, near: Connection(port, near))
         self.host = host
         self.lines = tuple(lines)
         self.source = source or fresh_address()
@@ -53,7 +61,7 @@ class Client:
         """One request and its answer, on the connection that is open if it still is."""
         if self._connection is None or not self._connection.alive:
             self.close()
-            self._connection = Connection(self.port, self.source)
+            self._connection = self._connect(self.host, self.source)
         raw = request_bytes(method, path, self.host, [*self.lines, *lines], body)
         answer = self._connection.exchange(raw)
         if answer.closes:

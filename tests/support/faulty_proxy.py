@@ -9,26 +9,39 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 
-class Proxy:
-    """Between `port` on loopback and a port of the target."""
+def on_loopback(port: int) -> socket.socket:
+    """Listens here."""
+    return socket.create_server(("127.0.0.1", port), backlog=128)
 
-    def __init__(self, target: int, port: int = 0) -> None:
+
+class Proxy:
+    """Between a port and one on loopback, the target's. `listen` says where the first one is: on loopback, too."""
+
+    def __init__(self, target: int, port: int = 0, listen: Callable[[int], socket.socket] = on_loopback) -> None:
         self._target = target
+        self._listen_at = listen
         self._flows = threading.Event()
         self._flows.set()
+        self._left: int | None = None
         self._ends: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = listen(port)
+        self.address, self.port = self._listener.getsockname()[:2]
         self._listen()
 
     def silence(self) -> None:
         """Forwards nothing from now on."""
         self._flows.clear()
+
+    def silence_after(self, pieces: int) -> None:
+        """Forwards so many more pieces, of either side, and nothing from then on."""
+        self._left = pieces
+        if not pieces:
+            self.silence()
 
     def refuse(self) -> None:
         """Ends every connection and takes no new one."""
@@ -40,9 +53,10 @@ class Proxy:
 
     def heal(self) -> None:
         """Forwards again, what has piled up first."""
+        self._left = None
         self._flows.set()
         if self._listener.fileno() < 0:
-            self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+            self._listener = self._listen_at(self.port)
             self._listen()
 
     def close(self) -> None:
@@ -71,11 +85,19 @@ class Proxy:
         threading.Thread(target=self._pump, args=(far, near), daemon=True).start()
         self._pump(near, far)
 
+    def _count(self) -> None:
+        left = self._left
+        if left is not None:
+            self._left = left - 1
+            if left <= 1:
+                self.silence()
+
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(65_536):
                 self._flows.wait()
                 target.sendall(piece)
+                self._count()
         self._flows.wait()
         for end in (source, target):
             _end(end)
@@ -89,11 +111,11 @@ def _end(end: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def proxied(url: str) -> Iterator[tuple[Proxy, str]]:
+def proxied(url: str, listen: Callable[[int], socket.socket] = on_loopback) -> Iterator[tuple[Proxy, str]]:
     """A proxy in front of a database, and the address through it."""
-    proxy = Proxy(urlsplit(url).port or 5432)
+    proxy = Proxy(urlsplit(url).port or 5432, listen=listen)
     try:
-        yield proxy, through(url, proxy.port)
+        yield proxy, through(url, proxy.port, proxy.address)
     finally:
         proxy.close()
 
@@ -110,11 +132,11 @@ def proxy_process(url: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
             process.kill()
 
 
-def through(url: str, port: int) -> str:
-    """The address with another port."""
+def through(url: str, port: int, host: str = "127.0.0.1") -> str:
+    """The address with another host and port."""
     parts = urlsplit(url)
     login, sign, _ = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{login}{sign}127.0.0.1:{port}"))
+    return urlunsplit(parts._replace(netloc=f"{login}{sign}{host}:{port}"))
 
 
 if __name__ == "__main__":

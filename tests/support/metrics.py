@@ -28,7 +28,7 @@ def of(found: Samples, name: str, **labels: str) -> float:
 
 def ask(port: int, path: str, host: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     """The admin listener's answer to a request with this `Host`, the usual one by default: status, headers, body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.putrequest(method, path, skip_host=host is not None)
         if host:
@@ -60,8 +60,8 @@ def settled(port: int, directory: Path) -> Samples:
 
 
 def until(outcome: Callable[[], bool]) -> bool:
-    """Whether something comes to be true within a minute."""
-    for _ in range(1200):
+    """Whether something comes to be true within three minutes."""
+    for _ in range(3600):
         if outcome():
             return True
         time.sleep(0.05)

@@ -1,6 +1,7 @@
 """An nginx of one's own with `deploy/nginx.conf`, and TLS connections to it."""
 
 import contextlib
+import select
 import socket
 import ssl
 import subprocess
@@ -27,7 +28,12 @@ class TlsConnection(Connection):
     def __init__(self, port: int, host: str, authority: Path, source: str | None = None) -> None:
         super().__init__(port, source)
         context = ssl.create_default_context(cafile=str(authority))
-        self._sock = context.wrap_socket(self._sock, server_hostname=host)
+        self._tls = self._sock = context.wrap_socket(self._sock, server_hostname=host)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection can be used again. TLS sockets cannot be peeked into, so anything that came ends it."""
+        return not self._buffer and not self._tls.pending() and not select.select([self._tls], [], [], 0)[0]
 
 
 @dataclass
@@ -57,11 +63,11 @@ def nginx(
     upstream: int,
     hosts: Sequence[str],
     changes: Sequence[tuple[str, str]] = (),
-    second_node: int | None = None,
+    more_nodes: Sequence[int] = (),
 ) -> Iterator[Nginx]:
     """The shipped configuration in front of the server at this port, with no more changed than places and names.
 
-    With `second_node` the lines for another node are in use, for a server at that port.
+    With `more_nodes` the lines for another node are in use, for the servers at those ports.
     """
     program = installed("nginx")
     folder.mkdir()
@@ -69,11 +75,9 @@ def nginx(
     second = _second_address()
     bracketed = f"[{second}]" if ":" in second else second
     certificate, secret = a_certificate(folder, hosts)
-    text = SHIPPED.read_text("utf-8")
+    text = "".join(_with_nodes(line, more_nodes) for line in SHIPPED.read_text("utf-8").splitlines(keepends=True))
     for old, new, times in (
         ("server 127.0.0.1:8080 ", f"server 127.0.0.1:{upstream} ", 2),
-        ("server 10.0.0.2:8080 ", f"server 127.0.0.1:{second_node} ", 2),
-        (" #server ", " server " if second_node else " #server ", 3),
         ("listen 443 ssl", f"listen 127.0.0.1:{tls_port} ssl", 2),
         ("listen 80 ", f"listen 127.0.0.1:{plain_port} ", 1),
         ("listen [::]:443 ssl", f"listen {bracketed}:{tls_port} ssl", 2),
@@ -97,6 +101,15 @@ def nginx(
         finally:
             process.terminate()
     assert process.returncode == 0
+
+
+def _with_nodes(line: str, ports: Sequence[int]) -> str:
+    """A line of the shipped file; one for another node once for each of these."""
+    if not ports:
+        return line
+    used = line.replace(" #server ", " server ")
+    one, times = "server 10.0.0.2:8080 ", len(ports) if "server 10.0.0.2:8080 " in used else 1
+    return "".join(used.replace(one, f"server 127.0.0.1:{port} ") for port in ports[:times])
 
 
 def _free_port() -> int:

@@ -9,9 +9,9 @@ import pytest
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from bedesten.store.transaction import Transaction
-from tests.store.raw import raw
+from tests.store.raw import RawConnection, raw
 
-CALLS = ("one", "all", "run", "one_each", "all_each", "run_each", "run_all", "run_last")
+CALLS = ("one", "all", "run", "run_step", "one_each", "all_each", "run_each", "run_all", "run_last")
 """The calls of a transaction. On SQLite `run_all` makes several, and each of them can fail."""
 MAX_CALLS = 300
 """No action of ours makes so many calls; a loop that reaches it does not count what it should."""
@@ -31,37 +31,37 @@ def assert_all_or_nothing(
     After each failure the tenant's rows are as before. Returns the result of the run that succeeded. `at_least` is the
     least number of calls that the action makes, so that a test cannot pass by counting nothing.
     """
-    before = rows_of(installation, tenant)
-    for number in itertools.count(1):
-        assert number < MAX_CALLS, "the action does not end"
-        with pytest.MonkeyPatch.context() as patch:
-            calls = _fail_call(patch, number, tenant)
-            try:
-                result = installation.store.write_now(lambda tx: action(tx.for_tenant(tenant)))
-            except InjectedFailure:
-                pass
-            else:
-                assert calls() < number, f"the failure of call {number} was swallowed"
-                assert number > at_least, "so few calls were made"
-                return result
-        assert rows_of(installation, tenant) == before, f"call {number} failed and left something behind"
+    with raw(installation.settings) as other:
+        before = _rows(other, tenant)
+        for number in itertools.count(1):
+            assert number < MAX_CALLS, "the action does not end"
+            with pytest.MonkeyPatch.context() as patch:
+                calls = _fail_call(patch, number, tenant)
+                try:
+                    result = installation.store.write_now(lambda tx: action(tx.for_tenant(tenant)))
+                except InjectedFailure:
+                    pass
+                else:
+                    assert calls() < number, f"the failure of call {number} was swallowed"
+                    assert number > at_least, "so few calls were made"
+                    return result
+            assert _rows(other, tenant) == before, f"call {number} failed and left something behind"
     raise AssertionError("unreachable")
 
 
 def rows_of(installation: Installation, tenant: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of the tenant in every table."""
     with raw(installation.settings) as other:
-        return {
-            table.name: sorted(
-                (
-                    tuple(row)
-                    for row in other.rows(f"SELECT * FROM {table.name} WHERE tenant_id = :tenant", tenant=tenant)
-                ),
-                key=repr,
-            )
-            for table in metadata.sorted_tables
-            if "tenant_id" in table.c and table.name not in SHARED
-        }
+        return _rows(other, tenant)
+
+
+def _rows(other: RawConnection, tenant: str) -> dict[str, list[tuple[Any, ...]]]:
+    found = {
+        table.name: other.rows(f"SELECT * FROM {table.name} WHERE tenant_id = :tenant", tenant=tenant)
+        for table in metadata.sorted_tables
+        if "tenant_id" in table.c and table.name not in SHARED
+    }
+    return {name: sorted(map(tuple, rows), key=repr) for name, rows in found.items()}
 
 
 def _fail_call(patch: pytest.MonkeyPatch, number: int, tenant: str) -> Callable[[], int]:

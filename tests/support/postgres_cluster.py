@@ -19,7 +19,7 @@ import pytest
 
 from bedesten.server.child_process import free_port
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """For whatever takes a moment on a quiet machine."""
 SYSTEM_USER = "postgres"
 _SETTINGS = {
@@ -59,12 +59,12 @@ def _run(name: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
+def until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S, pause_s: float = 0.02) -> None:
     """Returns once the condition holds."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
-        time.sleep(0.02)
+        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
+        time.sleep(pause_s)
 
 
 class Cluster:
@@ -186,15 +186,18 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running_cluster(**settings: str) -> Iterator[Cluster]:
-    """A running cluster. It and all that was copied from it end with the block, and nothing of them is left."""
+def running_cluster(log_folder: Path | None = None, /, **settings: str) -> Iterator[Cluster]:
+    """A running cluster. It and all that was copied from it end with the block, and nothing of them is left.
+
+    Its write-ahead log, in segments of 1 MiB, may lie in a folder that is made.
+    """
     with tempfile.TemporaryDirectory(prefix="bedesten-cluster-", ignore_cleanup_errors=True) as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
         first = Cluster(Path(folder, "primary"), settings)
-        _run(
-            "initdb", "-D", str(first.folder), "-U", SYSTEM_USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
-        )
+        options = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        options += [f"--waldir={log_folder}", "--wal-segsize=1"] if log_folder else []
+        _run("initdb", "-D", str(first.folder), "-U", SYSTEM_USER, *options)
         try:
             first.start()
             yield first

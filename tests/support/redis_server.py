@@ -35,7 +35,7 @@ class RedisServer:
         """Ends it at once."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(30)
+            self._process.wait(120)
             self._process = None
 
     def _answers(self) -> bool:

@@ -42,7 +42,7 @@ class Described:
         return self.document.resolved(self.operation["responses"][str(status)])
 
     def faults(self, answer: Answer) -> list[str]:
-        """What of an answer is not as the document says."""
+        """The differences between an answer and the document."""
         if str(answer.status) not in self.operation["responses"]:
             return [f"{self.id}: no word of {answer.status}"]
         said = self.response(answer.status)

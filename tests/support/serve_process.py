@@ -1,13 +1,19 @@
 """Serves an installation with its processes, and writes events to stdout.
 
 `python serve_process.py SETTINGS_JSON WORKERS PORT [admin | admin=PORT] [drain=SECONDS] [real-costs]`
+
+The processes are forked from this one, which has imported everything (`forked_child`). With `real-costs` they are started
+as the product starts them.
 """
 
+import gc
+import importlib
 import json
 import os
 import sys
 from pathlib import Path
 
+from bedesten.server import supervisor
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess, run
 
@@ -47,7 +53,24 @@ def main(settings_json: str, workers: str, port: str, *options: str) -> int:
             *([SideProcess("admin", admin, ("127.0.0.1", int(given["admin"] or 0)))] if "admin" in given else []),
         ),
     )
+    if "real-costs" not in options:
+        fork_children(spec)
     return run(spec, lambda: say({"event": "serving"}), say)
+
+
+def fork_children(spec: ServeSpec) -> None:
+    """Imports what the children need, and lets the supervisor fork them.
+
+    What is imported stays: the garbage collector does not traverse it, neither here nor in each child.
+    """
+    gc.disable()
+    from tests.support.forked_child import ForkedChild
+
+    for target in (spec.app_factory, *(one.target for one in spec.side_processes)):
+        importlib.import_module(target.partition(":")[0])
+    gc.freeze()
+    gc.enable()
+    supervisor.subprocess.Popen = ForkedChild  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.support.postgres_databases import migrated_database
 
 SERVE = Path(__file__).with_name("serve_process.py")
 ENGINES = ("sqlite", "postgresql")
+Row = tuple[object, ...]
 SEALS = frozenset({"audit.seq", "audit.hash"})
 
 
@@ -50,8 +52,8 @@ class Site:
         """A client of the tenant that has this host, from an address of its own."""
         return Client(self.port, host, lines, source)
 
-    def rows(self, *tenants: str, without: frozenset[str] = frozenset()) -> dict[str, list[tuple[object, ...]]]:
-        """Everything that the store holds of these tenants, by table, read through a fresh connection.
+    def rows(self, *tenants: str, without: frozenset[str] = frozenset()) -> dict[str, Counter[Row]]:
+        """Everything that the store holds of these tenants, by table, in no order, read through a fresh connection.
 
         Without what the server writes by itself and in its own time: the last uses of API keys, the seals of the audit
         trail, and the sums in it of what was refused.
@@ -59,7 +61,9 @@ class Site:
         left_out = without | {"key_uses"}
         tables = [table for table in metadata.sorted_tables if "tenant_id" in table.c and table.name not in left_out]
         with _connection(self.installation.settings) as connection:
-            return {table.name: [row for one in tenants for row in _rows(connection, table, one)] for table in tables}
+            return {
+                table.name: Counter(row for one in tenants for row in _rows(connection, table, one)) for table in tables
+            }
 
     def failures(self) -> list[str]:
         """Faults that the server's log reports: each is a defect, whatever the answer was. So is a refusal
@@ -71,17 +75,17 @@ class Site:
     def stop(self) -> None:
         """Asks the server to stop and waits until it has."""
         self.process.terminate()
-        assert self.process.wait(30) == 0, self.log.read_text("utf-8")[-2000:]
+        assert self.process.wait(120) == 0, self.log.read_text("utf-8")[-2000:]
 
 
-def _rows(connection: contextlib.AbstractContextManager[object], table: Table, tenant: str) -> list[tuple[object, ...]]:
+def _rows(connection: contextlib.AbstractContextManager[object], table: Table, tenant: str) -> list[Row]:
     columns = ", ".join(f'"{column.name}"' for column in table.columns if f"{table.name}.{column.name}" not in SEALS)
     mark = "%s" if isinstance(connection, psycopg.Connection) else "?"
     text = f"SELECT {columns} FROM {table.name} WHERE tenant_id = {mark}"
     if table.name == "audit":
         text += " AND action NOT IN ('credential.refused', 'login.ok')"
-    found: list[tuple[object, ...]] = connection.execute(text, (tenant,)).fetchall()  # type: ignore[attr-defined]
-    return sorted(found, key=repr)
+    found: list[Row] = connection.execute(text, (tenant,)).fetchall()  # type: ignore[attr-defined]
+    return found
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A mail server on loopback that speaks SMTP, and can be told to fail in the ways that mail servers do."""
+"""A mail server on loopback that speaks SMTP, and fails on demand in the ways that mail servers do."""
 
 import base64
 import contextlib
@@ -216,7 +216,7 @@ def self_signed(folder: Path) -> Path:
     return file
 
 
-def wait_for_mail(server: SmtpDouble, count: int, seconds: float = 60.0) -> list[Delivered]:
+def wait_for_mail(server: SmtpDouble, count: int, seconds: float = 240.0) -> list[Delivered]:
     """The server's inbox, once so many messages are in it."""
     deadline = time.monotonic() + seconds
     while len(server.inbox) < count:

@@ -77,7 +77,7 @@ class Answer:
         return code
 
     @property
-    def told(self) -> tuple[int, int | None]:
+    def verdict(self) -> tuple[int, int | None]:
         """Status and number together: what a client decides on."""
         return self.status, self.code
 

@@ -25,6 +25,10 @@ ERASED_DOMAIN = "erased.invalid"
 OWNERS = {Surface.SUPPLIER: "supplier", Surface.PAYMENT: "integration"}
 
 
+PAGE_SIZE = 200
+"""Number of accounts in one page by default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account. `scopes` None means every scope of its surface; `password` is an argon2id hash or None.
@@ -75,6 +79,13 @@ _LIST = rows_as(
     Account,
     select(*_COLUMNS).where(accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind")).order_by(accounts.c.id),
 )
+_PAGE = rows_as(
+    Account,
+    select(*_COLUMNS)
+    .where(accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind"), accounts.c.id > p("after"))
+    .order_by(accounts.c.id)
+    .limit(p("most")),
+)
 _HERE = (accounts.c.tenant_id == TENANT) & (accounts.c.id == p("id"))
 _SET_SCOPES = statement(update(accounts).where(_HERE).values(scopes=p("scopes")))
 _SET_DISABLED = statement(update(accounts).where(_HERE).values(disabled=p("disabled")))
@@ -101,14 +112,18 @@ def create(
     password: PasswordHash | None = None,
     api: bool = True,
     scopes: Iterable[str] | None = None,
+    advance: bool = True,
+    account: str | None = None,
 ) -> str | None:
     """Creates an account and returns its id, or None if the tenant already has one of this kind and handle.
 
+    Without `advance` the caller advances the revision later in the transaction: revocations wait from then on. `account`
+    is its id, if the caller has made one.
     Raises `Refusal` (-2) for the address of an erased customer.
     """
     if handle.endswith(f"@{ERASED_DOMAIN}"):
         raise bad_field("email", "must be an e-mail address")
-    account = tx.new_id(PREFIXES[kind])
+    account = account or tx.new_id(PREFIXES[kind])
     made = tx.run(
         _CREATE,
         id=account,
@@ -125,13 +140,15 @@ def create(
         may_edit_texts=0,
         verified=None,
     )
-    if made and kind != "customer":  # customers register themselves, too often to advance the revision each time
+    if (
+        made and advance and kind != "customer"
+    ):  # customers register themselves, too often to advance the revision each time
         tx.advance_revision("account", account)
     return account if made else None
 
 
-def find_or_create_owner(tx: Transaction, surface: Surface, name: str) -> str:
-    """Returns the id of the supplier or integration with this name; creates it if it does not exist."""
+def find_or_create_owner(tx: Transaction, surface: Surface, name: str, *, advance: bool = True) -> str:
+    """Returns the id of the supplier or integration with this name; creates it if it does not exist (see `create`)."""
     kind = OWNERS[surface]
     name = normalised_field(text.name, name, "owner")
     if len(name) > text.MAX_IDENTIFIER:
@@ -140,7 +157,7 @@ def find_or_create_owner(tx: Transaction, surface: Surface, name: str) -> str:
     found = tx.one(_BY_HANDLE, kind=kind, handle=handle)
     if found:
         return found.id
-    made = create(tx, kind, handle, name)
+    made = create(tx, kind, handle, name, advance=advance)
     if made:
         record(tx, OPERATOR, f"{kind}.create", made, name=name)
         return made
@@ -251,6 +268,12 @@ def revoke_token(tx: Transaction, jti: str, expires: int, actor: Actor) -> None:
 def list_all(tx: Transaction, kind: str) -> list[dict[str, object]]:
     """Lists every account of the kind as the operator sees it."""
     return [account_view(account) for account in tx.all(_LIST, kind=kind)]
+
+
+def list_page(tx: Transaction, kind: str, after: str = "", limit: int = PAGE_SIZE) -> tuple[list[Account], str | None]:
+    """Lists accounts of the kind in order of creation, and the id after which the next page begins."""
+    found = tx.all(_PAGE, kind=kind, after=after, most=limit + 1)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
 def account_view(account: Account) -> dict[str, object]:

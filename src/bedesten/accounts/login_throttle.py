@@ -107,8 +107,8 @@ def unlock(tx: Transaction, account: bytes) -> bool:
 def record_failure(tx: Transaction, attempt: Attempt) -> int:
     """Counts one failure, and delays the next attempts once there are too many.
 
-    Returns the milliseconds of a delay that other attempts have caused since this one began: then its outcome must not be
-    told, or many attempts at once would get as many answers. Counters are locked in the order of this function.
+    Returns the milliseconds of a delay that other attempts have caused since this one began: then the caller must not learn
+    its outcome, or many attempts at once would get as many answers. Counters are locked in the order of this function.
     """
     counted = attempt.pair if _is_known(tx, attempt) else attempt.account
     return max(

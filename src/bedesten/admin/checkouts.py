@@ -22,12 +22,18 @@ _OPEN = statement(
         _O.state == UNPAID,
         _O.created <= p("before"),
         or_(p("customer") == "", _A.id == p("customer")),
+        _O.id > p("after"),
     )
-    .order_by(_O.created, _O.id)
+    .order_by(_O.id)
+    .limit(p("most"))
 )
+MAX_OPEN = 1_000_000
+"""A list without a limit has so many."""
 
 
-def list_open(tx: Transaction, customer: str = "", older_than: int = 0) -> list[dict[str, object]]:
+def list_open(
+    tx: Transaction, customer: str = "", older_than: int = 0, after: str = "", most: int = MAX_OPEN
+) -> list[dict[str, object]]:
     """Unpaid checkouts that are older than `older_than` ms, oldest first; `customer` limits them to one customer's id."""
     return [
         {
@@ -40,7 +46,7 @@ def list_open(tx: Transaction, customer: str = "", older_than: int = 0) -> list[
             "created": wire_time(row[6]),
             "expires": wire_time(row[7]),
         }
-        for row in tx.all(_OPEN, before=tx.now - older_than, customer=customer)
+        for row in tx.all(_OPEN, before=tx.now - older_than, customer=customer, after=after, most=most)
     ]
 
 

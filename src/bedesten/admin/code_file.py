@@ -30,6 +30,8 @@ from bedesten.errors import Refusal, bad_field
 
 MAX_PROBLEMS: Final = 20
 """Lines at fault that a refusal names; it says if there are more."""
+MAX_CODES: Final = 200_000
+"""One transaction makes them all sellable, during which other writers wait on SQLite."""
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1254", "cp1251", "iso-8859-9")
 
 _TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "url": URL_TITLES, "expires": EXPIRY_TITLES}
@@ -80,6 +82,8 @@ def read_codes(source: str, raw: bytes, options: FileOptions = FileOptions()) ->
     columns, body, ignored_columns = _columns(source, rows, options)
     if not body:
         raise bad_field(source, "there is no code in it, only a row of titles")
+    if len(body) > MAX_CODES:
+        raise bad_field(source, f"more than {MAX_CODES} codes: send it in parts")
     return _read(source, columns, body, ignored_columns)
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts
+from bedesten.admin.inputs import page_of
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.audit.tables import audit
 from bedesten.catalogue import units
@@ -31,13 +32,17 @@ _REVEALS = statement(
 )
 
 
-def list_complaints(tx: Transaction, state: str = "open", supplier: str = "") -> list[dict[str, object]]:
-    """Complaints in a state, or in `all`; oldest first, at most `MAX_LISTED`. Raises `Refusal` (-2)."""
+def list_complaints(
+    tx: Transaction, state: str = "open", after: str = "", limit: int = MAX_LISTED
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of complaints in a state, or in `all`, oldest first, and the cursor of the next. Raises `Refusal` (-2)."""
     if state not in (*COMPLAINT.names, "all"):
         raise bad_field("--state", f"one of {', '.join(COMPLAINT.names)}, all")
     number = ANY_STATE if state == "all" else COMPLAINT.names.index(state)
-    found = tx.all(ALL, after="", since=0, state=number, most=MAX_LISTED)
-    return [shown(tx, one) for one in found if supplier in ("", one.supplier_id)]
+    found, following = page_of(
+        tx.all(ALL, after=after, since=0, state=number, most=limit + 1), limit, lambda one: one.id
+    )
+    return [shown(tx, one) for one in found], following
 
 
 def shown(tx: Transaction, one: Complaint) -> dict[str, object]:

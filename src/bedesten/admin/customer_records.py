@@ -25,7 +25,7 @@ from bedesten.ledger.statements import Period
 from bedesten.mail import actions as mail
 from bedesten.orders import basket, listing
 from bedesten.orders.basket import BasketLine
-from bedesten.orders.listing import Listed, OrderFilter
+from bedesten.orders.listing import OrderFilter, OrderWithLines
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
@@ -137,8 +137,8 @@ def _trail(tx: Transaction, customer: Account, most: int) -> list[dict[str, obje
     ]
 
 
-def _all_orders(tx: Transaction, customer: Account) -> list[Listed]:
-    found: list[Listed] = []
+def _all_orders(tx: Transaction, customer: Account) -> list[OrderWithLines]:
+    found: list[OrderWithLines] = []
     while True:
         page = listing.orders_of(tx, customer.id, OrderFilter(), found[-1][0].id if found else "", PAGE)
         found += page[:PAGE]
@@ -146,7 +146,7 @@ def _all_orders(tx: Transaction, customer: Account) -> list[Listed]:
             return found
 
 
-def _order(tx: Transaction, cipher: TenantCipher, listed: Listed, *, with_codes: bool) -> dict[str, object]:
+def _order(tx: Transaction, cipher: TenantCipher, listed: OrderWithLines, *, with_codes: bool) -> dict[str, object]:
     order, lines = listed
     shown = operator_orders.show(tx, order.id)
     bought: dict[str, object] = {}

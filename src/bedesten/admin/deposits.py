@@ -3,6 +3,7 @@
 from sqlalchemy import or_, select
 
 from bedesten.accounts.tables import accounts
+from bedesten.admin.inputs import page_of
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
@@ -27,14 +28,19 @@ _LIST = statement(
         _D.tenant_id == TENANT,
         or_(p("only") == "", _D.id == p("only")),
         or_(p("every") == 1, _D.state == AWAITING),
+        _D.id > p("after"),
     )
-    .order_by(_D.created, _D.id)
+    .order_by(_D.id)
     .limit(p("most"))
 )
 
 
-def list_deposits(tx: Transaction, every: bool = False, only: str = "") -> list[dict[str, object]]:
-    """Deposits that await approval, or with `every` all of them; oldest first, at most `MAX_LISTED`."""
+def list_deposits(
+    tx: Transaction, every: bool = False, only: str = "", after: str = "", limit: int = MAX_LISTED
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of deposits that await approval, or with `every` of all, oldest first, and the cursor of the next."""
+    read = tx.all(_LIST, only=only, every=int(every), after=after, most=limit + 1)
+    found, following = page_of(read, limit, lambda row: str(row[0]))
     return [
         {
             "depositId": row[0],
@@ -46,8 +52,8 @@ def list_deposits(tx: Transaction, every: bool = False, only: str = "") -> list[
             "state": STATES[row[6]],
             "created": wire_time(row[7]),
         }
-        for row in tx.all(_LIST, only=only, every=int(every), most=MAX_LISTED)
-    ]
+        for row in found
+    ], following
 
 
 def approve(tx: Transaction, deposit_id: str, actor: Actor = OPERATOR) -> dict[str, object]:
@@ -61,5 +67,5 @@ def reject(tx: Transaction, deposit_id: str, actor: Actor = OPERATOR) -> dict[st
 
 
 def _shown(tx: Transaction, deposit_id: str) -> dict[str, object]:
-    (found,) = list_deposits(tx, every=True, only=deposit_id)
+    ((found,), _) = list_deposits(tx, every=True, only=deposit_id)
     return found

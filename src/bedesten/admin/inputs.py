@@ -1,7 +1,9 @@
 """Values as operators write them: amounts, hosts, regions."""
 
 import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 from sqlalchemy import select
 
@@ -12,12 +14,19 @@ from bedesten.store.sql import cross_tenant
 from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.tables import hosts, tenants
 
+Row = TypeVar("Row")
+
 _HOSTS = cross_tenant(
     select(hosts.c.host, tenants.c.name)
     .select_from(hosts.join(tenants, tenants.c.id == hosts.c.tenant_id))
     .order_by(hosts.c.host)
 )
 _REGION = re.compile(r"[A-Z0-9-]{2,16}")
+
+
+def page_of(found: Sequence[Row], limit: int, cursor: Callable[[Row], str]) -> tuple[list[Row], str | None]:
+    """A page of a list that was read with one row more, and the cursor after which the next one begins, None at the end."""
+    return list(found[:limit]), cursor(found[limit - 1]) if len(found) > limit else None
 
 
 def canonical_or_unchanged(host: str) -> str:

@@ -15,6 +15,7 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 
 Extra = TypeVar("Extra")
+Part = TypeVar("Part")
 PAUSE_BETWEEN_TRANSACTIONS_S = 0.005
 """Pause between two transactions, so that others who wait for SQLite's writer go first."""
 
@@ -36,11 +37,10 @@ def import_keys(
     prepared = imports.prepare(keyring, store.ids, tenant, lines)
     if not prepared:
         return [], None
-    while store.write_now(imports.remove_leftovers):
-        time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
+    remove_leftovers(store)
     store.read_now(lambda tx: imports.refuse_beside_another(tx.for_tenant(tenant)))
     wrong: dict[int, str] = {}
-    for part in _parts(prepared):
+    for part in parts(prepared):
         wrong |= store.read_now(partial(_imported_before, tenant=tenant, part=part))
     imports.refuse(wrong)
 
@@ -50,8 +50,8 @@ def import_keys(
 
     run, new, extra = store.write_now(begin)
     key_ids = [one.key_id for one in prepared]
-    with _all_or_none(store, tenant, run):
-        for part in _parts(prepared):
+    with all_or_none(store, tenant, run.id):
+        for part in parts(prepared):
             store.write_now(partial(_store_some, tenant=tenant, run=run, part=part))
             advance(len(part))
             time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
@@ -60,19 +60,25 @@ def import_keys(
 
 
 @contextlib.contextmanager
-def _all_or_none(store: Store, tenant: str, run: ImportRun) -> Iterator[None]:
+def all_or_none(store: Store, tenant: str, run: str) -> Iterator[None]:
     """Removes what was stored if the import ends early, by Ctrl-C too. If that fails, the worker does it later."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(StoreUnavailable):
             store.write_now(lambda tx: imports.abandon(tx.for_tenant(tenant), run))
-            while store.write_now(imports.remove_leftovers):
-                time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
+            remove_leftovers(store)
         raise
 
 
-def _parts(prepared: Sequence[PreparedKey]) -> Iterator[Sequence[PreparedKey]]:
+def remove_leftovers(store: Store) -> None:
+    """Removes the keys of abandoned runs, beside others that write."""
+    while store.write_now(imports.remove_leftovers):
+        time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
+
+
+def parts(prepared: Sequence[Part]) -> Iterator[Sequence[Part]]:
+    """What one transaction stores, and what the next."""
     for start in range(0, len(prepared), MAX_KEYS_PER_TRANSACTION):
         yield prepared[start : start + MAX_KEYS_PER_TRANSACTION]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
 from bedesten.admin import customers, partners
-from bedesten.admin.inputs import minor_amount
+from bedesten.admin.inputs import minor_amount, page_of
 from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
@@ -78,14 +78,13 @@ def reject(tx: Transaction, order_id: str, person: str, why: str) -> dict[str, o
     return shown(tx, money_orders.reject(tx, order_id, person, normalised_field(text.name, why, "reason")))
 
 
-def list_orders(tx: Transaction, *, every: bool = False) -> list[dict[str, object]]:
-    """The orders that wait for a second person, or all of them, the oldest first."""
-    listed: list[dict[str, object]] = []
-    after = ""
-    while found := money_orders.list_orders(tx, every=every, after=after):
-        listed += [shown(tx, one) for one in found]
-        after = found[-1].id
-    return listed
+def list_orders(
+    tx: Transaction, *, every: bool = False, after: str = "", limit: int
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of the orders that wait for a second person, or of all, oldest first, and the cursor of the next."""
+    read = money_orders.list_orders(tx, every=every, after=after, most=limit + 1)
+    found, following = page_of(read, limit, lambda one: one.id)
+    return [shown(tx, one) for one in found], following
 
 
 def shown(tx: Transaction, order: MoneyOrder) -> dict[str, object]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.admin.inputs import minor_amount
+from bedesten.admin.inputs import minor_amount, page_of
 from bedesten.catalogue import actions as catalogue
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
@@ -17,9 +17,10 @@ from bedesten.store.transaction import Transaction
 KINDS = ("partner", "customer")
 
 
-def show_limits(tx: Transaction, currency: str) -> list[dict[str, object]]:
-    """Every daily limit of the tenant."""
-    return [_limits(tx, one, currency) for one in limits.all_limits(tx)]
+def show_limits(tx: Transaction, currency: str, after: str, limit: int) -> tuple[list[dict[str, object]], str | None]:
+    """A page of the tenant's daily limits, by holder, and the cursor of the next."""
+    found, following = page_of(limits.list_limits(tx, after, limit + 1), limit, lambda one: one.holder)
+    return [_limits(tx, one, currency) for one in found], following
 
 
 def set_limits(

@@ -6,6 +6,7 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.tables import accounts as account_rows
 from bedesten.admin import order_timeline
+from bedesten.admin.inputs import page_of
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.catalogue import stock
 from bedesten.catalogue.code import BadCode, read_code
@@ -16,7 +17,7 @@ from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.orders import actions, annotations, cancel, checkout, hold, listing
 from bedesten.orders import statements as sql
-from bedesten.orders.listing import Listed, OrderFilter
+from bedesten.orders.listing import OrderFilter, OrderWithLines
 from bedesten.orders.model import PLACED, Line, Order
 from bedesten.orders.moves import LINE, ORDER
 from bedesten.orders.tables import order_lines, orders
@@ -62,13 +63,19 @@ def order_of(tx: Transaction, order_id: str) -> Order:
     return found
 
 
-def list_orders(tx: Transaction, wanted: OrderFilter, buyer: str, most: int) -> list[dict[str, object]]:
-    """The newest orders that the filter selects, of all buyers or of one (id or e-mail). Raises `Refusal` (-3)."""
+def list_orders(
+    tx: Transaction, wanted: OrderFilter, buyer: str, most: int, before: str = ""
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of the orders that the filter selects, newest first, and the cursor of the next; of all buyers or of one.
+
+    `buyer` is an id or an e-mail. Raises `Refusal` (-3).
+    """
     if buyer:
-        found = listing.orders_of(tx, _buyer_id(tx, buyer), wanted, "", most)
+        read = listing.orders_of(tx, _buyer_id(tx, buyer), wanted, before, most)
     else:
-        found = listing.orders_of_tenant(tx, wanted, "", most)
-    return [summary(tx, one) for one in found[:most]]
+        read = listing.orders_of_tenant(tx, wanted, before, most)
+    found, following = page_of(read, most, lambda one: one[0].id)
+    return [summary(tx, one) for one in found], following
 
 
 def _buyer_id(tx: Transaction, name: str) -> str:
@@ -169,7 +176,7 @@ def tag(tx: Transaction, order_id: str, add: list[str], remove: list[str]) -> di
     return show(tx, order.id)
 
 
-def summary(tx: Transaction, listed: Listed) -> dict[str, object]:
+def summary(tx: Transaction, listed: OrderWithLines) -> dict[str, object]:
     """One order with its lines, as lists show it."""
     order, lines = listed
     buyer = tx.one(_BUYER, id=order.buyer_id)

@@ -63,9 +63,12 @@ def set_may_edit_texts(tx: Transaction, name: str, allowed: bool) -> Account:
     return account
 
 
-def list_owners(tx: Transaction, surface: Surface) -> list[dict[str, object]]:
-    """Every supplier or every integration of the tenant."""
-    return accounts.list_all(tx, OWNERS[surface])
+def list_owners(
+    tx: Transaction, surface: Surface, after: str, limit: int
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of the tenant's suppliers or integrations, and the id after which the next one begins."""
+    found, following = accounts.list_page(tx, OWNERS[surface], after, limit)
+    return [accounts.account_view(one) for one in found], following
 
 
 def waiting_lines(tx: Transaction, supplier: Account) -> int:

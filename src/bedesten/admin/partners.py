@@ -160,6 +160,7 @@ def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]
     }
 
 
-def list_partners(tx: Transaction, currency: str) -> list[dict[str, object]]:
-    """Every partner of the tenant."""
-    return [shown(tx, currency, find(tx, str(one["id"]))) for one in accounts.list_all(tx, "partner")]
+def list_partners(tx: Transaction, currency: str, after: str, limit: int) -> tuple[list[dict[str, object]], str | None]:
+    """A page of the tenant's partners, and the id after which the next one begins."""
+    found, following = accounts.list_page(tx, "partner", after, limit)
+    return [shown(tx, currency, one) for one in found], following

@@ -1,7 +1,7 @@
 """Lists and shows payments, requests refunds, and compares providers' statements, for the operator."""
 
 from bedesten.accounts import actions as accounts
-from bedesten.admin.inputs import minor_amount
+from bedesten.admin.inputs import minor_amount, page_of
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import wire_time
 from bedesten.core.money import read_amount, to_decimal
@@ -22,10 +22,15 @@ def integration_id(tx: Transaction, name: str) -> str:
     return accounts.find(tx, accounts.OWNERS[Surface.PAYMENT], name).id if name else ""
 
 
-def list_payments(tx: Transaction, state: str = "", integration: str = "", since: int = 0) -> list[dict[str, object]]:
-    """Payments, oldest first, at most `MAX_LISTED`; in one state, of one integration, changed since then."""
-    page = ListPage(size=MAX_LISTED - 1, since=since, state=_number(state, PAYMENT.names))
-    return [_payment(one) for one in payments.list_payments(tx, integration_id(tx, integration), page)]
+def list_payments(
+    tx: Transaction, state: str = "", integration: str = "", since: int = 0, after: str = "", limit: int = MAX_LISTED
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of payments, oldest first, and the cursor of the next; in one state, of one integration, changed since then."""
+    page = ListPage(after, limit, since=since, state=_number(state, PAYMENT.names))
+    found, following = page_of(
+        payments.list_payments(tx, integration_id(tx, integration), page), limit, lambda one: one.id
+    )
+    return [_payment(one) for one in found], following
 
 
 def show(tx: Transaction, payment_id: str) -> dict[str, object]:
@@ -57,16 +62,24 @@ def refund(tx: Transaction, payment_id: str, amount: str, reason: str, reference
     return _refund(made)
 
 
-def list_refunds(tx: Transaction, state: str = "", integration: str = "") -> list[dict[str, object]]:
-    """Refunds, oldest first, at most `MAX_LISTED`; in one state, of one integration."""
-    page = ListPage(size=MAX_LISTED - 1, state=_number(state, REFUND.names))
-    return [_refund(one) for one in payments.list_refunds(tx, integration_id(tx, integration), page)]
+def list_refunds(
+    tx: Transaction, state: str = "", integration: str = "", after: str = "", limit: int = MAX_LISTED
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of refunds, oldest first, and the cursor of the next; in one state, of one integration."""
+    page = ListPage(after, limit, state=_number(state, REFUND.names))
+    found, following = page_of(
+        payments.list_refunds(tx, integration_id(tx, integration), page), limit, lambda one: one.id
+    )
+    return [_refund(one) for one in found], following
 
 
-def list_events(tx: Transaction, state: str = "", integration: str = "") -> list[dict[str, object]]:
-    """Events of providers, oldest first, at most `MAX_LISTED`; in one state, of one integration."""
-    page = ListPage(size=MAX_LISTED - 1, state=_number(state, EVENT.names))
-    return [_event(one) for one in events.list_events(tx, integration_id(tx, integration), page)]
+def list_events(
+    tx: Transaction, state: str = "", integration: str = "", after: str = "", limit: int = MAX_LISTED
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of events of providers, oldest first, and the cursor of the next; in one state, of one integration."""
+    page = ListPage(after, limit, state=_number(state, EVENT.names))
+    found, following = page_of(events.list_events(tx, integration_id(tx, integration), page), limit, lambda one: one.id)
+    return [_event(one) for one in found], following
 
 
 def reconcile(tx: Transaction, integration: str, sent: Statement) -> dict[str, object]:

@@ -1,29 +1,39 @@
-"""Imports products from a file: plans every row first, then writes all of them or none."""
+"""Imports products from a file: plans every row first, stages what will be written, then writes all of it or none.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, cast
+Planning reads only. The staged rows are stored in short transactions (`catalogue.product_staging`); the transaction that
+writes them all is short as well, so that orders and revocations go on beside an import. Every statement of it states what
+it was planned for, and finds out if somebody was faster: then the import begins again. Events about
+changed products follow in short transactions; the worker goes on with them, and tidies up, if the program is killed.
+"""
 
-from sqlalchemy import select
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 
 from bedesten.accounts import actions as accounts
-from bedesten.admin.product_file import Problems, Row
-from bedesten.audit.actions import OPERATOR, record
+from bedesten.admin import product_plan
+from bedesten.admin.product_plan import PlannedNames, PlannedRow
+from bedesten.admin.record_file import Row
+from bedesten.audit.actions import OPERATOR, prepared, record
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import inventory, stock_alarms
-from bedesten.catalogue.code import FOLDED
-from bedesten.catalogue.model import STOCK, Product, ProductFields, fields_of
-from bedesten.catalogue.product_audit import record_change
-from bedesten.catalogue.tables import categories
-from bedesten.core.money import to_decimal, to_minor
+from bedesten.catalogue import inventory, product_staging
+from bedesten.catalogue.model import Product, ProductFields
+from bedesten.catalogue.product_audit import name_of, prepared_change
+from bedesten.catalogue.product_staging import ALARM, CHANGE, CREATE, PART
 from bedesten.core.text import key
-from bedesten.gate.scopes import Surface
-from bedesten.store.sql import TENANT, statement
-from bedesten.store.transaction import Transaction
-from bedesten.webhooks.product_events import tell_of_change
+from bedesten.errors import CONFLICT, Refusal
+from bedesten.gate.auth_cache import TenantEntry
+from bedesten.store.store import Store
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
+from bedesten.webhooks import product_events
 
-_CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categories.c.tenant_id == TENANT))
+MAX_ATTEMPTS = 5
+PAUSE_BETWEEN_TRANSACTIONS_S = 0.005
+"""Pause between two transactions, so that others who wait for SQLite's writer go first."""
+MAX_EVENTS = 250
+"""Number of events that one transaction writes at most for partners, if it is more than one for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,43 +46,200 @@ class ImportResult:
     unchanged: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _PlannedRow:
-    """One row: the product before and after, without the ids of the category and supplier that are named here."""
+class Plan:
+    """What an import writes, prepared before its transactions. Creating one reads only."""
 
-    line: int
-    before: Product | None
-    after: ProductFields
-    category: str | None
-    supplier: str | None
-    note: str | None = None
-    low_stock: int | None = None
-    sets_low_stock: bool = False
+    def __init__(
+        self, tx: Transaction, source: str, planned: Sequence[PlannedRow], names: PlannedNames, force: bool
+    ) -> None:
+        self.source = source
+        self.planned = planned
+        self.names = names
+        self.force = force
+        fresh = {**names.categories, **names.suppliers}
+        named = cache(lambda column, reference: fresh.get(reference) or name_of(tx, column, reference))
+        self.rows = list(_staged_rows(tx, named, source, planned))
+
+    def count(self, action: str) -> int:
+        """How many rows do this to their products."""
+        return sum(row["action"] == action for row in self.rows)
+
+    def parts(self) -> Iterator[Sequence[dict[str, object]]]:
+        """What one transaction stages, and what the next."""
+        for start in range(0, len(self.rows), PART):
+            yield self.rows[start : start + PART]
+
+    def result(self, region: str | None) -> ImportResult:
+        """What the import did. `region` is the tenant's: products for another one are noted."""
+        created, changed = self.count(CREATE), len(self.rows)
+        notes = tuple(one.note for one in self.planned if one.note) + tuple(_other_region_notes(self.planned, region))
+        return ImportResult(created, changed - created, notes, len(self.planned) - changed)
+
+
+class Overtaken(Exception):
+    """Somebody changed the catalogue after an import was planned. Nothing of it was written."""
+
+
+def import_products(
+    store: Store,
+    tenant: TenantEntry,
+    source: str,
+    rows: Sequence[Row],
+    *,
+    force: bool = False,
+    between: Callable[[], object] = lambda: None,
+) -> ImportResult:
+    """Creates or changes the products, all or none, and the categories and suppliers that they name.
+
+    If somebody changes one of the products between plan and writing, the import begins again. Raises `Refusal`: -2 with
+    every problem, -8 if it was overtaken every time. `between` is called before each attempt to write. `force` accepts
+    prices of zero and below cost. Blocks.
+    """
+    prepare = partial(plan_rows, currency=tenant.currency, source=source, rows=rows, force=force)
+    for _ in range(MAX_ATTEMPTS):
+        plan = store.read_now(lambda tx: prepare(tx.for_tenant(tenant.id)))
+        with _staged(store, tenant.id, plan) as run, contextlib.suppress(Overtaken):
+            between()
+            store.write_now(partial(_write_in, tenant=tenant.id, plan=plan, run=run))
+            return plan.result(tenant.region)
+    raise Refusal(CONFLICT, "others change these products all the time; nothing was imported")
+
+
+@contextlib.contextmanager
+def _staged(store: Store, tenant: str, plan: Plan) -> Iterator[str | None]:
+    """Stages a plan for the block and gives its run, None if it writes no product. Removes what was staged at the end, or
+    leaves that to the worker if the store is gone."""
+    if not plan.rows:
+        yield None
+        return
+    run = store.write_now(lambda tx: product_staging.begin(tx.for_tenant(tenant), len(plan.rows)))
+    try:
+        for part in plan.parts():
+            store.write_now(partial(_stage_in, tenant=tenant, run=run, part=part))
+            time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
+        yield run
+    finally:
+        with contextlib.suppress(StoreUnavailable):
+            store.write_now(lambda tx: product_staging.abandon(tx.for_tenant(tenant), run))
+            while store.write_now(lambda tx: complete_part(tx.for_tenant(tenant), run)):
+                time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
+
+
+def _stage_in(tx: SystemTransaction, tenant: str, run: str, part: Sequence[dict[str, object]]) -> None:
+    product_staging.stage(tx.for_tenant(tenant), run, part)
+
+
+def _write_in(tx: SystemTransaction, tenant: str, plan: Plan, run: str | None) -> None:
+    write(tx.for_tenant(tenant), plan, run)
 
 
 def import_rows(
     tx: Transaction, currency: str, source: str, rows: Sequence[Row], *, force: bool = False, region: str | None = None
 ) -> ImportResult:
-    """Creates or changes the products, all or none, and the categories and suppliers that they name.
+    """`import_products` in a transaction of the caller."""
+    plan = plan_rows(tx, currency, source, rows, force=force)
+    run = product_staging.begin(tx, len(plan.rows)) if plan.rows else None
+    for part in plan.parts():
+        assert run is not None, "there are rows"
+        product_staging.stage(tx, run, part)
+    write(tx, plan, run)
+    while run is not None and complete_part(tx, run):
+        pass
+    return plan.result(region)
 
-    Raises `Refusal` (-2) with every problem, before anything is written. Once a supplier has set the cost of its product,
-    an import leaves it and adds a note. `force` accepts prices of zero and below cost. `region` is the tenant's: products
-    for another one are noted.
+
+def plan_rows(tx: Transaction, currency: str, source: str, rows: Sequence[Row], *, force: bool = False) -> Plan:
+    """Prepares an import. Raises `Refusal` (-2) with every problem."""
+    planned, names = product_plan.plan(tx, currency, source, rows, force=force)
+    return Plan(tx, source, planned, names, force)
+
+
+def write(tx: Transaction, plan: Plan, run: str | None) -> None:
+    """Writes all of a plan, whose rows the run has staged. Raises `Overtaken`, -8 if the run was given up."""
+    created, changed = plan.count(CREATE), plan.count(CHANGE)
+    if not catalogue.insert_categories(tx, plan.names.categories):
+        raise Overtaken
+    for account, name in plan.names.suppliers.items():
+        if not accounts.create(tx, "supplier", key(name), name, advance=False, account=account):
+            raise Overtaken
+        record(tx, OPERATOR, "supplier.create", account, name=name)
+    if run is not None and not product_staging.write(tx, run, OPERATOR, created, changed):
+        raise Overtaken
+    for one in plan.planned:
+        if one.before is not None and one.after.code_comparison != one.before.code_comparison:
+            inventory.set_comparison(tx, one.product_id, one.after.code_comparison)
+    updated = len(plan.rows) - created
+    record(tx, OPERATOR, "products.import", plan.source, created=created, updated=updated, forced=plan.force)
+    for account in list(plan.names.suppliers)[-1:]:
+        tx.advance_revision("account", account)
+
+
+def complete_part(tx: Transaction, run: str) -> bool:
+    """Removes some staged rows of a run that is written or given up, and returns whether there may be more.
+
+    Writes the events about the products that these rows have changed.
     """
-    problems = Problems(source)
-    planner = _Planner(tx, currency, problems, force)
-    planned = [planner.plan(row) for row in rows]
-    problems.refuse_if_any()
-    category = cache(lambda name: catalogue.category(tx, name))
-    supplier = cache(lambda name: _supplier(tx, name) or accounts.find_or_create_owner(tx, Surface.SUPPLIER, name))
-    changed = sum(_write(tx, one, source, category, supplier) for one in planned)
-    created = sum(1 for one in planned if one.before is None)
-    record(tx, OPERATOR, "products.import", source, created=created, updated=changed - created, forced=force)
-    notes = tuple(one.note for one in planned if one.note) + tuple(_other_region_notes(planned, region))
-    return ImportResult(created, changed - created, notes, len(planned) - changed)
+    written = product_staging.is_written(tx, run)
+    partners = product_events.listeners(tx) if written else []
+    most = max(1, min(PART, MAX_EVENTS // len(partners))) if partners else PART
+    removed = product_staging.remove_part(tx, run, most)
+    for one in removed:
+        if one.action == CHANGE:
+            product_events.tell_partners(tx, partners, one.product_id, one.was_price, bool(one.was_sellable))
+    return bool(removed)
 
 
-def _other_region_notes(planned: Sequence[_PlannedRow], region: str | None) -> list[str]:
+def complete_leftover(tx: SystemTransaction) -> bool:
+    """Goes on with a run whose program was killed, for the worker. Returns whether there may be more."""
+    left = product_staging.leftover(tx)
+    if left is None:
+        return False
+    tenant, run = left
+    complete_part(tx.for_tenant(tenant), run)
+    return True
+
+
+def _staged_rows(
+    tx: Transaction, named: Callable[[str, str], str], source: str, planned: Sequence[PlannedRow]
+) -> Iterator[dict[str, object]]:
+    """The rows to stage of the products that change, in the order of the file."""
+    acting = [one for one in planned if one.changes or one.sets_alarm]
+    tails = iter(product_staging.id_tails([tx.new_id("aud") for _ in range(2 * len(acting))]))
+    for one in acting:
+        row: dict[str, object] = {**_EMPTY_ROW, "product_id": one.product_id, "action": ALARM}
+        if one.changes:
+            row |= _product_columns(one.before, one.after)
+            trail = prepared_change(named, OPERATOR, one.product_id, one.before, one.after, source=source)
+            if trail is not None:
+                row |= {"audit_tail": next(tails), "audit_action": trail.action, "audit_detail": trail.detail}
+        if one.sets_alarm:
+            trail = prepared(OPERATOR, "product.low_stock", one.product_id, threshold=one.low_stock, source=source)
+            row |= {"low_stock": one.low_stock, "alarm_tail": next(tails), "alarm_detail": trail.detail}
+        yield row
+
+
+_EMPTY_ROW: Mapping[str, None] = dict.fromkeys(product_staging.STAGED)
+
+
+def _product_columns(before: Product | None, after: ProductFields) -> dict[str, object]:
+    publishes = 1 if catalogue.is_published(after) else None
+    if before is None:
+        return {**catalogue.new_row(after), "action": CREATE, "publishes": publishes, "takes_sku": 0}
+    skus = (after.sku, after.supplier_id, after.supplier_sku)
+    return {
+        **catalogue.changed_row(after),
+        "action": CHANGE,
+        "publishes": publishes,
+        "takes_sku": int(skus != (before.sku, before.supplier_id, before.supplier_sku)),
+        "was_updated": before.updated,
+        "was_price": before.price,
+        "was_cost": before.cost,
+        "was_offered": before.offered,
+        "was_sellable": int(before.sellable),
+    }
+
+
+def _other_region_notes(planned: Sequence[PlannedRow], region: str | None) -> list[str]:
     """The note about products for another region, which buyers see only if they name it."""
     lines = [str(one.line) for one in planned if one.after.region not in (None, region)]
     if region is None or not lines:
@@ -80,181 +247,3 @@ def _other_region_notes(planned: Sequence[_PlannedRow], region: str | None) -> l
     shown = ", ".join(lines[:10]) + (", …" if len(lines) > 10 else "")
     summary = f"{len(lines)} of {len(planned)} are for another region than the tenant's, {region}"
     return [f"{summary}: buyers see them only if they name it (line {shown})"]
-
-
-def _write(
-    tx: Transaction, one: _PlannedRow, source: str, category: Callable[[str], str], supplier: Callable[[str], str]
-) -> bool:
-    """Writes one row. Returns whether that changed anything."""
-    after = replace(
-        one.after,
-        category_id=category(one.category) if one.category else None,
-        supplier_id=supplier(one.supplier) if one.supplier else None,
-    )
-    if one.before is None:
-        product_id = catalogue.insert(tx, after)
-    elif after == fields_of(one.before):
-        return _set_low_stock(tx, one, one.before.id, source)
-    else:
-        product_id = one.before.id
-        catalogue.revise(tx, one.before, after)
-        if after.code_comparison != one.before.code_comparison:
-            inventory.set_comparison(tx, product_id, after.code_comparison)
-    record_change(tx, OPERATOR, product_id, one.before, after, source=source)
-    _set_low_stock(tx, one, product_id, source)
-    if one.before is not None:
-        tell_of_change(tx, one.before)
-    return True
-
-
-def _set_low_stock(tx: Transaction, one: _PlannedRow, product_id: str, source: str) -> bool:
-    changed = one.sets_low_stock and stock_alarms.set_threshold(tx, product_id, one.low_stock)
-    if changed:
-        record(tx, OPERATOR, "product.low_stock", product_id, threshold=one.low_stock, source=source)
-    return changed
-
-
-class _Planner:
-    """Checks rows against what the tenant has. Writes nothing."""
-
-    def __init__(self, tx: Transaction, currency: str, problems: Problems, force: bool) -> None:
-        self._tx = tx
-        self._currency = currency
-        self._problems = problems
-        self._force = force
-        self._supplier_id = cache(lambda name: _supplier(tx, name))
-        self._categories: Mapping[str, str] = dict(tx.all(_CATEGORIES))
-        self._seen: set[str] = set()
-        self._offers: set[tuple[str, str]] = set()
-
-    def plan(self, row: Row) -> _PlannedRow:
-        """The planned row; meaningless if it added to `problems`."""
-        before = self._before(row)
-        then = fields_of(before) if before else ProductFields(name="", currency=self._currency)
-        sku = cast(str | None, row.fields.get("sku")) or then.sku
-        self._refuse_duplicate(row, before, sku)
-        name = _field(row, "name", then.name)
-        if not name:
-            self._problems.add(row.line, "name", "is required")
-        supplier = _field(row, "supplier", then.supplier_id)
-        fulfilment = _field(row, "fulfilment", then.fulfilment) or STOCK
-        if fulfilment != STOCK and supplier is None:
-            self._problems.add(row.line, "supplier", f"is required, because fulfilment is {fulfilment}")
-        cost, note = self._cost(row, before, supplier)
-        after = replace(
-            then,
-            name=name or "",
-            sku=sku,
-            description=_field(row, "description", then.description) or "",
-            region=_field(row, "region", then.region),
-            price=self._amount(row, "price", then.price),
-            cost=cost,
-            fulfilment=fulfilment,
-            supplier_sku=self._supplier_sku(row, before, supplier),
-            requirements=tuple(_field(row, "requireData", then.requirements) or ()),
-            code_comparison=_field(row, "codeComparison", then.code_comparison) or FOLDED,
-            code_pattern=_field(row, "codePattern", then.code_pattern),
-            pin_pattern=_field(row, "pinPattern", then.pin_pattern),
-            serial_pattern=_field(row, "serialPattern", then.serial_pattern),
-            active=_field(row, "active", then.active) is not False,
-            proposed_name=None if name == then.proposed_name else then.proposed_name,
-        )
-        after = self._accepted(row, before, after)
-        category = _field(row, "category", self._category(before))
-        low_stock = _field(row, "lowStock", None)
-        return _PlannedRow(row.line, before, after, category, supplier, note, low_stock, "lowStock" in row.fields)
-
-    def _before(self, row: Row) -> Product | None:
-        """The product with this id, else with this sku, else the supplier's offer that was never on sale.
-
-        Such an offer gets the sku of the row."""
-        product_id, sku = cast(str | None, row.fields.get("id")), cast(str | None, row.fields.get("sku"))
-        known = catalogue.by_sku(self._tx, sku) if sku else None
-        if product_id:
-            named = catalogue.product(self._tx, product_id)
-            if named is None:
-                self._problems.add(row.line, "id", "no product has it; leave the id out to find products by their sku")
-            elif known is not None and known.id != named.id:
-                self._problems.add(row.line, "sku", f"product {known.id} has it, and the row names {named.id}")
-            return named
-        supplier, offer = row.fields.get("supplier"), row.fields.get("supplierSku")
-        account = self._supplier_id(supplier) if known is None and isinstance(supplier, str) else None
-        if account is None or not isinstance(offer, str):
-            return known
-        held = catalogue.by_supplier_sku(self._tx, account, offer)
-        return held if held and held.published is None and not held.active else None
-
-    def _refuse_duplicate(self, row: Row, before: Product | None, sku: str | None) -> None:
-        places = {f"sku {key(sku)}" if sku else "", f"id {before.id}" if before else ""} - {""}
-        if places & self._seen:
-            self._problems.add(row.line, "sku" if sku else "id", "occurs twice in the file")
-        self._seen |= places
-
-    def _category(self, product: Product | None) -> str | None:
-        return self._categories.get(product.category_id) if product and product.category_id else None
-
-    def _supplier_sku(self, row: Row, before: Product | None, supplier: str | None) -> str | None:
-        offer: str | None = _field(row, "supplierSku", before.supplier_sku if before else None)
-        if offer is None:
-            return None
-        if supplier is None:
-            self._problems.add(row.line, "supplierSku", "belongs to a supplier, and none is named")
-            return offer
-        account = self._supplier_id(supplier)
-        place = (account or key(supplier), key(offer))
-        if place in self._offers:
-            self._problems.add(row.line, "supplierSku", "occurs twice in the file for this supplier")
-        self._offers.add(place)
-        held = catalogue.by_supplier_sku(self._tx, account, offer) if account else None
-        if held and (before is None or held.id != before.id):
-            self._problems.add(row.line, "supplierSku", f"product {held.sku or held.id} of this supplier has it")
-        return offer
-
-    def _cost(self, row: Row, before: Product | None, supplier: str | None) -> tuple[int | None, str | None]:
-        """The cost, and a note if the file's is ignored."""
-        cost = self._amount(row, "cost", None)
-        kept = before.cost if before else None
-        if cost is None or cost == kept:
-            return kept, None
-        if (
-            before
-            and kept is not None
-            and before.supplier_id
-            and self._supplier_id(supplier or "") == before.supplier_id
-        ):
-            shown = to_decimal(kept, before.currency)
-            return kept, f"line {row.line}: the cost stays {shown}, as its supplier has it"
-        return cost, None
-
-    def _accepted(self, row: Row, before: Product | None, after: ProductFields) -> ProductFields:
-        """The product with the accepted loss; a new loss is a problem unless `force` accepts it."""
-        if before is not None and (after.price, after.cost) == (before.price, before.cost):
-            return after
-        plain = replace(after, accepted_cost=None)
-        problem = catalogue.price_problem(before, plain)
-        if problem is None:
-            return plain
-        if not self._force:
-            self._problems.add(row.line, "price", f"{problem}; --force accepts it")
-        return replace(plain, accepted_cost=after.cost or 0)
-
-    def _amount(self, row: Row, field: str, default: int | None) -> int | None:
-        amount = _field(row, field, None)
-        if amount is None:
-            return None if field in row.fields else default
-        try:
-            return to_minor(amount, self._currency)
-        except ValueError as error:
-            self._problems.add(row.line, field, str(error))
-            return None
-
-
-def _field(row: Row, field: str, default: Any) -> Any:
-    """The value of a field in the file, or `default` if it is not mentioned."""
-    return row.fields.get(field, default)
-
-
-def _supplier(tx: Transaction, name: str) -> str | None:
-    """The id of the supplier with this name or id, if there is one."""
-    found = accounts.by_id(tx, "supplier", name) or accounts.by_handle(tx, "supplier", key(name))
-    return found.id if found else None

@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.admin.inputs import minor_amount
+from bedesten.admin.inputs import minor_amount, page_of
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import offers, stock_alarms
+from bedesten.catalogue.actions import Page
 from bedesten.catalogue.model import STOCK, Product, fields_of, loss_problem
 from bedesten.catalogue.product_audit import record_change
 from bedesten.catalogue.tables import categories
@@ -66,7 +67,13 @@ def set_prices(
             tell_of_change(tx, product)
     if problems:
         raise Refusal(errors.BAD_REQUEST, "nothing was priced", fields=problems)
-    return [shown for shown in list_products(tx) if shown["id"] in seen]
+    return _views(tx, [_known(tx, one) for one in sorted(seen)])
+
+
+def _known(tx: Transaction, product_id: str) -> Product:
+    found = catalogue.product(tx, product_id)
+    assert found is not None, "products are never deleted"
+    return found
 
 
 def _products_of(tx: Transaction, names: Mapping[str, object]) -> dict[str, Product]:
@@ -87,9 +94,10 @@ def _products_of(tx: Transaction, names: Mapping[str, object]) -> dict[str, Prod
 # --- what suppliers propose ----------------------------------------------------------------------------------------------
 
 
-def proposals(tx: Transaction) -> list[dict[str, object]]:
-    """Products whose supplier proposes another name."""
-    return [one for one in list_products(tx) if one["proposedName"] is not None]
+def proposals(tx: Transaction, after: str, limit: int) -> tuple[list[dict[str, object]], str | None]:
+    """A page of the products whose supplier proposes another name, and the cursor of the next."""
+    found, following = page_of(catalogue.proposals_page(tx, Page(after, limit)), limit, lambda one: one.id)
+    return _views(tx, found), following
 
 
 def answer_proposals(tx: Transaction, names: Sequence[str], *, accept: bool) -> list[Product]:
@@ -121,6 +129,22 @@ def sale_status(product: Product, region: str | None = None) -> str:
 
 def list_products(tx: Transaction, region: str | None = None) -> list[dict[str, object]]:
     """Every product of the tenant, in the format of a file for `import_rows`. `region`: the tenant's."""
+    return _views(tx, catalogue.all_products(tx), region)
+
+
+def list_page(tx: Transaction, region: str, after: str, limit: int) -> tuple[list[dict[str, object]], str | None]:
+    """A page of `list_products`, and the id after which the next one begins."""
+    found, following = page_of(catalogue.products_page(tx, Page(after, limit)), limit, lambda one: one.id)
+    return _views(tx, found, region), following
+
+
+def low_page(tx: Transaction, region: str, after: str, limit: int) -> tuple[list[dict[str, object]], str | None]:
+    """Like `list_page`, only of products with fewer free codes than their threshold."""
+    found, following = page_of(catalogue.low_page(tx, Page(after, limit)), limit, lambda one: one.id)
+    return _views(tx, found, region), following
+
+
+def _views(tx: Transaction, found: Sequence[Product], region: str | None = None) -> list[dict[str, object]]:
     category_names: Mapping[str, str] = dict(tx.all(_CATEGORIES))
     supplier_names = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
     low = stock_alarms.thresholds(tx)
@@ -152,15 +176,9 @@ def list_products(tx: Transaction, region: str | None = None) -> list[dict[str, 
             "available": one.available,
             "updated": wire_time(one.updated),
         }
-        for one in catalogue.all_products(tx)
+        for one in found
     ]
 
 
 def _time(at: int | None) -> str | None:
     return None if at is None else wire_time(at)
-
-
-def is_low(row: Mapping[str, object]) -> bool:
-    """Whether a product of `list_products` has fewer free codes than its threshold now."""
-    threshold, available = row["lowStock"], row["available"]
-    return isinstance(threshold, int) and isinstance(available, int) and available < threshold

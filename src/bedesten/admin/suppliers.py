@@ -7,7 +7,7 @@ from typing import Any
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.accounts.actions import OWNERS, Account
+from bedesten.accounts.actions import OWNERS, PAGE_SIZE, Account
 from bedesten.admin.inputs import minor_amount
 from bedesten.admin.products import product_of
 from bedesten.audit.actions import OPERATOR, record
@@ -96,11 +96,15 @@ def view(tx: Transaction, account: Account) -> dict[str, object]:
     }
 
 
-def figures(tx: Transaction, name: str = "", since: int = 0) -> list[dict[str, object]]:
-    """The quality figures of one supplier, or of all, for the lines that they were given since then (epoch ms)."""
-    kind = OWNERS[Surface.SUPPLIER]
-    names = [name] if name else [str(one["id"]) for one in accounts.list_all(tx, kind)]
-    return [_figures(tx, find(tx, one), since) for one in names]
+def figures(
+    tx: Transaction, name: str = "", since: int = 0, after: str = "", limit: int = PAGE_SIZE
+) -> tuple[list[dict[str, object]], str | None]:
+    """The quality figures of one supplier, or of a page of them, for the lines that they were given since then (epoch ms),
+    and the cursor of the next page."""
+    if name:
+        return [_figures(tx, find(tx, name), since)], None
+    found, following = accounts.list_page(tx, OWNERS[Surface.SUPPLIER], after, limit)
+    return [_figures(tx, one, since) for one in found], following
 
 
 def _figures(tx: Transaction, account: Account, since: int) -> dict[str, object]:

@@ -1,8 +1,11 @@
 """Webhook endpoints and deliveries in the operator's hand: of one account or of the whole tenant."""
 
+from collections.abc import Sequence
+
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
+from bedesten.admin.inputs import page_of
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.core import text
 from bedesten.core.clock import wire_time
@@ -31,7 +34,18 @@ def find_account(tx: Transaction, name: str) -> Account:
 def list_endpoints(tx: Transaction, account: str = "") -> list[dict[str, object]]:
     """The endpoints of an account, or of all accounts of the tenant."""
     owner = find_account(tx, account).id if account else ""
-    listed = endpoints.list_endpoints(tx, owner)
+    return _endpoint_views(tx, endpoints.list_endpoints(tx, owner))
+
+
+def endpoints_page(tx: Transaction, account: str, after: str, limit: int) -> tuple[list[dict[str, object]], str | None]:
+    """A page of `list_endpoints`, and the cursor of the next."""
+    owner = find_account(tx, account).id if account else ""
+    read = endpoints.endpoints_page(tx, owner, after, limit + 1)
+    found, following = page_of(read, limit, lambda one: one.id)
+    return _endpoint_views(tx, found), following
+
+
+def _endpoint_views(tx: Transaction, listed: Sequence[EndpointDetail]) -> list[dict[str, object]]:
     names = {one: _name(find_account(tx, one)) for one in {endpoint.owner_id for endpoint in listed}}
     return [endpoint_view(one) | {"account": names[one.owner_id]} for one in listed]
 
@@ -55,6 +69,14 @@ def list_deliveries(
     found = history.list_deliveries(tx, owner, endpoint, _STATES[state] if state else ANY_STATE, before, most)
     attempts = history.attempts_of(tx, owner, endpoint, found)
     return [delivery_view(one, attempts[one.id]) for one in found]
+
+
+def deliveries_page(
+    tx: Transaction, account: str, endpoint: str, state: str, before: str, limit: int
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of `list_deliveries`, and the cursor of the next."""
+    found = list_deliveries(tx, account, endpoint, state, before, limit + 1)
+    return page_of(found, limit, lambda one: str(one["deliveryId"]))
 
 
 def replay_one(tx: Transaction, delivery: str, actor: Actor = OPERATOR) -> None:

@@ -23,7 +23,7 @@ from bedesten.connectors import purchases
 from bedesten.core.clock import MINUTE
 from bedesten.ledger import balance_alarms
 from bedesten.mail import outbox as mail
-from bedesten.store import wait_budget
+from bedesten.store import replication, wait_budget
 from bedesten.store.database_clock import DATABASE_NOW
 from bedesten.store.sql import cross_tenant, p
 from bedesten.store.store import Store
@@ -58,6 +58,7 @@ COUNTERS = {
     "store_retries": MetricHelp("Actions repeated because they lost a race."),
     "store_lock_waits": MetricHelp("Actions that waited for a locked row."),
     "store_connections": MetricHelp("Connections opened to PostgreSQL."),
+    "store_no_room": MetricHelp("Writes for which PostgreSQL's disk had no room."),
     "deliveries": MetricHelp("Webhook delivery attempts.", ("result",)),
     "mails": MetricHelp("Mails by what became of an attempt to send them.", ("result",)),
     "supplier_calls": MetricHelp("Calls to suppliers that are called.", ("call", "result")),
@@ -105,6 +106,10 @@ GAUGES = {
     "mails_waiting": MetricHelp("Mails that wait to be sent."),
     "mails_waiting_seconds": MetricHelp("Age of the oldest mail that waits to be sent."),
     "audit_unsealed_seconds": MetricHelp("Age of the oldest unsealed row of the audit trail."),
+    "standbys_connected": MetricHelp("Standbys that are connected to the database."),
+    "standbys_synchronous": MetricHelp("Standbys for which a commit may wait."),
+    "standby_missing": MetricHelp("1 if a synchronous standby is expected and none is connected."),
+    "replication_lag_seconds": MetricHelp("How far the slowest standby is behind."),
     "build": MetricHelp("1; the label names the version.", ("version",)),
 }
 
@@ -155,11 +160,10 @@ def _families(found: list[ProcessSnapshot], stored: dict[str, float], now: int) 
     for name, value in stored.items():
         values[name] = [([], value)]
     for name, metric_help in GAUGES.items():
-        if name in values:
-            gauge = GaugeMetricFamily(METRIC_PREFIX + name, metric_help.text, labels=metric_help.labels)
-            for labels, value in values[name]:
-                gauge.add_metric(labels, value)
-            yield gauge
+        gauge = GaugeMetricFamily(METRIC_PREFIX + name, metric_help.text, labels=metric_help.labels)
+        for labels, value in values[name]:
+            gauge.add_metric(labels, value)
+        yield gauge
 
 
 def _counters(found: list[ProcessSnapshot]) -> Iterator[Metric]:
@@ -224,10 +228,28 @@ def read_store_metrics(store: Store) -> dict[str, float]:
     """Read the metrics of the store, or `STORE_DOWN` if it cannot be read. Blocks."""
     try:
         with wait_budget.limited(STORE_TIMEOUT_S):
-            return {"store_up": 1.0, **store.read_now(_stored)}
+            return {"store_up": 1.0, **store.read_now(_stored), **_replication(store)}
     except Exception as problem:
         log.warning("store-not-measured", cause=str(problem))
         return STORE_DOWN
+
+
+def _replication(store: Store) -> dict[str, float]:
+    """The gauges of the standbys; those that cannot be seen are left out."""
+    if store.dialect != "postgresql":
+        return {}
+    try:
+        found = store.read_now(replication.read)
+    except Exception as problem:
+        log.info("replication-not-measured", cause=str(problem))
+        return {}
+    seen = {
+        "standbys_connected": found.connected,
+        "standbys_synchronous": found.synchronous,
+        "standby_missing": found.missing,
+        "replication_lag_seconds": found.lag_s,
+    }
+    return {name: float(value) for name, value in seen.items() if value is not None}
 
 
 def _stored(tx: SystemTransaction) -> dict[str, float]:

@@ -18,6 +18,7 @@ configured name; any other is refused with 421. A client without a `Host` (HTTP/
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -42,6 +43,9 @@ from bedesten.http.message import Request, Response
 from bedesten.http.path_table import PathTable
 from bedesten.http.responses import error_response
 from bedesten.telemetry.request_log import LineRateLimit
+
+MAX_HOST_LENGTH = 256
+"""Bytes of a `Host`: a longer one is refused."""
 
 log = structlog.get_logger("bedesten.admin_api")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -142,7 +146,7 @@ class AdminListener:
 
     def _check_host(self, request: Request) -> None:
         hosts = [value for name, value in request.headers if name == b"host" and value]
-        if not all(is_own(host, self._names) for host in hosts):
+        if not all(len(host) <= MAX_HOST_LENGTH and is_own(host, self._names) for host in hosts):
             raise Refusal(errors.UNKNOWN_HOST, "not a host of the admin listener")
 
     def _refuse(self, refusal: Refusal, request: Request) -> Response:
@@ -161,7 +165,8 @@ class AdminListener:
         return error_response(refusal, named, accept)
 
 
-def is_own(host: bytes, names: Collection[str]) -> bool:
+@lru_cache(256)
+def is_own(host: bytes, names: frozenset[str]) -> bool:
     """Whether a `Host` means this listener: an address or one of the names, with or without a port."""
     text = host.decode("latin-1").strip().lower()
     if text.startswith("["):

@@ -11,16 +11,21 @@ HOME = "/documentation"
 """The address of the first page. All others are below it."""
 
 
-@cache
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("bedesten.apidocs"),
+def environment_of(package: str) -> Environment:
+    """The templates of a package. Values are escaped, and a missing one raises `jinja2.UndefinedError`."""
+    return Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
+
+
+@cache
+def _environment() -> Environment:
+    made = environment_of("bedesten.apidocs")
     made.globals["HOME"] = HOME
     for kind in (Anonymous, Keyed, Open, Scoped):
         made.tests[kind.__name__.lower()] = lambda access, kind=kind: isinstance(access, kind)

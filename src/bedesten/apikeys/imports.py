@@ -13,7 +13,7 @@ Our own keys cannot be imported: such a key would have two ids and stay valid af
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, or_, select, update
@@ -35,7 +35,7 @@ MAX_HINT = 32
 """Maximum length in characters; a whole API key is longer."""
 MAX_REPORTED_LINES = 20
 """Number of invalid lines that a refusal names."""
-MAX_KEYS_PER_TRANSACTION = 1_000
+MAX_KEYS_PER_TRANSACTION = 250
 ABANDONED_AFTER = MINUTE
 """A run that has stored nothing for this time (ms) is abandoned."""
 
@@ -107,7 +107,7 @@ def parse(lines: Iterable[str]) -> list[ImportLine]:
     """
     found: list[ImportLine] = []
     wrong: dict[int, str] = {}
-    for number, row in enumerate(csv.reader(lines), 1):
+    for number, row in _rows(lines, wrong):
         cells = [cell.strip() for cell in row]
         if not any(cells) or cells[0].startswith("#") or (number == 1 and cells[0].lower() in ("sha256", "digest")):
             continue
@@ -121,6 +121,18 @@ def parse(lines: Iterable[str]) -> list[ImportLine]:
     if wrong:
         raise _refused(wrong)
     return found
+
+
+def _rows(lines: Iterable[str], wrong: dict[int, str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows with their first lines. What is not CSV is added to `wrong` and ends them."""
+    reader = csv.reader(lines, strict=True)
+    number = 1
+    try:
+        for row in reader:
+            yield number, row
+            number = reader.line_num + 1
+    except csv.Error as error:
+        wrong[number] = f"not CSV: {error}"
 
 
 def prepare(keyring: Keyring, ids: IdGenerator, tenant: str, lines: Sequence[ImportLine]) -> list[PreparedKey]:
@@ -164,16 +176,33 @@ def refuse_beside_another(tx: Transaction) -> None:
 
 def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> ImportRun:
     """Begins a run; a tenant has at most one. Raises `Refusal`: -2 for invalid `new`, -8 if another run is under way."""
-    run = ImportRun(tx.new_id("imp"), keyring.digest.current, key_actions.columns_of(new, tx.now))
-    if not tx.run(_BEGIN, id=run.id, state="pending", announced=count, stored=0, touched=tx.now):
+    columns = key_actions.columns_of(new, tx.now)
+    return ImportRun(open_run(tx, count), keyring.digest.current, columns)
+
+
+def open_run(tx: Transaction, count: int) -> str:
+    """Opens a run that will store so many keys and returns its id. Raises `Refusal` (-8) if another is under way."""
+    run = tx.new_id("imp")
+    if not tx.run(_BEGIN, id=run, state="pending", announced=count, stored=0, touched=tx.now):
         raise _busy()
     return run
 
 
+def count_stored(tx: Transaction, run: str, more: int) -> None:
+    """Counts keys that this transaction stores. Raises `Refusal` (-8) if the run was abandoned."""
+    assert more <= MAX_KEYS_PER_TRANSACTION, "others wait for this transaction"
+    _still_pending(tx.run(_STORED, run=run, more=more, now=tx.now))
+
+
+def close_run(tx: Transaction, run: str) -> None:
+    """Makes every key of the run valid. Raises `Refusal` (-8) if the run was abandoned. The caller records it."""
+    _still_pending(tx.run(_FINISH, run=run, now=tx.now))
+    tx.advance_revision("tenant", tx.tenant)
+
+
 def store_some(tx: Transaction, run: ImportRun, some: Sequence[PreparedKey]) -> None:
     """Stores up to `MAX_KEYS_PER_TRANSACTION` keys of a run, which are not valid yet. Raises `Refusal` (-8)."""
-    assert len(some) <= MAX_KEYS_PER_TRANSACTION, "others wait for this transaction"
-    _still_pending(tx.run(_STORED, run=run.id, more=len(some), now=tx.now))
+    count_stored(tx, run.id, len(some))
     tx.run_each(
         key_actions.CREATE, ({**run.columns, "id": one.key_id, "hint": one.hint, "import_id": run.id} for one in some)
     )
@@ -186,14 +215,13 @@ def store_some(tx: Transaction, run: ImportRun, some: Sequence[PreparedKey]) -> 
 
 def finish(tx: Transaction, run: ImportRun, new: NewKey, made: Sequence[str], actor: Actor) -> None:
     """Makes every key of the run valid. Raises `Refusal` (-8) if the run was abandoned."""
-    _still_pending(tx.run(_FINISH, run=run.id, now=tx.now))
-    tx.advance_revision("tenant", tx.tenant)
+    close_run(tx, run.id)
     record(tx, actor, "key.import", made[0], surface=new.surface.value, owner=new.owner, actions=len(made))
 
 
-def abandon(tx: Transaction, run: ImportRun) -> None:
+def abandon(tx: Transaction, run: str) -> None:
     """Abandons a run unless it has finished; the worker then removes its keys."""
-    tx.run(_ABANDON, run=run.id)
+    tx.run(_ABANDON, run=run)
 
 
 def remove_leftovers(tx: SystemTransaction) -> bool:

@@ -1,10 +1,11 @@
 """Writes rows to the audit trail."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from bedesten.audit.tables import APPEND
@@ -43,20 +44,41 @@ def started_by(user: str) -> Iterator[None]:
 
 def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: object) -> None:
     """Append one row to the audit trail, in the transaction of the change that it records."""
+    tx.run(APPEND, **_columns(tx, actor, prepared(actor, action, subject, **detail)))
+
+
+class PreparedRow(NamedTuple):
+    """A row of the audit trail before it is written; `detail` is JSON."""
+
+    action: str
+    subject: str
+    detail: str
+
+
+def prepared(actor: Actor, action: str, subject: str, **detail: object) -> PreparedRow:
+    """Prepare a row for `record_each`, before the transaction that writes it."""
     if actor == OPERATOR and _Shell.user is not None:
         detail["os_user"] = _Shell.user
-    tx.run(
-        APPEND,
-        id=tx.new_id("aud"),
-        actor=actor.name,
-        action=action,
-        subject=subject,
-        detail=_detail(detail),
-        request_id=actor.request_id,
-        at=tx.now,
-        seq=None,
-        hash=None,
-    )
+    return PreparedRow(action, subject, _detail(detail))
+
+
+def record_each(tx: Transaction, actor: Actor, rows: Iterable[PreparedRow]) -> None:
+    """Append rows to the audit trail, in their order, in the transaction of the changes that they record."""
+    tx.run_each(APPEND, [_columns(tx, actor, row) for row in rows])
+
+
+def _columns(tx: Transaction, actor: Actor, row: PreparedRow) -> dict[str, object]:
+    return {
+        "id": tx.new_id("aud"),
+        "actor": actor.name,
+        "action": row.action,
+        "subject": row.subject,
+        "detail": row.detail,
+        "request_id": actor.request_id,
+        "at": tx.now,
+        "seq": None,
+        "hash": None,
+    }
 
 
 def redacted_url(url: str | None) -> str | None:

@@ -108,7 +108,7 @@ _SEALED = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq > p("after")).
 _BY_SEQ = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq == p("number")))
 
 
-def seal(tx: SystemTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
+def seal_rows(tx: SystemTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
     """Seal the oldest unsealed rows, at most `most`, and return the new head; None if no row waited.
 
     Locks the head's row until COMMIT, so any number of workers may call it: each continues where the last one ended.

@@ -1,5 +1,6 @@
 """Reads and changes products and categories."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from bedesten.catalogue.model import ProductFields as ProductFields
 from bedesten.catalogue.model import Requirement as Requirement
 from bedesten.catalogue.model import fields_of, loss_problem, requirements_text
 from bedesten.catalogue.suppliers import further_ready, ready
-from bedesten.catalogue.tables import categories, product_suppliers, products, stock_levels
+from bedesten.catalogue.tables import categories, product_suppliers, products, stock_alarms, stock_levels
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
@@ -60,15 +61,15 @@ _FROM = products.join(stock_levels, stock_levels.c.product_id == _P.id)
 _HERE = (_P.tenant_id == TENANT) & (_P.id == p("id"))
 _COVERED = or_(_P.cost.is_(None), _P.cost <= _P.price, _P.cost <= _P.accepted_cost)
 _SOLD = (_P.active == 1) & (_P.offered == 1) & _P.price.is_not(None) & _COVERED
-_ALL = select(*_COLUMNS).select_from(_FROM).where(_P.tenant_id == TENANT)
-_ONE = rows_as(Product, _ALL.where(_P.id == p("id")))
+SELECT_PRODUCTS = select(*_COLUMNS).select_from(_FROM).where(_P.tenant_id == TENANT)
+_ONE = rows_as(Product, SELECT_PRODUCTS.where(_P.id == p("id")))
 _WITH_TERMS = rows_as(
     lambda *columns: StockedProduct(Product(*columns[:-2]), bool(columns[-2]), columns[-1]),
-    _ALL.add_columns(stock_levels.c.consigned, stock_levels.c.next_expiry).where(_P.id == p("id")),
+    SELECT_PRODUCTS.add_columns(stock_levels.c.consigned, stock_levels.c.next_expiry).where(_P.id == p("id")),
 )
-_LIST = rows_as(Product, _ALL.order_by(_P.id))
-_PAGE = _ALL.where(_P.id > p("after"), _P.updated >= p("since")).order_by(_P.id).limit(p("most"))
-SHOP_PRODUCTS = _ALL
+_LIST = rows_as(Product, SELECT_PRODUCTS.order_by(_P.id))
+_PAGE = SELECT_PRODUCTS.where(_P.id > p("after"), _P.updated >= p("since")).order_by(_P.id).limit(p("most"))
+SHOP_PRODUCTS = SELECT_PRODUCTS
 """Every product; `shop_list` narrows it to what buyers see."""
 
 
@@ -77,9 +78,21 @@ def visible(in_region: Any) -> Any:
     return (_SOLD & in_region) | ((p("since") > 0) & _P.published.is_not(None))
 
 
+_ALL_PAGE = rows_as(Product, _PAGE)
+_PROPOSALS = rows_as(Product, _PAGE.where(_P.proposed_name.is_not(None)))
+_IS_LOW = (
+    select(stock_alarms.c.product_id)
+    .where(stock_alarms.c.tenant_id == TENANT, stock_alarms.c.product_id == _P.id, stock_alarms.c.threshold > AVAILABLE)
+    .correlate(products, stock_levels)
+    .exists()
+)
+_COUNT_LOW = statement(select(func.count()).select_from(_FROM).where(_P.tenant_id == TENANT, _IS_LOW))
+_LOW = rows_as(Product, _PAGE.where(_IS_LOW))
 _SUPPLIERS = rows_as(Product, _PAGE.where(_P.supplier_id == p("supplier")))
-_BY_SKU = rows_as(Product, _ALL.where(_P.sku_key == p("key")))
-_BY_SUPPLIER_SKU = rows_as(Product, _ALL.where(_P.supplier_id == p("supplier"), _P.supplier_sku_key == p("key")))
+_BY_SKU = rows_as(Product, SELECT_PRODUCTS.where(_P.sku_key == p("key")))
+_BY_SUPPLIER_SKU = rows_as(
+    Product, SELECT_PRODUCTS.where(_P.supplier_id == p("supplier"), _P.supplier_sku_key == p("key"))
+)
 _CREATE = insert_of(products, or_ignore=True)
 _LEVEL = insert_of(stock_levels)
 _REVISED = {
@@ -103,17 +116,8 @@ _REVISED = {
     "updated": p("now"),
 }
 _REVISE = statement(update(products).where(_HERE).values(**_REVISED))
-_REPLACE = statement(
-    update(products)
-    .where(_HERE)
-    .values(
-        category_id=p("category_id"),
-        supplier_id=p("supplier_id"),
-        supplier_sku=p("supplier_sku"),
-        supplier_sku_key=p("supplier_sku_key"),
-        **_REVISED,
-    )
-)
+_REFERENCES = {name: p(name) for name in ("category_id", "supplier_id", "supplier_sku", "supplier_sku_key")}
+_REPLACE = statement(update(products).where(_HERE).values(**_REFERENCES, **_REVISED))
 _OFFERED = statement(update(products).where(_HERE).values(offered=p("offered"), updated=p("now")))
 _TOUCH = statement(
     update(products)
@@ -188,6 +192,27 @@ def all_products(tx: Transaction) -> list[Product]:
     return tx.all(_LIST, now=tx.now)
 
 
+def products_page(tx: Transaction, page: Page) -> list[Product]:
+    """Returns products of the tenant, sold or not, by id: a page and one more."""
+    return tx.all(_ALL_PAGE, after=page.after, since=page.since, most=page.size + 1, now=tx.now)
+
+
+def proposals_page(tx: Transaction, page: Page) -> list[Product]:
+    """Returns products for which a name is proposed, by id: a page and one more."""
+    return tx.all(_PROPOSALS, after=page.after, since=page.since, most=page.size + 1, now=tx.now)
+
+
+def low_page(tx: Transaction, page: Page) -> list[Product]:
+    """Returns products with fewer free codes than their threshold, by id: a page and one more."""
+    return tx.all(_LOW, after=page.after, since=page.since, most=page.size + 1, now=tx.now)
+
+
+def count_low(tx: Transaction) -> int:
+    """Returns how many products have fewer free codes than their threshold."""
+    row = tx.one(_COUNT_LOW, now=tx.now)
+    return int(row[0]) if row else 0
+
+
 def touch(tx: Transaction, supplier: str) -> None:
     """Marks a supplier's products as updated, because their availability has changed.
 
@@ -224,6 +249,15 @@ def category(tx: Transaction, name: str) -> str:
     assert row is not None, "a category that was just made is there"
     found: str = row[0]
     return found
+
+
+def insert_categories(tx: Transaction, names: Mapping[str, str]) -> bool:
+    """Creates categories, id to name, in the last positions. Returns False if somebody has created one of them; the caller
+    then undoes the transaction."""
+    count = tx.one(_COUNT_CATEGORIES)
+    first = count[0] if count else 0
+    rows = [{"id": made, "name": name, "position": first + at} for at, (made, name) in enumerate(names.items())]
+    return tx.run_each(_ADD_CATEGORY, rows) == len(rows)
 
 
 def put_product(tx: Transaction, fields: ProductFields) -> str:
@@ -269,22 +303,27 @@ def price_problem(before: Product | None, fields: ProductFields) -> str | None:
 def insert(tx: Transaction, fields: ProductFields) -> str:
     """Creates a product and returns its id. The caller checks the price."""
     product_id = tx.new_id("prd")
-    made = tx.run(
-        _CREATE,
-        id=product_id,
-        currency=fields.currency,
-        offered=int(fields.offered),
-        code_comparison=fields.code_comparison,
-        published=tx.now if _is_published(fields) else None,
-        complaint_days=None,
-        updated=tx.now,
-        **_references(fields),
-        **_columns(fields),
-    )
-    if not made:
+    published = tx.now if is_published(fields) else None
+    row = {**new_row(fields), "complaint_days": None, "published": published, "updated": tx.now}
+    if not tx.run(_CREATE, id=product_id, **row):
         raise RetryTransaction("the sku was taken at the same moment: the next run finds its product")
     tx.run(_LEVEL, product_id=product_id, available=0, next_expiry=None, consigned=0)
     return product_id
+
+
+def new_row(fields: ProductFields) -> dict[str, object]:
+    """Returns the columns of a new product that its fields decide."""
+    return {
+        "currency": fields.currency,
+        "offered": int(fields.offered),
+        "code_comparison": fields.code_comparison,
+        **changed_row(fields),
+    }
+
+
+def changed_row(fields: ProductFields) -> dict[str, object]:
+    """Returns the columns that a change of everything but `offered` and the comparison of codes writes."""
+    return {**_references(fields), **_columns(fields)}
 
 
 def revise(tx: Transaction, before: Product, fields: ProductFields) -> None:
@@ -293,7 +332,7 @@ def revise(tx: Transaction, before: Product, fields: ProductFields) -> None:
     A separate statement changes the foreign keys: SQLite keeps a journal for each statement that touches one, and
     closing that journal takes time in proportion to everything the transaction has changed.
     """
-    first_published = tx.now if _is_published(fields) else None
+    first_published = tx.now if is_published(fields) else None
     columns = {**_columns(fields), "first_published": first_published}
     if _references(fields) == _references(fields_of(before)):
         tx.run(_REVISE, id=before.id, now=tx.now, **columns)
@@ -303,7 +342,8 @@ def revise(tx: Transaction, before: Product, fields: ProductFields) -> None:
         tx.run(_OFFERED, id=before.id, offered=int(fields.offered), now=tx.now)
 
 
-def _is_published(fields: ProductFields) -> bool:
+def is_published(fields: ProductFields) -> bool:
+    """Whether the product is priced and switched on."""
     return fields.active and fields.price is not None
 
 

@@ -1,18 +1,19 @@
 """Adds batches of stock codes.
 
-One transaction (`add`) stores a batch of up to `CHUNK` codes. A larger batch is loaded in chunks (`begin`, `load`,
-`finish`), so that other writers wait for one chunk only; its codes cannot be sold before `finish`.
+One transaction (`add`) stores a batch of up to `CHUNK` codes. A larger batch is loaded in parts (`begin`, `load`,
+`finish`), so that other writers wait for one part only; its codes cannot be sold before `finish`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, literal, select, union_all, update
+from sqlalchemy import and_, delete, func, literal, select, union_all, update
 
 from bedesten import errors
 from bedesten.catalogue import stock
 from bedesten.catalogue.code import StockCode, encode
 from bedesten.catalogue.moves import FREE, LOADING, UNIT, WITHDRAWN
+from bedesten.catalogue.stock import PreparedCode
 from bedesten.catalogue.tables import stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import DAY
 from bedesten.errors import Refusal
@@ -21,8 +22,15 @@ from bedesten.store.transaction import RetryTransaction, SystemTransaction, Tran
 from bedesten.tenants.cipher import TenantCipher
 
 CHUNK = 1_000
+"""Codes that a supplier may send with one call."""
+PART = 250
+"""Codes that one transaction of a large upload stores."""
+DROP_PART = 2_000
+"""Codes that one transaction deletes of an upload that was given up."""
 LOADING_BATCH, READY_BATCH = 0, 1
 """States of a batch."""
+ABANDONED = "abandoned"
+"""The reason of a loading batch that is being deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +95,21 @@ _REVIVE = move_of(
     position=p("position"), expires=p("expires"), reason=None,
 )  # fmt: skip
 _COUNT = statement(update(stock_batches).where(_BATCH, _B.state == p("state")).values(codes=_B.codes + p("count")))
-_LOCK = statement(update(stock_batches).where(_BATCH, _B.state == LOADING_BATCH).values(state=LOADING_BATCH))
-_READY = statement(update(stock_batches).where(_BATCH, _B.state == LOADING_BATCH).values(state=READY_BATCH))
+_LOADING = and_(_BATCH, _B.state == LOADING_BATCH, _B.reason.is_(None))
+_LOCK = statement(update(stock_batches).where(_LOADING).values(state=LOADING_BATCH))
+_GIVE_UP = statement(update(stock_batches).where(_BATCH, _B.state == LOADING_BATCH).values(reason=ABANDONED))
+_READY = statement(update(stock_batches).where(_LOADING).values(state=READY_BATCH))
 _FREE_ALL = move_of(UNIT, "finish", _C.state, _C.batch_id == p("batch"))
 _DROP_CODES = statement(delete(stock_codes).where(_OF_BATCH, _C.state == LOADING))
+_part = stock_codes.alias("part")
+_PART = (
+    select(_part.c.id)
+    .where(_part.c.tenant_id == TENANT, _part.c.batch_id == p("batch"), _part.c.state == LOADING)
+    .limit(p("most"))
+)
+_DROP_PART = statement(delete(stock_codes).where(_OF_BATCH, _C.state == LOADING, _C.id.in_(_PART)))
 _DROP = statement(delete(stock_batches).where(_BATCH, _B.state == LOADING_BATCH))
-_CONSIGN = statement(
+CONSIGN = statement(
     update(stock_levels).where(_L.tenant_id == TENANT, _L.product_id == p("product")).values(consigned=1)
 )
 _FIRST_EXPIRY = statement(select(func.min(_C.expires)).where(_OF_BATCH, _C.state == FREE))
@@ -103,7 +120,7 @@ _UNFINISHED = statement(
 )
 
 
-_ABANDONED = cross_tenant(
+_LEFT = cross_tenant(
     select(_B.tenant_id, _B.id)
     .where(_B.state == LOADING_BATCH, _B.created < p("before"))
     .order_by(_B.id)
@@ -116,8 +133,15 @@ _ABANDONED = cross_tenant(
 
 def add(tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[StockCode], source: Source) -> Upload:
     """Adds codes to stock as one batch; omits codes that the tenant already has."""
+    return add_prepared(tx, cipher, product, stock.prepare(cipher.keys_of(tx), tx.new_id, codes), source)
+
+
+def add_prepared(
+    tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[PreparedCode], source: Source
+) -> Upload:
+    """Adds codes that were prepared before the transaction."""
     batch = insert(tx, product, source)
-    duplicates = load(tx, cipher, product, batch, codes, 0, again=source.again)
+    duplicates = load_prepared(tx, cipher, product, batch, codes, 0, again=source.again)
     added = finish(tx, product, batch, source)
     return Upload(batch if added else None, added, tuple(duplicates))
 
@@ -128,11 +152,15 @@ def is_known(tx: Transaction, cipher: TenantCipher, code: StockCode) -> bool:
     return tx.one(_KNOWN, digest=digests[0], folded_digest=digests[1]) is not None
 
 
+def unfinished(tx: Transaction, product: str, source: Source) -> list[str]:
+    """Returns the batches that interrupted uploads of the same file have left."""
+    return [row[0] for row in tx.all(_UNFINISHED, product=product, digest=source.digest)] if source.digest else []
+
+
 def begin(tx: Transaction, product: str, source: Source) -> str:
     """Creates an empty batch for loading and drops what an interrupted upload of the same file has left."""
-    if source.digest is not None:
-        for (left,) in tx.all(_UNFINISHED, product=product, digest=source.digest):
-            drop(tx, left)
+    for left in unfinished(tx, product, source):
+        drop(tx, left)
     return insert(tx, product, source)
 
 
@@ -146,6 +174,21 @@ def load(
     *,
     again: bool = False,
 ) -> list[Duplicate]:
+    """Loads a chunk as `load_prepared` does, and prepares it in the transaction."""
+    prepared = stock.prepare(cipher.keys_of(tx), tx.new_id, codes)
+    return load_prepared(tx, cipher, product, batch, prepared, first, again=again)
+
+
+def load_prepared(
+    tx: Transaction,
+    cipher: TenantCipher,
+    product: str,
+    batch: str,
+    codes: Sequence[PreparedCode],
+    first: int,
+    *,
+    again: bool = False,
+) -> list[Duplicate]:
     """Loads a chunk and returns the codes that the tenant already has.
 
     `first` is the index of the chunk's first code in the upload. Raises `Refusal` (-8) if the batch is no longer
@@ -153,15 +196,13 @@ def load(
     """
     if not tx.run(_LOCK, batch=batch):
         raise _overtaken()
-    found = stock.insert(
-        tx, cipher, product, codes, lambda at: {"state": LOADING, "batch_id": batch, "position": first + at}
-    )
+    found = stock.insert(tx, product, codes, lambda at: {"state": LOADING, "batch_id": batch, "position": first + at})
     count = 0
     known: list[Duplicate] = []
-    for one in list(found):
+    for one in found:
         duplicate = None if one.inserted else _duplicate(tx, one, first)
         if duplicate and again and duplicate.state == WITHDRAWN:
-            _revive(tx, cipher, product, batch, codes[one.place], one, duplicate)
+            _revive(tx, cipher, product, batch, codes[one.place].code, one, duplicate)
             duplicate = None
         if duplicate:
             known.append(duplicate)
@@ -220,20 +261,35 @@ def make_sellable(tx: Transaction, product: str, batch: str, count: int, source:
     first = tx.one(_FIRST_EXPIRY, batch=batch)
     stock.put(tx, product, count, first[0] if first else None)
     if source.supplier and source.unit_cost:
-        tx.run(_CONSIGN, product=product)
+        tx.run(CONSIGN, product=product)
 
 
 def abandoned(tx: SystemTransaction, most: int = 20) -> list[tuple[str, str]]:
     """Returns tenant and id of batches whose upload began long ago and did not finish."""
-    return [(row[0], row[1]) for row in tx.all(_ABANDONED, before=tx.now - DAY, most=most)]
+    return [(row[0], row[1]) for row in tx.all(_LEFT, before=tx.now - DAY, most=most)]
 
 
 def drop(tx: Transaction, batch: str) -> int:
     """Deletes a batch that did not finish loading; returns its number of codes."""
-    tx.run(_LOCK, batch=batch)
+    tx.run(_GIVE_UP, batch=batch)
     count = tx.run(_DROP_CODES, batch=batch)
     tx.run(_DROP, batch=batch)
     return count
+
+
+def drop_part(tx: Transaction, batch: str, most: int = DROP_PART) -> bool:
+    """Deletes some codes of a batch that did not finish loading, and the batch after the last. Returns whether there may
+    be more.
+
+    From the first part on nothing can be loaded into the batch, and it cannot be finished.
+    """
+    if not tx.run(_GIVE_UP, batch=batch):
+        return False
+    count = tx.run(_DROP_PART, batch=batch, most=most)
+    tx.run(_COUNT, batch=batch, state=LOADING_BATCH, count=-count)
+    if count < most:
+        tx.run(_DROP, batch=batch)
+    return count == most
 
 
 def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state: int = LOADING_BATCH) -> str:

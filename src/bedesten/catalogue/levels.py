@@ -41,7 +41,7 @@ _UNCOUNT = statement(
 
 def count_step(tx: Transaction, product: str, count: int) -> Step:
     """Returns the step that counts units which an order takes."""
-    return Step(_COUNT, {"product": product, "lane": tx.lane % LANES, "count": count})
+    return Step(_COUNT, {"product": product, "lane": tx.lane % LANES, "count": count}, sums=("count",))
 
 
 def count_taken(tx: Transaction, product: str, count: int) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.code_pattern import CodePatterns
 from bedesten.core.money import to_decimal
@@ -20,8 +22,7 @@ class Requirement:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(msgspec.Struct, frozen=True):
     """One product. Amounts are in minor units of `currency`; `price` is None until the product is priced.
 
     `supplier_ready` says whether a supplier can receive lines now, see `suppliers.ready`. It

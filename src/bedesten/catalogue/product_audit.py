@@ -1,15 +1,20 @@
 """Writes the audit rows of a product: who changed what, in words for people."""
 
+from collections.abc import Callable
+from functools import partial
+
 from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts
-from bedesten.audit.actions import Actor, record
+from bedesten.audit.actions import Actor, PreparedRow, prepared, record_each
 from bedesten.catalogue.model import Product, ProductFields, fields_of
 from bedesten.catalogue.tables import categories
 from bedesten.core.money import to_decimal
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 
+Namer = Callable[[str, str], str]
+"""Gives the name for a field (`category_id`, `supplier_id`) and its value."""
 MAX_SHOWN = 200
 """Number of characters of a description that an audit row repeats."""
 
@@ -20,20 +25,36 @@ _CATEGORY = statement(select(categories.c.name).where(categories.c.tenant_id == 
 def record_change(
     tx: Transaction, actor: Actor, product_id: str, before: Product | None, after: ProductFields, **why: object
 ) -> bool:
-    """Writes an audit row for the differences and returns whether there were any.
+    """Writes an audit row for the differences and returns whether there were any."""
+    row = prepared_change(partial(name_of, tx), actor, product_id, before, after, **why)
+    if row is None:
+        return False
+    record_each(tx, actor, [row])
+    return True
+
+
+def prepared_change(
+    named: Namer, actor: Actor, product_id: str, before: Product | None, after: ProductFields, **why: object
+) -> PreparedRow | None:
+    """Prepares the audit row for the differences, None if there are none.
 
     Amounts appear as decimals, and names replace ids.
     """
     was, now = (fields_of(before) if before else None), after
     fields = [name for name in _SHOWN if was is None or getattr(was, name) != getattr(now, name)]
     if was is not None and not fields:
-        return False
+        return None
     detail: dict[str, object] = {"sku": now.sku, "name": now.name, **why}
     if was is not None:
-        detail["before"] = _shown(tx, was, fields)
-    detail["after"] = _shown(tx, now, fields)
-    record(tx, actor, "product.change" if was else "product.create", product_id, **detail)
-    return True
+        detail["before"] = _shown(named, was, fields)
+    detail["after"] = _shown(named, now, fields)
+    return prepared(actor, "product.change" if was else "product.create", product_id, **detail)
+
+
+def name_of(tx: Transaction, field: str, reference: str) -> str:
+    """The name of the category or supplier that `field` refers to, or the reference itself if there is none."""
+    row = tx.one(_CATEGORY if field == "category_id" else _SUPPLIER, id=reference)
+    return row[0] if row else reference
 
 
 _SHOWN = {
@@ -60,14 +81,14 @@ _SHOWN = {
 """Name of each field in audit rows, as in files and responses."""
 
 
-def _shown(tx: Transaction, of: ProductFields, fields: list[str]) -> dict[str, object]:
-    shown = {_SHOWN[name]: _value(tx, of, name) for name in fields}
+def _shown(named: Namer, of: ProductFields, fields: list[str]) -> dict[str, object]:
+    shown = {_SHOWN[name]: _value(named, of, name) for name in fields}
     if {"price", "cost", "accepted_cost"} & set(fields):
         shown["currency"] = of.currency
     return shown
 
 
-def _value(tx: Transaction, of: ProductFields, name: str) -> object:
+def _value(named: Namer, of: ProductFields, name: str) -> object:
     value = getattr(of, name)
     if value is None:
         return None
@@ -75,8 +96,7 @@ def _value(tx: Transaction, of: ProductFields, name: str) -> object:
         case "price" | "cost" | "accepted_cost":
             return str(to_decimal(value, of.currency))
         case "category_id" | "supplier_id":
-            row = tx.one(_CATEGORY if name == "category_id" else _SUPPLIER, id=value)
-            return row[0] if row else value
+            return named(name, value)
         case "requirements":
             return [f"{one.id}: {one.name}{'' if one.required else '?'}" for one in of.requirements]
         case "description" if len(value) > MAX_SHOWN:

@@ -9,7 +9,7 @@ in the order of the file or call; buyers of the same moment get neighbouring cod
 keeps its place.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from bedesten.catalogue.tables import products, stock_batches, stock_codes, stoc
 from bedesten.core.clock import HOUR
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, statement
 from bedesten.store.transaction import RetryTransaction, Step, SystemTransaction, Transaction
-from bedesten.tenants.cipher import TenantCipher
+from bedesten.tenants.cipher import TenantCipher, TenantKeys
 
 PURPOSE = "stock-code"
 MIN_CLAIMABLE = 10
@@ -52,6 +52,7 @@ _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.availabl
 LOCK_LEVEL = statement(update(stock_levels).where(_LEVEL).values(available=_L.available))
 """Locks the level: other changes of the product's stock, and other checkouts, wait until COMMIT. Orders do not."""
 _ADD = insert_of(stock_codes, or_ignore=True)
+_STORED = statement(select(_C.id).where(_C.tenant_id == TENANT, _C.id == p("code")))
 _CODE_RULES = statement(
     select(products.c.code_comparison, products.c.code_pattern, products.c.pin_pattern, products.c.serial_pattern)
     .where(products.c.tenant_id == TENANT, products.c.id == p("product"))
@@ -260,7 +261,8 @@ class Place(NamedTuple):
 def deliver_new(tx: Transaction, cipher: TenantCipher, product: str, to: Place, codes: Sequence[StockCode]) -> bool:
     """Gives codes that a supplier just sent to units of a line. Returns False if the tenant already had one of them."""
     place: dict[str, object] = {"state": DELIVERED, "line_id": to.line, "line_quantity": to.quantity}
-    return all(one.inserted for one in insert(tx, cipher, product, codes, lambda at: {**place, "unit": to.first + at}))
+    prepared = prepare(cipher.keys_of(tx), tx.new_id, codes)
+    return all(one.inserted for one in insert(tx, product, prepared, lambda at: {**place, "unit": to.first + at}))
 
 
 def delivered_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[StockCode]:
@@ -269,6 +271,26 @@ def delivered_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[St
         decode(cipher.decrypt(tx, PURPOSE, row, bytes(ciphertext)))
         for row, ciphertext in tx.all(_CIPHERTEXTS, line=line)
     ]
+
+
+class PreparedCode(NamedTuple):
+    """A code before it is stored: its future id, its digests and its ciphertext."""
+
+    code: StockCode
+    row: str
+    digest: bytes
+    folded_digest: bytes
+    ciphertext: bytes
+
+
+def prepare(keys: TenantKeys, new_id: Callable[[str], str], codes: Sequence[StockCode]) -> list[PreparedCode]:
+    """Digests and encrypts codes without the store: it takes as long as storing them, and nobody waits for it."""
+    prepared = []
+    for code in codes:
+        row = new_id("cod")
+        digest, folded = keys.fingerprint(code.exact), keys.fingerprint(code.folded)
+        prepared.append(PreparedCode(code, row, digest, folded, keys.encrypt(PURPOSE, row, encode(code))))
+    return prepared
 
 
 class InsertedCode(NamedTuple):
@@ -281,12 +303,8 @@ class InsertedCode(NamedTuple):
 
 
 def insert(
-    tx: Transaction,
-    cipher: TenantCipher,
-    product: str,
-    codes: Sequence[StockCode],
-    columns: Callable[[int], dict[str, object]],
-) -> Iterator[InsertedCode]:
+    tx: Transaction, product: str, codes: Sequence[PreparedCode], columns: Callable[[int], dict[str, object]]
+) -> list[InsertedCode]:
     """Inserts codes that no product of the tenant has yet; `columns` gives state and batch of the code at an index.
 
     Raises `MalformedCodes`, before anything is inserted, for codes without the form that the product states.
@@ -294,29 +312,27 @@ def insert(
     upload wins. Two uploads of the same codes therefore wait for each other in one direction only and cannot deadlock.
     """
     fold, patterns = _code_rules(tx, product)
-    if misfits := patterns.misfits(codes):
+    if misfits := patterns.misfits([one.code for one in codes]):
         raise MalformedCodes(misfits)
-    outcomes = sorted(
-        (cipher.fingerprint(tx, code.folded), b"" if fold else cipher.fingerprint(tx, code.exact), at)
-        for at, code in enumerate(codes)
-    )
-    for folded_digest, exact, at in outcomes:
-        row, code = tx.new_id("cod"), codes[at]
-        digest = exact or cipher.fingerprint(tx, code.exact)
-        columns_of_code = {**_NOWHERE, **columns(at)}
-        count = tx.run(
-            _ADD,
-            id=row,
-            product_id=product,
-            digest=digest,
-            folded_digest=folded_digest,
-            folds=int(fold),
-            ciphertext=cipher.encrypt(tx, PURPOSE, row, encode(code)),
-            expires=code.expires_at,
-            reason=None,
-            **columns_of_code,
-        )
-        yield InsertedCode(at, bool(count), digest, folded_digest)
+    ordered = sorted((one.folded_digest, b"" if fold else one.digest, at) for at, one in enumerate(codes))
+    places = [at for _, _, at in ordered]
+    shared = {**_NOWHERE, "product_id": product, "folds": int(fold), "reason": None}
+    rows = ({**shared, **_columns(codes[at]), **columns(at)} for at in places)
+    inserted = {codes[at].row for at in places}
+    if tx.run_each(_ADD, rows) < len(codes):
+        stored = tx.one_each(_STORED, [{"code": codes[at].row} for at in places])
+        inserted = {row[0] for row in stored if row is not None}
+    return [InsertedCode(at, codes[at].row in inserted, codes[at].digest, codes[at].folded_digest) for at in places]
+
+
+def _columns(one: PreparedCode) -> dict[str, object]:
+    return {
+        "id": one.row,
+        "digest": one.digest,
+        "folded_digest": one.folded_digest,
+        "ciphertext": one.ciphertext,
+        "expires": one.code.expires_at,
+    }
 
 
 _NOWHERE: dict[str, object] = dict.fromkeys(("batch_id", "position", "line_id", "line_quantity", "unit"))

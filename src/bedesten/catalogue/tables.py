@@ -13,7 +13,7 @@ from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, timestamp
+from bedesten.store.sql import blob, integer, metadata, one_of, timestamp
 
 categories = Table(
     "categories",
@@ -250,7 +250,7 @@ stock_codes = Table(
     blob("folded_digest"),
     integer("folds", CheckConstraint("folds IN (0, 1)", name="folds")),
     blob("ciphertext"),
-    integer("state", CheckConstraint("state IN (0, 1, 2, 3, 4, 5)", name="state")),
+    integer("state", CheckConstraint(one_of("state", 0, 1, 2, 3, 4, 5), name="state")),
     sql.text("batch_id", null=True),
     integer("position", null=True),
     timestamp("expires", null=True),
@@ -261,7 +261,7 @@ stock_codes = Table(
     UniqueConstraint("digest", "tenant_id"),
     UniqueConstraint("line_id", "unit", "tenant_id"),
     UniqueConstraint("batch_id", "position", "tenant_id"),
-    CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name="claimed_by_a_line"),
+    CheckConstraint(f"{one_of('state', 0, 3, 4)} = (line_id IS NULL)", name="claimed_by_a_line"),
     CheckConstraint("unit >= 0 AND unit < line_quantity", name="no_more_than_ordered"),
     CheckConstraint("(state IN (1, 2)) = (unit IS NOT NULL)", name="unit"),
     CheckConstraint(
@@ -307,3 +307,69 @@ Index(
     sqlite_where=text("state = 1"),
     postgresql_where=text("state = 1"),
 )
+
+product_import_runs = Table(
+    "product_import_runs",
+    metadata,
+    sql.text("id", key=True),
+    sql.text("tenant_id", ForeignKey("tenants.id")),
+    sql.text("state", CheckConstraint("state IN ('pending', 'written', 'abandoned')", name="state")),
+    integer("announced", CheckConstraint("announced > 0", name="announced")),
+    integer("stored", CheckConstraint("stored BETWEEN 0 AND announced", name="stored")),
+    integer("touched"),
+    UniqueConstraint("tenant_id", "id"),
+    CheckConstraint("state <> 'written' OR stored = announced", name="whole"),
+)
+"""An import of products under way (`product_staging`). `touched` is when it last stored a part of its rows,
+or wrote its products."""
+
+product_import_rows = Table(
+    "product_import_rows",
+    metadata,
+    sql.text("run_id"),
+    sql.text("tenant_id"),
+    sql.text("product_id"),
+    sql.text("action", CheckConstraint("action IN ('create', 'change', 'alarm')", name="action")),
+    sql.text("sku", null=True),
+    sql.text("sku_key", null=True),
+    sql.text("category_id", null=True),
+    sql.text("name", null=True),
+    sql.text("description", null=True),
+    sql.text("region", null=True),
+    sql.text("currency", null=True),
+    integer("price", null=True),
+    integer("cost", null=True),
+    integer("accepted_cost", null=True),
+    sql.text("fulfilment", null=True),
+    sql.text("supplier_id", null=True),
+    sql.text("supplier_sku", null=True),
+    sql.text("supplier_sku_key", null=True),
+    sql.text("proposed_name", null=True),
+    sql.text("refused_name", null=True),
+    sql.text("require_data", null=True),
+    sql.text("code_comparison", null=True),
+    sql.text("code_pattern", null=True),
+    sql.text("pin_pattern", null=True),
+    sql.text("serial_pattern", null=True),
+    integer("active", null=True),
+    integer("offered", null=True),
+    integer("publishes", null=True),
+    integer("takes_sku", null=True),
+    integer("was_updated", null=True),
+    integer("was_price", null=True),
+    integer("was_cost", null=True),
+    integer("was_offered", null=True),
+    integer("was_sellable", null=True),
+    sql.text("audit_tail", null=True),
+    sql.text("audit_action", null=True),
+    sql.text("audit_detail", null=True),
+    integer("low_stock", null=True),
+    sql.text("alarm_tail", null=True),
+    sql.text("alarm_detail", null=True),
+    PrimaryKeyConstraint("run_id", "product_id"),
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["product_import_runs.tenant_id", "product_import_runs.id"]),
+)
+"""What an import will write of one product: its columns, what they were when the import was planned (`was_…`), and its
+rows of the audit trail, whose ids end with `…_tail`. `publishes` is 1 for a product that is priced and switched on, else
+NULL. `takes_sku`: an existing product gets a sku, its own or its supplier's, that it did not have. A row with
+`alarm_tail` sets the alarm of low stock. No row refers to a product, category or supplier: they may not exist yet."""

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import checkouts, customers
+from bedesten.admin.inputs import page_of
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import TenantOption, duration
-from bedesten.cli.output import table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, duration
+from bedesten.cli.output import more, table
 from bedesten.cli.progress import progress
 from bedesten.store.transaction import Transaction
 
@@ -18,13 +19,20 @@ _OlderThan = Annotated[str, typer.Option("--older-than", metavar="5m", help="Onl
 
 @command(app, "list")
 def show_all(
-    ctx: CommandContext, tenant: TenantOption, customer: _Customer = "", older_than: _OlderThan = "0s"
+    ctx: CommandContext,
+    tenant: TenantOption,
+    customer: _Customer = "",
+    older_than: _OlderThan = "0s",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List the unpaid checkouts that reserve goods, oldest first."""
     age = duration(older_than, "--older-than") if older_than != "0s" else 0
-    listed = ctx.read_in(tenant, lambda tx, _: checkouts.list_open(tx, _id(tx, customer), age))
+    read = ctx.read_in(tenant, lambda tx, _: checkouts.list_open(tx, _id(tx, customer), age, cursor, limit + 1))
+    listed, following = page_of(read, limit, lambda one: str(one["orderId"]))
     columns = {"Order": "orderId", "Customer": "customer", "Units": "units", "Total": "total", "Expires": "expires"}
-    return CommandResult({"checkouts": listed}, [table(listed, "No checkout is open.", **columns)])
+    shown = table(listed, "No checkout is open.", **columns)
+    return CommandResult({"checkouts": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(app, "release")

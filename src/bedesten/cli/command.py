@@ -91,6 +91,10 @@ class CommandContext:
         """Run a writing action in the tenant with this name or id."""
         return self.write(lambda tx: work(*_bound(tx, tenant)))
 
+    def tenant_id(self, tenant: str) -> str:
+        """The id of the tenant with this name or id, for work in many transactions."""
+        return self.read_in(tenant, lambda _, entry: entry.id)
+
     def close(self) -> None:
         """Close the store, if it was opened."""
         if "installation" in self.__dict__:

@@ -8,8 +8,8 @@ from bedesten.admin import complaints
 from bedesten.admin.inputs import minor_amount
 from bedesten.audit.actions import OPERATOR
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import TenantOption, amount
-from bedesten.cli.output import Output, fields, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, amount
+from bedesten.cli.output import Output, fields, more, table
 from bedesten.complaints import actions, window
 from bedesten.complaints.model import MAX_TEXT, REFUND, REJECT, REPLACE, Proposal
 from bedesten.errors import bad_field
@@ -29,10 +29,12 @@ def show_all(
     state: Annotated[
         str, typer.Option("--state", metavar="S", help="open, replaced, refunded, rejected, withdrawn or all.")
     ] = "open",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List the complaints in one state, or in all, oldest first."""
-    listed = ctx.read_in(tenant, lambda tx, _: complaints.list_complaints(tx, state))
-    return CommandResult({"complaints": listed}, [_table(listed)])
+    listed, following = ctx.read_in(tenant, lambda tx, _: complaints.list_complaints(tx, state, cursor, limit))
+    return CommandResult({"complaints": listed, "nextCursor": following}, [_table(listed), *more(following)])
 
 
 @command(app, "show")

@@ -110,9 +110,9 @@ def export(
             tx, entry, ctx.installation.cipher, customers.one(tx, customer), with_codes=with_codes
         ),
     )
-    pretty = msgspec.json.format(encode(document), indent=2).decode()
+    indented = msgspec.json.format(encode(document), indent=2).decode()
     return CommandResult(
-        document, [f"Everything that the store has about {printable(str(document['email']))}:", pretty]
+        document, [f"Everything that the store has about {printable(str(document['email']))}:", indented]
     )
 
 

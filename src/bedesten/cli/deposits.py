@@ -6,8 +6,8 @@ import typer
 
 from bedesten.admin import deposits
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import TenantOption
-from bedesten.cli.output import Output, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption
+from bedesten.cli.output import Output, more, table
 
 app = typer.Typer(no_args_is_help=True)
 _Deposit = Annotated[str, typer.Argument(metavar="DEPOSIT", help="The deposit's id.")]
@@ -18,10 +18,12 @@ def show_all(
     ctx: CommandContext,
     tenant: TenantOption,
     every: Annotated[bool, typer.Option("--all", help="In every state.")] = False,
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List the deposits that wait for approval, oldest first."""
-    listed = ctx.read_in(tenant, lambda tx, _: deposits.list_deposits(tx, every))
-    return CommandResult({"deposits": listed}, [_table(listed)])
+    listed, following = ctx.read_in(tenant, lambda tx, _: deposits.list_deposits(tx, every, after=cursor, limit=limit))
+    return CommandResult({"deposits": listed, "nextCursor": following}, [_table(listed), *more(following)])
 
 
 @command(app, "approve")

@@ -9,15 +9,25 @@ import typer
 from bedesten.accounts.actions import OWNERS, Account
 from bedesten.admin import key_imports, leak_reports, owners
 from bedesten.admin import keys as key_admin
+from bedesten.admin.key_file import Defaults
 from bedesten.admin.keys import Grace, bound_to_tenant_of
 from bedesten.apikeys import actions as api_keys
 from bedesten.apikeys import imports
-from bedesten.apikeys.actions import MAX_PAGE_SIZE, PAGE_SIZE, NewKey
+from bedesten.apikeys.actions import PAGE_SIZE, NewKey
 from bedesten.apikeys.usage import key_usage
 from bedesten.audit.actions import OPERATOR
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES, TenantOption, duration, duration_or_time
-from bedesten.cli.output import Document, Output, printable, shown_once, table
+from bedesten.cli.key_file import create_from
+from bedesten.cli.options import (
+    NO_VALUES,
+    CursorOption,
+    LimitOption,
+    MissingOption,
+    TenantOption,
+    duration,
+    duration_or_time,
+)
+from bedesten.cli.output import Document, Output, more, printable, shown_once, table
 from bedesten.cli.progress import progress
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
@@ -50,19 +60,38 @@ AllowOption = Annotated[
 def create(
     ctx: CommandContext,
     tenant: TenantOption,
-    surface: SurfaceOption,
-    owner: OwnerOption,
+    surface: Annotated[str | None, typer.Option("--surface", metavar="payment|supplier")] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="NAME", help="Its owner: an existing supplier or integration.")
+    ] = None,
     grant: GrantOption = NO_VALUES,
     expires: ExpiryOption = None,
     allow: AllowOption = NO_VALUES,
     create_owner: CreateOwnerOption = False,
+    file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="API keys to create, CSV or JSON; -: standard input.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="With --from: a new file for the secrets, mode 0600."),
+    ] = None,
 ) -> CommandResult:
-    """Create an API key. Its secret is shown only once and cannot be recovered."""
-    gate = _surface(surface)
+    """Create an API key, or all API keys of a file, or none. A secret is shown only once and cannot be recovered.
+
+    A file has the columns (keys) surface, owner, grants, networks and expires. The options hold for what it lacks.
+    """
     after, at = _expiry(expires)
+    if file is not None:
+        given = Defaults(None if surface is None else _surface(surface), owner, grant, allow, (after, at))
+        return create_from(ctx, tenant, file, given, output, create_owner=create_owner)
+    if output is not None:
+        raise typer.BadParameter("only with --from", param_hint="--output")
+    if surface is None or owner is None:
+        raise MissingOption("--surface" if surface is None else "--owner")
+    gate, named = _surface(surface), owner
 
     def act(tx: Transaction, entry: TenantEntry) -> tuple[str, Secret[str], Account, bool, int | None]:
-        holder, fresh = owners.find_or_create(tx, gate, owner, create=create_owner)
+        holder, fresh = owners.find_or_create(tx, gate, named, create=create_owner)
         end = tx.now + after if after is not None else at
         new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
         return *api_keys.create(tx, ctx.installation.keyring, new, OPERATOR), holder, fresh, end
@@ -107,10 +136,8 @@ def revoke(
 def show_all(
     ctx: CommandContext,
     tenant: TenantOption,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=MAX_PAGE_SIZE, help="Most API keys to show.")
-    ] = PAGE_SIZE,
-    cursor: Annotated[str, typer.Option("--cursor", metavar="C", help="The next cursor of the previous page.")] = "",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List a tenant's API keys, active or not, in order of creation; never their secrets."""
     listed, following = ctx.read_in(tenant, lambda tx, _: api_keys.list_page(tx, cursor, limit))
@@ -127,8 +154,7 @@ def show_all(
         Revoked="revoked",
         Previous="previous",
     )
-    rest = [f"There are more: add --cursor {following}"] if following else []
-    return CommandResult({"keys": listed, "nextCursor": following}, [shown, *rest])
+    return CommandResult({"keys": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(app, "rotate")

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin.inputs import page_of
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import TenantOption
-from bedesten.cli.output import Document, Output, fields, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption
+from bedesten.cli.output import Document, Output, fields, more, table
 from bedesten.mail import actions as mail
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import Transaction
@@ -21,14 +22,22 @@ def show_all(
     ctx: CommandContext,
     tenant: TenantOption,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait to be sent.")] = False,
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List a tenant's mails of the last days, the newest first, and why none is sent if that is so."""
-    mails, missing = ctx.read_in(
-        tenant, lambda tx, _: (mail.list_mails(tx, waiting=waiting), _missing(ctx.settings, tx))
+    read, missing = ctx.read_in(
+        tenant,
+        lambda tx, _: (
+            mail.list_mails(tx, waiting=waiting, before=cursor, most=limit + 1),
+            _missing(ctx.settings, tx),
+        ),
     )
+    mails, following = page_of(read, limit, lambda one: str(one["id"]))
     columns = {"Recipient": "recipient", "Id": "id", "Kind": "kind", "State": "state", "Attempts": "attempts"}
     shown = table(mails, "No mail found.", **columns, Last_error="lastError", Created="created")
-    return CommandResult({"mails": mails, "missing": missing}, [shown, *_hints(missing)])
+    document = {"mails": mails, "nextCursor": following, "missing": missing}
+    return CommandResult(document, [shown, *more(following), *_hints(missing)])
 
 
 @command(app, "show")

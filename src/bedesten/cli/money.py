@@ -8,8 +8,8 @@ from bedesten.admin import money
 from bedesten.admin.money import Booking
 from bedesten.cli.command import CommandContext, CommandResult, command, os_user
 from bedesten.cli.money_statement import Customer, Partner, Supplier, statement
-from bedesten.cli.options import TenantOption, amount
-from bedesten.cli.output import Document, Output, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, amount
+from bedesten.cli.output import Document, Output, more, table
 from bedesten.errors import bad_field
 from bedesten.ledger.money_orders import ADJUST, DEPOSIT, WITHDRAW
 
@@ -82,10 +82,12 @@ def pending(
     ctx: CommandContext,
     tenant: TenantOption,
     every: Annotated[bool, typer.Option("--all", help="In every state.")] = False,
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List the bookings that wait for a second operator, oldest first."""
-    listed = ctx.read_in(tenant, lambda tx, _: money.list_orders(tx, every=every))
-    return CommandResult({"moneyOrders": listed}, [_table(listed)])
+    listed, following = ctx.read_in(tenant, lambda tx, _: money.list_orders(tx, every=every, after=cursor, limit=limit))
+    return CommandResult({"moneyOrders": listed, "nextCursor": following}, [_table(listed), *more(following)])
 
 
 @command(app, "approve")

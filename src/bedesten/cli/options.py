@@ -2,10 +2,8 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +13,18 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from bedesten.cli.output import printable
-from bedesten.core.clock import parse_duration
+from bedesten.core.clock import parse_duration, parse_duration_or_time
 from bedesten.core.money import read_amount
 from bedesten.errors import bad_field
-from bedesten.server.settings import Settings, unknown_variables
+from bedesten.server.settings import MAX_DATABASE_THREADS, Settings, unknown_variables
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="A tenant's name or id.")]
 TenantOption = Annotated[str, typer.Option("--tenant", metavar="T", help="The tenant's name or id.")]
+
+PAGE_SIZE = 200
+"""Number of rows that a list shows by default."""
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="Most rows to show.")]
+CursorOption = Annotated[str, typer.Option("--cursor", metavar="C", help="The next cursor of the previous page.")]
 
 SHARED_OPTIONS: tuple[tuple[str, Any, object], ...] = (
     (
@@ -53,19 +56,28 @@ SHARED_OPTIONS: tuple[tuple[str, Any, object], ...] = (
     ("as_json", Annotated[bool, typer.Option("--json", help="Print one JSON document.")], False),
 )
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-
 NO_VALUES: list[str] = []
 """The default of an option that may be repeated. Never mutated."""
 
 _FORMS = {
     "database": "must be postgresql://…, or a reference to where that URL is stored",
+    **dict.fromkeys(
+        ("database_readers", "database_writers"), f"must be a whole number from 1 to {MAX_DATABASE_THREADS}"
+    ),
     "log_level": "must be debug, info, warning or error",
     "proxy_header": "must be x-forwarded-for or forwarded",
     "smtp_security": "must be starttls, tls or none; none is only for a mail server on this machine",
     "secrets": "must be a reference to where they are stored: file:/…, azure-kv://…, aws-sm://…, vault://… or gcp-sm://…",
 }
 """The message for a setting with an invalid form."""
+
+
+class MissingOption(typer.BadParameter):
+    """A usage error: an option or argument that these other ones require is missing."""
+
+    def format_message(self) -> str:
+        """The message of the parser for a required one."""
+        return f"Missing {'option' if self.message.startswith('-') else 'argument'} '{self.message}'."
 
 
 def read_settings(data: Path | None, database: str | None) -> Settings:
@@ -118,13 +130,10 @@ def duration(text: str, option: str) -> int:
 
 def duration_or_time(text: str, option: str) -> tuple[int, None] | tuple[None, int]:
     """Parse a duration in milliseconds, or a time in epoch ms. Anything else is a usage error."""
-    reason = "must be a duration such as 30d (at most 36500d), or a time such as yyyy-MM-ddTHH:mm:ssZ"
     try:
-        if not _TIME.fullmatch(text):
-            return parse_duration(text), None
-        moment = int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
-    except ValueError:
-        raise typer.BadParameter(reason, param_hint=option) from None
-    if moment < 0:
-        raise typer.BadParameter(f"{reason}, not before 1970", param_hint=option)
-    return None, moment
+        return parse_duration_or_time(text)
+    except ValueError as error:
+        reason = (
+            "must be a duration such as 30d (at most 36500d), or a time such as yyyy-MM-ddTHH:mm:ssZ, not before 1970"
+        )
+        raise typer.BadParameter(reason, param_hint=option) from error

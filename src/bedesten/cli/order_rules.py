@@ -6,8 +6,8 @@ import typer
 
 from bedesten.admin import order_rules
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import TenantOption, amount
-from bedesten.cli.output import Output, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, amount
+from bedesten.cli.output import Output, more, table
 from bedesten.orders import review
 from bedesten.orders.review import KINDS
 
@@ -33,10 +33,14 @@ def set_limits(
 
 
 @command(limits_app, "list")
-def show_limits(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
+def show_limits(
+    ctx: CommandContext, tenant: TenantOption, limit: LimitOption = PAGE_SIZE, cursor: CursorOption = ""
+) -> CommandResult:
     """List the daily limits."""
-    listed = ctx.read_in(tenant, lambda tx, entry: order_rules.show_limits(tx, entry.currency))
-    return CommandResult({"limits": listed}, [_limits(listed)])
+    listed, following = ctx.read_in(
+        tenant, lambda tx, entry: order_rules.show_limits(tx, entry.currency, cursor, limit)
+    )
+    return CommandResult({"limits": listed, "nextCursor": following}, [_limits(listed), *more(following)])
 
 
 @command(rules_app, "create")

@@ -9,8 +9,8 @@ import typer
 from bedesten.admin import orders, suppliers
 from bedesten.cli import order_refunds, order_rules
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES, TenantOption, duration_or_time
-from bedesten.cli.output import Output, cell, fields, table
+from bedesten.cli.options import NO_VALUES, CursorOption, TenantOption, duration_or_time
+from bedesten.cli.output import Output, cell, fields, more, table
 from bedesten.core.clock import system_clock
 from bedesten.orders.listing import END_OF_TIME, OrderFilter
 from bedesten.orders.moves import LINE, ORDER
@@ -45,6 +45,7 @@ def show_all(
     since: Annotated[str, typer.Option("--from", metavar="T", help="Since this time, or this long ago (7d).")] = "",
     until: Annotated[str, typer.Option("--to", metavar="T", help="Before this time, or this long ago.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 50,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List orders, newest first."""
     wanted = OrderFilter(
@@ -55,8 +56,8 @@ def show_all(
         reference=reference,
         product=product,
     )
-    listed = ctx.read_in(tenant, lambda tx, _: orders.list_orders(tx, wanted, buyer, limit))
-    return CommandResult({"orders": listed}, [_table(listed)])
+    listed, following = ctx.read_in(tenant, lambda tx, _: orders.list_orders(tx, wanted, buyer, limit, cursor))
+    return CommandResult({"orders": listed, "nextCursor": following}, [_table(listed), *more(following)])
 
 
 @command(app, "find")

@@ -47,6 +47,11 @@ def table(rows: Iterable[Mapping[str, Any]], empty: str, **columns: str) -> Outp
     return FittingTable(titles, [[printable(cell(row.get(member))) for member in columns.values()] for row in listed])
 
 
+def more(following: str | None) -> list[Output]:
+    """The line below a page that is not the last one."""
+    return [f"There are more: add --cursor {following}"] if following else []
+
+
 def fields(document: Mapping[str, Any]) -> list[Output]:
     """Format the members of a document, one a line, with the values below each other."""
     width = max(map(len, document), default=0) + 2

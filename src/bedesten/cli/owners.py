@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from bedesten.accounts.actions import Account
+from bedesten.accounts.actions import PAGE_SIZE, Account
 from bedesten.admin import owners
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import TenantOption
-from bedesten.cli.output import Document, printable, table
+from bedesten.cli.options import CursorOption, LimitOption, TenantOption
+from bedesten.cli.output import Document, more, printable, table
 from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
@@ -32,10 +32,12 @@ def commands(app: typer.Typer, surface: Surface, word: str) -> None:
     def enable(ctx: CommandContext, name: owner, tenant: TenantOption) -> CommandResult:
         return _switched(ctx, tenant, surface, name, disabled=False)
 
-    def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
-        listed = ctx.read_in(tenant, lambda tx, _: owners.list_owners(tx, surface))
+    def show_all(
+        ctx: CommandContext, tenant: TenantOption, limit: LimitOption = PAGE_SIZE, cursor: CursorOption = ""
+    ) -> CommandResult:
+        listed, following = ctx.read_in(tenant, lambda tx, _: owners.list_owners(tx, surface, cursor, limit))
         shown = table(listed, f"There is no {word} yet.", Name="name", Id="id", Disabled="disabled", Since="created")
-        return CommandResult({f"{word}s": listed}, [shown])
+        return CommandResult({f"{word}s": listed, "nextCursor": following}, [shown, *more(following)])
 
     article = "n" if word[0] in "aeiou" else ""
     create.__doc__ = f"Create a{article} {word}. Create its API keys with `bedesten keys create`."

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts.actions import Account
+from bedesten.accounts.actions import PAGE_SIZE, Account
 from bedesten.admin import partners
 from bedesten.admin.partners import CreatedPartner, NewPartner
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES, TenantOption, amount
-from bedesten.cli.output import Document, Output, printable, shown_once, table
+from bedesten.cli.options import NO_VALUES, CursorOption, LimitOption, TenantOption, amount
+from bedesten.cli.output import Document, Output, more, printable, shown_once, table
 from bedesten.cli.passwords import choose_password
 from bedesten.core.secret import Secret
 from bedesten.gate.auth_cache import TenantEntry
@@ -196,10 +196,12 @@ def webhook(
 
 
 @command(app, "list")
-def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
-    """List a tenant's partners and their balances."""
-    listed = ctx.read_in(tenant, lambda tx, entry: partners.list_partners(tx, entry.currency))
-    return CommandResult({"partners": listed}, [_table(listed)])
+def show_all(
+    ctx: CommandContext, tenant: TenantOption, limit: LimitOption = PAGE_SIZE, cursor: CursorOption = ""
+) -> CommandResult:
+    """List a tenant's partners and their balances, in order of creation."""
+    listed, following = ctx.read_in(tenant, lambda tx, entry: partners.list_partners(tx, entry.currency, cursor, limit))
+    return CommandResult({"partners": listed, "nextCursor": following}, [_table(listed), *more(following)])
 
 
 def _changed(ctx: CommandContext, tenant: str, partner: str, act: Change) -> CommandResult:

@@ -10,8 +10,8 @@ from bedesten.admin.statement_file import read_statement
 from bedesten.cli import payment_methods
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
-from bedesten.cli.options import TenantOption, duration, duration_or_time
-from bedesten.cli.output import Output, fields, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, duration, duration_or_time
+from bedesten.cli.output import Output, fields, more, table
 from bedesten.core.clock import system_clock
 
 app = typer.Typer(no_args_is_help=True)
@@ -28,17 +28,21 @@ def show_all(
     state: _State = "",
     integration: _Integration = "",
     within: Annotated[str, typer.Option("--within", metavar="7d", help="Only those that changed lately.")] = "",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List payments, oldest first."""
     age = duration(within, "--within") if within else None
-    listed = ctx.read_in(
+    listed, following = ctx.read_in(
         tenant,
-        lambda tx, _: payments.list_payments(tx, state, integration, 0 if age is None else max(tx.now - age, 0)),
+        lambda tx, _: payments.list_payments(
+            tx, state, integration, 0 if age is None else max(tx.now - age, 0), cursor, limit
+        ),
     )
     columns = {"Payment": "paymentId", "State": "state", "Amount": "amount", "Captured": "captured"}
     columns |= {"Refunded": "refunded", "Lost": "lost", "Currency": "currency"}
     shown = table(listed, "There is no such payment.", **columns, Reference="reference", Order="orderId")
-    return CommandResult({"payments": listed}, [shown])
+    return CommandResult({"payments": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(app, "show")
@@ -49,8 +53,8 @@ def show(ctx: CommandContext, tenant: TenantOption, payment: _Payment) -> Comman
     assert isinstance(refunds, list), "the document has this list"
     assert isinstance(events, list), "the document has this list"
     members = ("paymentId", "state", "amount", "captured", "refunded", "lost", "currency", "reference", "orderId")
-    more = ("integrationId", "reason", "created", "updated")
-    lines = fields({name: shown[name] for name in members + more if shown[name] is not None})
+    further = ("integrationId", "reason", "created", "updated")
+    lines = fields({name: shown[name] for name in members + further if shown[name] is not None})
     return CommandResult(shown, [*lines, "", _refunds(refunds), "", _events(events)])
 
 
@@ -74,20 +78,30 @@ def refund(
 
 @command(app, "refunds")
 def refunds(
-    ctx: CommandContext, tenant: TenantOption, state: _State = "", integration: _Integration = ""
+    ctx: CommandContext,
+    tenant: TenantOption,
+    state: _State = "",
+    integration: _Integration = "",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List refunds of payments, oldest first."""
-    listed = ctx.read_in(tenant, lambda tx, _: payments.list_refunds(tx, state, integration))
-    return CommandResult({"refunds": listed}, [_refunds(listed)])
+    listed, following = ctx.read_in(tenant, lambda tx, _: payments.list_refunds(tx, state, integration, cursor, limit))
+    return CommandResult({"refunds": listed, "nextCursor": following}, [_refunds(listed), *more(following)])
 
 
 @command(app, "events")
 def events(
-    ctx: CommandContext, tenant: TenantOption, state: _State = "", integration: _Integration = ""
+    ctx: CommandContext,
+    tenant: TenantOption,
+    state: _State = "",
+    integration: _Integration = "",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List the events of providers in the order in which they came."""
-    listed = ctx.read_in(tenant, lambda tx, _: payments.list_events(tx, state, integration))
-    return CommandResult({"events": listed}, [_events(listed)])
+    listed, following = ctx.read_in(tenant, lambda tx, _: payments.list_events(tx, state, integration, cursor, limit))
+    return CommandResult({"events": listed, "nextCursor": following}, [_events(listed), *more(following)])
 
 
 @command(app, "reconcile")

@@ -5,17 +5,16 @@ from typing import Annotated
 
 import typer
 
-from bedesten.admin import product_file, products
-from bedesten.admin.product_import import ImportResult, import_rows
+from bedesten.admin import product_file, product_import, products
 from bedesten.cli import product_settings, stock_recall
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
-from bedesten.cli.options import TenantOption, amount, pairs
-from bedesten.cli.output import printable, table
-from bedesten.gate.auth_cache import TenantEntry
-from bedesten.store.transaction import Transaction
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, amount, pairs
+from bedesten.cli.output import more, printable, table
 
 app = typer.Typer(no_args_is_help=True)
+MAX_PRODUCTS = 1_000_000
+"""A list without a limit has so many; it is a file for `import`."""
 Force = Annotated[bool, typer.Option("--force", help="Accept prices of 0 and below the cost.")]
 app.add_typer(product_settings.app)
 app.add_typer(stock_recall.app, name="stock", help="Stock codes: add, list by batch, withdraw, move, recall.")
@@ -38,10 +37,8 @@ def import_products(
     source, raw = read_file(file)
     rows = product_file.read_rows(source, raw)
 
-    def act(tx: Transaction, entry: TenantEntry) -> ImportResult:
-        return import_rows(tx, entry.currency, source, rows, force=force, region=entry.region)
-
-    done = ctx.write_in(tenant, act)
+    entry = ctx.read_in(tenant, lambda _, entry: entry)
+    done = product_import.import_products(ctx.installation.store, entry, source, rows, force=force)
     document = {
         "created": done.created,
         "updated": done.updated,
@@ -71,10 +68,15 @@ def show_all(
     ctx: CommandContext,
     tenant: TenantOption,
     low: Annotated[bool, typer.Option("--low", help="Only those with fewer free codes than their threshold.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, max=10_000, help="Most products to show (default: all)."),
+    ] = None,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List a tenant's products, on sale or not. The output of --json is a file for `import`."""
-    listed = ctx.read_in(tenant, lambda tx, entry: products.list_products(tx, entry.region))
-    listed = [one for one in listed if not low or products.is_low(one)]
+    page = products.low_page if low else products.list_page
+    listed, following = ctx.read_in(tenant, lambda tx, entry: page(tx, entry.region, cursor, limit or MAX_PRODUCTS))
     shown = table(
         listed,
         "No product is low." if low else "There is no product yet.",
@@ -90,7 +92,7 @@ def show_all(
         Status="status",
         Available="available",
     )
-    return CommandResult({"products": listed}, [shown])
+    return CommandResult({"products": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 proposals = typer.Typer(no_args_is_help=True, help="Names that suppliers propose for products on sale.")
@@ -99,13 +101,15 @@ Products = Annotated[list[str], typer.Argument(metavar="PRODUCT…", help="Skus 
 
 
 @command(proposals, "list")
-def list_proposals(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
+def list_proposals(
+    ctx: CommandContext, tenant: TenantOption, limit: LimitOption = PAGE_SIZE, cursor: CursorOption = ""
+) -> CommandResult:
     """List the names that suppliers propose for products on sale. Buyers see the current name until you accept."""
-    listed = ctx.read_in(tenant, lambda tx, _: products.proposals(tx))
+    listed, following = ctx.read_in(tenant, lambda tx, _: products.proposals(tx, cursor, limit))
     shown = table(
         listed, "Nothing is proposed.", Sku="sku", Id="id", Supplier="supplier", Name="name", Proposed="proposedName"
     )
-    return CommandResult({"proposals": listed}, [shown])
+    return CommandResult({"proposals": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(proposals, "accept")

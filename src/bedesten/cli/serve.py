@@ -13,10 +13,12 @@ from bedesten.cli.options import duration
 from bedesten.cli.output import show, write_json
 from bedesten.core.clock import SECOND
 from bedesten.server import logs, loopback_guard, secret_file, shared_limits, supervisor
+from bedesten.server.database_connections import missing_connections, most_connections
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting
 from bedesten.server.settings import MAX_DRAIN_S, Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess
+from bedesten.store.store import Store
 
 app = typer.Typer()
 MAX_WORKERS = 8
@@ -81,12 +83,22 @@ def serve(
         secret_cache_fd=ctx.secret_cache.fd,
     )
     with loopback_guard.guard_listen_address(settings, store, host):
+        _warn_of_connections(spec, settings, store)
         ctx.close()
         events = _Events(ctx.as_json, spec.workers)
         code = supervisor.run(spec, lambda: None, events.handle)
     if events.reason:
         raise CommandError(events.reason, errors.CONFLICT)
     return CommandResult(None, code=code)
+
+
+def _warn_of_connections(spec: ServeSpec, settings: Settings, store: Store) -> None:
+    """Log it if the database gives fewer connections than this server may open. The server starts all the same."""
+    beside = {one.name for one in spec.side_processes}
+    needed = most_connections(settings, spec.workers, side_worker="worker" in beside, admin="admin" in beside)
+    few = missing_connections(settings, store, needed)
+    if few is not None:
+        os.write(2, logs.line("warning", {"event": "connections-few", **few}) + b"\n")
 
 
 def _drain_seconds(text: str) -> float:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES
-from bedesten.cli.output import Document, Output, printable, shown_once, table
+from bedesten.cli.options import NO_VALUES, PAGE_SIZE, CursorOption, LimitOption
+from bedesten.cli.output import Document, Output, more, printable, shown_once, table
 from bedesten.cli.passwords import choose_password
 from bedesten.core import text
 from bedesten.core.secret import Secret
@@ -54,10 +54,11 @@ def create(
 
 
 @command(app, "list")
-def show_all(ctx: CommandContext) -> CommandResult:
-    """List the staff members and their roles."""
-    listed = [staff.view(one) for one in ctx.read(staff.list_all)]
-    return CommandResult({"staff": listed}, [_table(listed)])
+def show_all(ctx: CommandContext, limit: LimitOption = PAGE_SIZE, cursor: CursorOption = "") -> CommandResult:
+    """List the staff members and their roles, in order of creation."""
+    found, following = ctx.read(lambda tx: staff.list_page(tx, cursor, limit))
+    listed = [staff.view(one) for one in found]
+    return CommandResult({"staff": listed, "nextCursor": following}, [_table(listed), *more(following)])
 
 
 @command(app, "roles")

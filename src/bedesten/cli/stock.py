@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from bedesten.admin import code_file, stock
 from bedesten.admin.code_file import CodeFile, FileOptions, MalformedFile
 from bedesten.admin.inputs import minor_amount
-from bedesten.admin.stock import DuplicateGroup, Result
+from bedesten.admin.stock import DuplicateGroup
 from bedesten.admin.table_file import UnknownEncoding
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import batches, inventory
@@ -26,8 +26,8 @@ from bedesten.catalogue.moves import WITHDRAWN
 from bedesten.cli import stock_report
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
-from bedesten.cli.options import TenantOption, amount
-from bedesten.cli.output import Output, fields, printable, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, amount
+from bedesten.cli.output import Output, fields, more, printable, table
 from bedesten.cli.progress import progress
 from bedesten.cli.stock_report import ReportRow
 from bedesten.errors import bad_field
@@ -49,6 +49,12 @@ class StockGroup(TyperGroup):
 app = typer.Typer(no_args_is_help=True, cls=StockGroup)
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit trail.")]
+CodeFileOption = Annotated[
+    Path | None, typer.Option("--code-file", metavar="FILE", help="The codes in this file; -: standard input.")
+]
+CodeOption = Annotated[
+    str | None, typer.Option("--code", help="This code. It stays in the shell's history; prefer --code-file.")
+]
 MAX_TEXT = 200
 
 
@@ -115,7 +121,8 @@ def add_codes(
         if not typer.confirm("Add them?", err=True):
             return CommandResult(None, ["Nothing was added."], code=1)
     with progress("adding codes", len(read.codes), as_json=ctx.as_json) as advance:
-        done = stock.add_codes(partial(_write, ctx, tenant), cipher, found, read.codes, source, advance)
+        store, tenant_id = ctx.installation.store, ctx.tenant_id(tenant)
+        done = stock.add_codes(store, tenant_id, cipher, found, read.codes, source, advance)
     return _answer(ctx, tenant, found, read, done, report)
 
 
@@ -144,10 +151,6 @@ def _report(
     found = ctx.read_in(tenant, rows)
     stock_report.write(report, found)
     return sum(one.outcome == stock_report.ALREADY_SOLD for one in found)
-
-
-def _write(ctx: CommandContext, tenant: str, work: Callable[[Transaction], Result]) -> Result:
-    return ctx.write_in(tenant, lambda tx, _: work(tx))
 
 
 def _understood(ctx: CommandContext, source: str, raw: bytes, choice: FileOptions) -> CodeFile:
@@ -246,9 +249,11 @@ def show_all(
     ctx: CommandContext,
     tenant: TenantOption,
     product: Annotated[str | None, typer.Option("--product", metavar="SKU", help="Only of this product.")] = None,
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """List the batches in their order of sale: first in, first out, and within a batch in the order of its file."""
-    listed = ctx.read_in(tenant, lambda tx, _: stock.list_batches(tx, product or ""))
+    listed, following = ctx.read_in(tenant, lambda tx, _: stock.list_batches(tx, product or "", cursor, limit))
     shown = table(
         listed,
         "There is no batch yet.",
@@ -261,7 +266,7 @@ def show_all(
         Withdrawn="withdrawn",
         Created="created",
     )
-    return CommandResult({"batches": listed}, [shown])
+    return CommandResult({"batches": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(app, "show")
@@ -279,12 +284,8 @@ def remove(
     tenant: TenantOption,
     reason: Reason,
     batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Every unsold code of this batch.")] = None,
-    code_file: Annotated[
-        Path | None, typer.Option("--code-file", metavar="FILE", help="The codes in this file; -: standard input.")
-    ] = None,
-    code: Annotated[
-        str | None, typer.Option("--code", help="This code. It stays in the shell's history; prefer --code-file.")
-    ] = None,
+    code_file: CodeFileOption = None,
+    code: CodeOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> CommandResult:
     """Withdraw unsold codes permanently: a batch, or single codes. Exit code 1 if none was withdrawn."""
@@ -296,13 +297,16 @@ def remove(
         name = batch
         if not _confirmed(ctx, yes, lambda: ctx.read_in(tenant, lambda tx, _: inventory.batch_of(tx, name)).free):
             return CommandResult(None, ["Nothing was withdrawn."], code=1)
-        done = ctx.write_in(tenant, lambda tx, _: stock.withdraw_batch(tx, name, reason)[1])
+        total = ctx.read_in(tenant, lambda tx, _: inventory.batch_of(tx, name)).free
+        with progress("withdrawing codes", total, as_json=ctx.as_json) as advance:
+            _, done = stock.withdraw_batch(ctx.installation.store, ctx.tenant_id(tenant), name, reason, advance)
     else:
         codes = _codes(code_file, code)
         if not _confirmed(ctx, yes, lambda: len(codes)):
             return CommandResult(None, ["Nothing was withdrawn."], code=1)
-        cipher = ctx.installation.cipher
-        done = ctx.write_in(tenant, lambda tx, _: stock.withdraw_codes(tx, cipher, codes, reason))
+        opened = ctx.installation
+        with progress("withdrawing codes", len(codes), as_json=ctx.as_json) as advance:
+            done = stock.withdraw_codes(opened.store, ctx.tenant_id(tenant), opened.cipher, codes, reason, advance)
     return _withdrawal(done)
 
 
@@ -342,7 +346,9 @@ def move(
     to: Annotated[str, typer.Option("--to", metavar="SKU", help="The product to move them to: its sku or id.")],
 ) -> CommandResult:
     """Move the unsold codes of a batch to another product, as a new batch."""
-    made, count, product = ctx.write_in(tenant, lambda tx, _: stock.move(tx, batch, to))
+    total = ctx.read_in(tenant, lambda tx, _: inventory.batch_of(tx, batch)).free
+    with progress("moving codes", total, as_json=ctx.as_json) as advance:
+        made, count, product = stock.move(ctx.installation.store, ctx.tenant_id(tenant), batch, to, advance)
     name = product.sku or product.id
     return CommandResult(
         {"moved": count, "batch": made, "product": name},

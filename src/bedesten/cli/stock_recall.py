@@ -13,7 +13,7 @@ from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption
 from bedesten.cli.output import Output, table
 from bedesten.cli.progress import progress
-from bedesten.cli.stock import MAX_TEXT, Reason
+from bedesten.cli.stock import MAX_TEXT, CodeFileOption, CodeOption, Reason
 from bedesten.cli.stock import app as app
 from bedesten.complaints import recalls
 from bedesten.complaints.model import REFUND, REPLACE
@@ -26,12 +26,8 @@ def recall_codes(
     tenant: TenantOption,
     reason: Reason,
     batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Every code of this batch.")] = None,
-    code_file: Annotated[
-        Path | None, typer.Option("--code-file", metavar="FILE", help="The codes in this file; -: standard input.")
-    ] = None,
-    code: Annotated[
-        str | None, typer.Option("--code", help="This code. It stays in the shell's history; prefer --code-file.")
-    ] = None,
+    code_file: CodeFileOption = None,
+    code: CodeOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Give every buyer another code.")] = False,
     refund: Annotated[bool, typer.Option("--refund", help="Give every buyer the money back.")] = False,
     charge: Annotated[
@@ -55,7 +51,7 @@ def recall_codes(
     plan = ctx.read_in(tenant, lambda tx, _: recall.plan(tx, cipher, name, codes))
     if dry_run:
         return CommandResult({"dryRun": True, **plan}, _numbers(plan))
-    frozen = ctx.write_in(tenant, lambda tx, _: recall.freeze(tx, cipher, name, codes, reason))
+    frozen = recall.freeze_all(ctx.installation.store, ctx.tenant_id(tenant), cipher, name, codes, reason)
     kind = REPLACE if replace else REFUND if refund else None
     found = ctx.read_in(tenant, lambda tx, _: recalls.sold_units(tx, recall.recalled(tx, cipher, name, codes)))
     outcomes: Counter[str] = Counter()
@@ -92,8 +88,8 @@ def _codes(file: Path | None, code: str | None) -> list[StockCode]:
 
 def _numbers(plan: dict[str, object]) -> list[Output]:
     numbers = ("free", "held", "sold", "replaced", "withdrawn")
-    told = f"{plan['codes']} codes: " + ", ".join(f"{plan[name]} {name}" for name in numbers) + "."
+    summary = f"{plan['codes']} codes: " + ", ".join(f"{plan[name]} {name}" for name in numbers) + "."
     columns = {"Buyer": "buyer", "Order": "orderReference", "Line": "orderDetailId", "Product": "product"}
     buyers = plan["buyers"]
     assert isinstance(buyers, list), "the plan lists the buyers"
-    return [told, table(buyers, "None was sold.", **columns, Revealed="revealed", Complaint="complaint")]
+    return [summary, table(buyers, "None was sold.", **columns, Revealed="revealed", Complaint="complaint")]

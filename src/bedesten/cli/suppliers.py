@@ -8,8 +8,8 @@ from bedesten.admin import owners, suppliers
 from bedesten.admin.suppliers import UNCHANGED, Setting, SettingsChange
 from bedesten.cli import connections
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import TenantOption, amount, duration
-from bedesten.cli.output import Document, printable, table
+from bedesten.cli.options import PAGE_SIZE, CursorOption, LimitOption, TenantOption, amount, duration
+from bedesten.cli.output import Document, more, printable, table
 from bedesten.cli.owners import commands
 from bedesten.core.clock import system_clock
 from bedesten.gate.auth_cache import TenantEntry
@@ -138,10 +138,12 @@ def quality(
     within: Annotated[
         str, typer.Option("--within", metavar="30d", help="Only lines that were assigned in this time.")
     ] = "36500d",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
 ) -> CommandResult:
     """Show how suppliers fulfil their lines: accepted, delivered, rejected, late, complained about."""
     since = max(0, system_clock() - duration(within, "--within"))
-    found = ctx.read_in(tenant, lambda tx, _: suppliers.figures(tx, name, since))
+    found, following = ctx.read_in(tenant, lambda tx, _: suppliers.figures(tx, name, since, cursor, limit))
     shown = table(
         found,
         "There is no supplier yet.",
@@ -157,7 +159,7 @@ def quality(
         Failed_percent="failurePercent",
         Paused="pauseReason",
     )
-    return CommandResult({"suppliers": found}, [shown])
+    return CommandResult({"suppliers": found, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(app, "add-product")

@@ -1,5 +1,7 @@
 """`bedesten tenants …`."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +11,18 @@ from bedesten.accounts.token_idle import set_idle
 from bedesten.admin import inputs
 from bedesten.cli import access
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES, TenantName, amount, duration, pairs
-from bedesten.cli.output import Document, Output, printable, table
+from bedesten.cli.options import (
+    NO_VALUES,
+    CursorOption,
+    LimitOption,
+    MissingOption,
+    TenantName,
+    amount,
+    duration,
+    pairs,
+)
+from bedesten.cli.output import Document, Output, more, table
+from bedesten.cli.tenant_file import create_from, created
 from bedesten.cli.tenant_site import change_site
 from bedesten.core.money import EXPONENTS
 from bedesten.errors import bad_field
@@ -26,6 +38,18 @@ from bedesten.tenants.mail_settings import MailChanges, set_mail_settings
 from bedesten.tenants.money_approval import set_approve_above
 
 app = typer.Typer(no_args_is_help=True)
+_CHANGED_COLUMNS = {
+    "Token_lifetime_in_seconds": "tokenLifetimeSeconds",
+    "Idle_in_seconds": "tokenIdleSeconds",
+    "Requests_a_minute": "limits",
+    "Checkouts": "checkoutLimits",
+    "Origins": "origins",
+    "Lenient": "lenient",
+    "Approve_above": "approveAbove",
+    "Mail_from": "mailFrom",
+    "Shop_URL": "shopUrl",
+    "Verify_e-mail": "verifyEmail",
+}
 _ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'."
 
 _LIMIT_HELP = "Requests a minute for each credential, for the tenant, or for each address; repeatable."
@@ -41,22 +65,35 @@ _ORIGIN_HELP = "An origin whose web pages may call its Storefront; repeatable, r
 @command(app, "create")
 def create(
     ctx: CommandContext,
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    host: Annotated[list[str], typer.Option("--host", metavar="HOST", help="A host of its API; repeatable.")],
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Its name; omit it with --from.")] = None,
+    host: Annotated[
+        list[str], typer.Option("--host", metavar="HOST", help="A host of its API; repeatable.")
+    ] = NO_VALUES,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Play money and ak_test_ keys.")] = False,
-    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="Its currency.")] = "USD",
+    currency: Annotated[str | None, typer.Option("--currency", metavar="CODE", help="Its currency (USD).")] = None,
     region: Annotated[
-        str, typer.Option("--region", metavar="CODE", help="The default region of its buyers.")
-    ] = "GLOBAL",
+        str | None, typer.Option("--region", metavar="CODE", help="The default region of its buyers (GLOBAL).")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Tenants to create, CSV or JSON; -: standard input.")
+    ] = None,
 ) -> CommandResult:
-    """Create a tenant. It is served on its hosts from the next request on."""
-    new = NewTenant(name, host, sandbox, _currency(currency), inputs.region(region))
+    """Create a tenant, or all tenants of a file, or none. They are served on their hosts from the next request on.
+
+    A file has the columns (keys) name, hosts, sandbox, currency and region; the last three may be missing.
+    """
+    if file is not None:
+        if name is not None or host or sandbox or currency or region:
+            raise typer.BadParameter("--from stands alone: the file has the names, hosts and settings")
+        return create_from(ctx, file)
+    if name is None:
+        raise MissingOption("NAME")
+    if not host:
+        raise MissingOption("--host")
+    new = NewTenant(name, host, sandbox, _currency(currency or "USD"), inputs.region(region or "GLOBAL"))
     with guard_tenant_hosts(ctx.settings, host):
         made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.cipher, new))
-    message: list[Output] = [f"Tenant {made['name']} ({made['id']}) is served on {', '.join(made['hosts'])}."]
-    if made["alike"]:
-        message.append(f"Its name is similar to that of {', '.join(map(printable, made['alike']))}.")
-    return CommandResult(made, message)
+    return CommandResult(made, created(made))
 
 
 @command(app, "hosts")
@@ -149,40 +186,17 @@ def change(
     if origin and no_origins:
         raise typer.BadParameter("--origin and --no-origins exclude each other")
     mail = _mail_changes(mail_from, shop_url, verify_email)
-    asked = (lifetimes, idle, region, limits, guards, origin, no_origins, lenient is not None, approve_above, mail)
-    if not any(asked):
+    origins = [] if no_origins else origin or None
+    changes = _Changes(lifetimes, idle, region or None, limits, guards, origins, lenient, approve_above or None, mail)
+    if changes == _Changes():
         raise typer.BadParameter(
             "say what to change: --token-lifetime, --token-idle, --region, --limit, --checkout-limit, --origin,"
             " --no-origins, --lenient, --strict, --approve-above, --mail-from, --shop-url or --verify-email"
         )
 
-    def act(tx: Transaction, entry: TenantEntry) -> None:
-        for surface, time in lifetimes.items():
-            tenants.set_lifetime(tx, surface, time)
-        for surface, time_out in idle.items():
-            set_idle(tx, surface, time_out)
-        if region:
-            tenants.set_region(tx, inputs.region(region))
-        if limits:
-            tenants.set_limits(tx, limits)
-        if guards:
-            set_checkout_limits(tx, guards)
-        if origin or no_origins:
-            tenants.set_origins(tx, origin)
-        if lenient is not None:
-            tenants.set_lenient(tx, lenient)
-        if approve_above:
-            set_approve_above(tx, _approve_above(approve_above, entry.currency))
-        if mail:
-            set_mail_settings(tx, **mail)
-
-    ctx.write_in(tenant, act)
+    ctx.write_in(tenant, changes.apply)
     shown = ctx.read(lambda tx: _one(tx, tenant))
-    columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
-    columns |= {"Requests_a_minute": "limits", "Checkouts": "checkoutLimits"}
-    columns |= {"Origins": "origins", "Lenient": "lenient", "Approve_above": "approveAbove"}
-    columns |= {"Mail_from": "mailFrom", "Shop_URL": "shopUrl", "Verify_e-mail": "verifyEmail"}
-    return CommandResult(shown, [table([shown], "", Name="name", **columns)])
+    return CommandResult(shown, [table([shown], "", Name="name", **_CHANGED_COLUMNS)])
 
 
 @command(app, "brand")
@@ -256,10 +270,11 @@ def change_access(
 
 
 @command(app, "list")
-def show_all(ctx: CommandContext) -> CommandResult:
-    """List every tenant."""
-    listed = [_canonical(row) for row in ctx.read(listing.list_all)]
-    return CommandResult({"tenants": listed}, [_table(listed)])
+def show_all(ctx: CommandContext, limit: LimitOption = listing.PAGE_SIZE, cursor: CursorOption = "") -> CommandResult:
+    """List tenants in order of creation."""
+    found, following = ctx.read(lambda tx: listing.list_page(tx, cursor, limit))
+    listed = [_canonical(row) for row in found]
+    return CommandResult({"tenants": listed, "nextCursor": following}, [_table(listed), *more(following)])
 
 
 def _suspended(ctx: CommandContext, tenant: str, suspended: bool) -> CommandResult:
@@ -278,6 +293,42 @@ def _limit(text: str, option: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise typer.BadParameter("a limit must be a whole number, or off", param_hint=option)
     return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What `tenants set` changes of a tenant; nothing by default. `origins` replaces those of before."""
+
+    lifetimes: Mapping[Surface, int] = field(default_factory=dict)
+    idle: Mapping[Surface, int | None] = field(default_factory=dict)
+    region: str | None = None
+    limits: Mapping[str, int | None] = field(default_factory=dict)
+    checkout_limits: Mapping[str, int | None] = field(default_factory=dict)
+    origins: Sequence[str] | None = None
+    lenient: bool | None = None
+    approve_above: str | None = None
+    mail: MailChanges = field(default_factory=MailChanges)
+
+    def apply(self, tx: Transaction, entry: TenantEntry) -> None:
+        """Changes the tenant. Raises `Refusal` (-2)."""
+        for surface, time in self.lifetimes.items():
+            tenants.set_lifetime(tx, surface, time)
+        for surface, time_out in self.idle.items():
+            set_idle(tx, surface, time_out)
+        if self.region:
+            tenants.set_region(tx, inputs.region(self.region))
+        if self.limits:
+            tenants.set_limits(tx, self.limits)
+        if self.checkout_limits:
+            set_checkout_limits(tx, self.checkout_limits)
+        if self.origins is not None:
+            tenants.set_origins(tx, self.origins)
+        if self.lenient is not None:
+            tenants.set_lenient(tx, self.lenient)
+        if self.approve_above:
+            set_approve_above(tx, _approve_above(self.approve_above, entry.currency))
+        if self.mail:
+            set_mail_settings(tx, **self.mail)
 
 
 def _mail_changes(sender: str | None, shop_url: str | None, verify: str | None) -> MailChanges:
@@ -299,8 +350,7 @@ def _approve_above(text: str, currency: str) -> int | None:
 
 
 def _one(tx: SystemTransaction, tenant: str) -> Document:
-    found = tenants.find(tx, tenant)
-    return next(_canonical(row) for row in listing.list_all(tx) if row["id"] == found)
+    return _canonical(listing.view(tx, tenants.find(tx, tenant)))
 
 
 def _canonical(row: Document) -> Document:

@@ -6,8 +6,8 @@ import typer
 
 from bedesten.admin import webhook_networks, webhooks
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES, TenantOption, duration_or_time
-from bedesten.cli.output import table
+from bedesten.cli.options import NO_VALUES, PAGE_SIZE, CursorOption, LimitOption, TenantOption, duration_or_time
+from bedesten.cli.output import more, table
 from bedesten.webhooks.simulator import SCENARIOS
 
 app = typer.Typer(no_args_is_help=True)
@@ -39,11 +39,18 @@ def deny(ctx: CommandContext, network: _Networks) -> CommandResult:
 
 
 @command(app, "endpoints")
-def list_endpoints(ctx: CommandContext, tenant: TenantOption, account: _Account = "") -> CommandResult:
+def list_endpoints(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    account: _Account = "",
+    limit: LimitOption = PAGE_SIZE,
+    cursor: CursorOption = "",
+) -> CommandResult:
     """List the webhook endpoints of a tenant's partners, suppliers and integrations."""
-    listed = ctx.read_in(tenant, lambda tx, _: webhooks.list_endpoints(tx, account))
+    listed, following = ctx.read_in(tenant, lambda tx, _: webhooks.endpoints_page(tx, account, cursor, limit))
     columns = {"Endpoint": "endpointId", "Account": "account", "State": "state", "URL": "url", "Types": "eventTypes"}
-    return CommandResult({"endpoints": listed}, [table(listed, "There is no endpoint.", **columns)])
+    shown = table(listed, "There is no endpoint.", **columns)
+    return CommandResult({"endpoints": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(app, "pause")
@@ -65,11 +72,15 @@ def list_deliveries(
     account: _Account = "",
     endpoint: _OfEndpoint = "",
     state: Annotated[str, typer.Option("--state", metavar="S", help="due, delivered, failed or held.")] = "",
-    before: Annotated[str, typer.Option("--before", metavar="D", help="Go on after this delivery.")] = "",
+    cursor: CursorOption = "",
+    before: Annotated[str, typer.Option("--before", metavar="D", help="The same as --cursor.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="At most so many.")] = 50,
 ) -> CommandResult:
     """List deliveries, the newest first; with --json, every attempt of each."""
-    listed = ctx.read_in(tenant, lambda tx, _: webhooks.list_deliveries(tx, account, endpoint, state, before, limit))
+    after = cursor or before
+    listed, following = ctx.read_in(
+        tenant, lambda tx, _: webhooks.deliveries_page(tx, account, endpoint, state, after, limit)
+    )
     columns = {
         "Delivery": "deliveryId",
         "State": "state",
@@ -79,7 +90,8 @@ def list_deliveries(
         "Endpoint": "endpointId",
         "Created": "created",
     }
-    return CommandResult({"deliveries": listed}, [table(listed, "There is no such delivery.", **columns)])
+    shown = table(listed, "There is no such delivery.", **columns)
+    return CommandResult({"deliveries": listed, "nextCursor": following}, [shown, *more(following)])
 
 
 @command(app, "replay")

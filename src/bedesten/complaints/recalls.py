@@ -1,8 +1,9 @@
 """Recalls codes that their publisher took back: freezes what is unsold, and makes good what was sold.
 
-A recall is a batch or a list of codes. Freezing is one action: open checkouts that hold such codes expire, and free codes
-are withdrawn for good. Each sold code is another action: it opens a complaint with the reason `RECALLED`, unless its
-buyer has complained already, and decides it. So a recall that was interrupted is repeated and goes on where it ended.
+A recall is a batch or a list of codes. Freezing is one action (for a large recall several, each of some codes): open
+checkouts that hold such codes expire, and free codes are withdrawn for good. Each sold code is another action: it opens
+a complaint with the reason `RECALLED`, unless its buyer has complained already, and decides it. So a recall that was
+interrupted is repeated and goes on where it ended.
 """
 
 from collections.abc import Sequence
@@ -60,6 +61,9 @@ class SoldUnit:
 _C, _L, _O, _A, _T = stock_codes.c, order_lines.c, orders.c, accounts.c, audit.c
 _CODES = select(_C.id, _C.product_id, _C.state).where(_C.tenant_id == TENANT)
 _OF_BATCH = statement(_CODES.where(_C.batch_id == p("batch")).order_by(_C.position))
+_HELD_OF_BATCH = statement(
+    _CODES.where(_C.product_id == p("product"), _C.state == CLAIMED, _C.batch_id == p("batch")).order_by(_C.position)
+)
 _BY_DIGEST = statement(stock.with_digest(_CODES))
 _CHECKOUT = statement(
     select(_O.id)
@@ -87,6 +91,11 @@ _REVEALS = statement(
 def codes_of_batch(tx: Transaction, batch: str) -> list[RecalledCode]:
     """Returns the codes of a batch."""
     return [RecalledCode(*row) for row in tx.all(_OF_BATCH, batch=batch)]
+
+
+def held_of_batch(tx: Transaction, batch: str, product: str) -> list[RecalledCode]:
+    """Returns the codes of a batch that unpaid checkouts hold."""
+    return [RecalledCode(*row) for row in tx.all(_HELD_OF_BATCH, batch=batch, product=product)]
 
 
 def codes_named(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode]) -> list[RecalledCode]:

@@ -18,7 +18,7 @@ _COUNT = statement(
         _C.tenant_id == TENANT,
         _C.supplier_id == p("supplier"),
         _C.origin == "buyer",
-        _C.created >= p("since"),
+        _C.created > p("since"),
         or_(_C.state == OPEN, _C.state == REPLACED, _C.state == REFUNDED),
     )
 )
@@ -35,7 +35,7 @@ def pause_if_complained(tx: Transaction, supplier: str) -> bool:
     settings = suppliers.locked_settings(tx, supplier)
     if settings.max_complaints is None or settings.paused is not None:
         return False
-    since = max(tx.now - WINDOW_DAYS * DAY, settings.resumed or 0)
+    since = max(tx.now - WINDOW_DAYS * DAY - 1, settings.resumed or 0)
     row = tx.one(_COUNT, supplier=supplier, since=since)
     count = int(row[0]) if row else 0
     if count < settings.max_complaints:

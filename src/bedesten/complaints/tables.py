@@ -55,9 +55,9 @@ complaints = Table(
     sqlite_with_rowid=False,
 )
 """`code_id` is NULL for a line that was delivered by a note alone; `subject` is the code, or that line. `earned` is what
-`supplier_id` earned with the unit, `charged` what of it was taken back, `refunded` what the buyer got back: minor units.
-`ciphertext` has the buyer's text and evidence; `digest` covers what the buyer said, so that the same complaint again is
-the same one."""
+`supplier_id` earned with the unit, `charged` the part of it that was taken back, `refunded` what the buyer got back: all in
+minor units. `ciphertext` has the buyer's text and evidence; `digest` covers what the buyer said, so that the same complaint
+again is the same one."""
 
 _STANDING = text("state IN (0, 1, 2)")
 _STILL_OPEN = text("state = 0")

@@ -1,6 +1,6 @@
 """The operations as data: name, duty, input and use case. What is not in the table cannot be done."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from bedesten.admin import (
 )
 from bedesten.admin.inputs import minor_amount
 from bedesten.audit.actions import Actor
+from bedesten.catalogue import actions as catalogue
 from bedesten.complaints.model import PROPOSALS, REFUND, REJECT, Proposal
 from bedesten.console import schemas
 from bedesten.errors import bad_field
@@ -58,7 +59,8 @@ def _list_orders(call: Call, wanted: schemas.ListOrders) -> Document:
     chosen = OrderFilter(
         statuses=_number(wanted.status, LINE.names, "status"), states=_number(wanted.state, ORDER.names, "state")
     )
-    return {"orders": orders.list_orders(call.tx, chosen, wanted.buyer or "", wanted.limit)}
+    listed, following = orders.list_orders(call.tx, chosen, wanted.buyer or "", wanted.limit, wanted.cursor or "")
+    return {"orders": listed, "nextCursor": following}
 
 
 def _number(name: str | None, known: tuple[str, ...], field: str) -> frozenset[int]:
@@ -100,7 +102,8 @@ def _minor(call: Call, amount: Amount | None) -> int | None:
 
 
 def _list_complaints(call: Call, wanted: schemas.ListComplaints) -> Document:
-    return {"complaints": complaints.list_complaints(call.tx, wanted.state)}
+    listed, following = complaints.list_complaints(call.tx, wanted.state, wanted.cursor or "", wanted.limit)
+    return {"complaints": listed, "nextCursor": following}
 
 
 def _show_complaint(call: Call, wanted: schemas.ComplaintId) -> Document:
@@ -153,13 +156,15 @@ _STOCK = (
 
 
 def _list_stock(call: Call, wanted: schemas.ListStock) -> Document:
-    listed = products.list_products(call.tx, call.tenant.region)
-    shown = [one for one in listed if not wanted.only_low or products.is_low(one)]
-    return {"products": [{name: one[name] for name in _STOCK} for one in shown]}
+    page = products.low_page if wanted.only_low else products.list_page
+    listed, following = page(call.tx, call.tenant.region, wanted.cursor or "", wanted.limit)
+    return {"products": [{name: one[name] for name in _STOCK} for one in listed], "nextCursor": following}
 
 
 def _list_deposits(call: Call, wanted: schemas.ListDeposits) -> Document:
-    return {"deposits": deposits.list_deposits(call.tx, wanted.every)}
+    after = wanted.cursor or ""
+    listed, following = deposits.list_deposits(call.tx, wanted.every, after=after, limit=wanted.limit)
+    return {"deposits": listed, "nextCursor": following}
 
 
 def _approve_deposit(call: Call, wanted: schemas.DepositId) -> Document:
@@ -172,10 +177,15 @@ def _reject_deposit(call: Call, wanted: schemas.DepositId) -> Document:
 
 def _list_webhooks(call: Call, wanted: schemas.ListWebhooks) -> Document:
     failing = ENDPOINT.states[FAILING].name
-    listed = [one for one in webhooks.list_endpoints(call.tx) if wanted.every or _in_trouble(one, failing)]
+    following: str | None = None
+    if wanted.every:
+        listed, following = webhooks.endpoints_page(call.tx, "", wanted.cursor or "", wanted.limit)
+    else:
+        listed = [one for one in webhooks.list_endpoints(call.tx) if _in_trouble(one, failing)]
     failed = DELIVERY.states[GIVEN_UP].name
     return {
         "endpoints": [{**one, "url": _without_query(one["url"])} for one in listed],
+        "nextCursor": following,
         "failedDeliveries": webhooks.list_deliveries(call.tx, "", "", failed, "", MAX_DELIVERIES),
     }
 
@@ -198,25 +208,21 @@ def _replay_webhook(call: Call, wanted: schemas.DeliveryId) -> Document:
     return {"deliveryId": wanted.delivery_id, "status": "accepted"}
 
 
-_COUNTED: tuple[tuple[Duty, str, Callable[[Call], Iterable[object]]], ...] = (
-    (Duty.READ_COMPLAINTS, "openComplaints", lambda call: complaints.list_complaints(call.tx)),
-    (Duty.READ_DEPOSITS, "waitingDeposits", lambda call: deposits.list_deposits(call.tx)),
-    (
-        Duty.READ_STOCK,
-        "lowProducts",
-        lambda call: [one for one in products.list_products(call.tx) if products.is_low(one)],
-    ),
+_COUNTED: tuple[tuple[Duty, str, Callable[[Call], int]], ...] = (
+    (Duty.READ_COMPLAINTS, "openComplaints", lambda call: len(complaints.list_complaints(call.tx)[0])),
+    (Duty.READ_DEPOSITS, "waitingDeposits", lambda call: len(deposits.list_deposits(call.tx)[0])),
+    (Duty.READ_STOCK, "lowProducts", lambda call: catalogue.count_low(call.tx)),
     (
         Duty.READ_WEBHOOKS,
         "failingEndpoints",
-        lambda call: [one for one in webhooks.list_endpoints(call.tx) if one["failingSince"] is not None],
+        lambda call: sum(one["failingSince"] is not None for one in webhooks.list_endpoints(call.tx)),
     ),
 )
 
 
 def overview(call: Call) -> Document:
     """How much of what the member may read waits for somebody."""
-    return {name: len(list(rows(call))) for duty, name, rows in _COUNTED if duty in call.duties}
+    return {name: count(call) for duty, name, count in _COUNTED if duty in call.duties}
 
 
 _TABLE = (

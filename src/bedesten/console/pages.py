@@ -280,11 +280,11 @@ def _with_details(found: Document) -> Document:
     entries = found.get("timeline")
     if not isinstance(entries, list):
         return found
-    told = [
+    detailed = [
         {**entry, "detail": {name: one for name, one in entry.items() if name not in ("at", "what")}}
         for entry in entries
     ]
-    return {**found, "timeline": told}
+    return {**found, "timeline": detailed}
 
 
 def _frame(title: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class OperationRunner:
         if wait:
             raise _too_many(wait)
         found = await self._store.read_across(lambda tx: staff.by_email(tx, handle))
-        proved = await self._passwords.verify(found.hashed if found else None, password)
+        proved = await self._passwords.verify(INSTALLATION, found.hashed if found else None, password)
         begun = None
         if found is not None and proved and not found.disabled:
             better = await self._better_hash(found, password)
@@ -96,7 +96,7 @@ class OperationRunner:
 
     async def _better_hash(self, member: StaffMember, password: str) -> PasswordHash | None:
         if member.hashed is not None and self._passwords.outdated(member.hashed):
-            return await self._passwords.hash(password)
+            return await self._passwords.hash(INSTALLATION, password)
         return None
 
     async def log_out(self, caller: Caller) -> None:
@@ -114,7 +114,7 @@ class OperationRunner:
         problem = password_problem(password, minimum=self._min_password_length, words=words)
         if problem:
             raise bad_field("password", problem)
-        hashed = await self._passwords.hash(password)
+        hashed = await self._passwords.hash(INSTALLATION, password)
         await self._store.write_across(lambda tx: staff.use_code(tx, keyring, code, hashed))
 
     # --- what a member does ---
@@ -125,12 +125,10 @@ class OperationRunner:
 
         def read(tx: SystemTransaction) -> tuple[OpenSession, list[Document]]:
             session = _session(tx, keyring, caller)
-            shown = [
-                {name: one[name] for name in ("id", "name", "sandbox", "suspended", "currency", "hosts")}
-                for one in listing.list_all(tx)
-                if session.reaches(str(one["id"]))
-            ]
-            return session, shown
+            own = session.member.tenant
+            found = listing.list_all(tx) if own is None else [listing.view(tx, own)]
+            names = ("id", "name", "sandbox", "suspended", "currency", "hosts")
+            return session, [{name: one[name] for name in names} for one in found]
 
         return await self._in_use(read, lambda result: result[0])
 

@@ -15,8 +15,8 @@ Search = Annotated[str, Meta(min_length=1, max_length=1_000)]
 Note = Annotated[str, Meta(min_length=1, max_length=2_000, extra=kind(text.note))]
 Reason = Annotated[str, Meta(min_length=1, max_length=text.MAX_NAME, extra=kind(text.name))]
 Key = Annotated[str, Meta(min_length=1, max_length=text.MAX_REFERENCE, extra=kind(text.reference))]
-Limit = Annotated[int, Meta(ge=1, le=200)]
-PAGE = 50
+PAGE, MAX_PAGE = 50, 200
+Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 
 
 class Credentials(RequestModel, frozen=True):
@@ -32,7 +32,14 @@ class OfTenant(RequestModel, frozen=True, kw_only=True):
     tenant: Annotated[str, Meta(max_length=text.MAX_NAME)] = ""
 
 
-class ListOrders(OfTenant, frozen=True):
+class OfList(OfTenant, frozen=True, kw_only=True):
+    """What every list takes: the number of rows, and `nextCursor` of the page before."""
+
+    limit: Limit = MAX_PAGE
+    cursor: Id | None = None
+
+
+class ListOrders(OfList, frozen=True, kw_only=True):
     """Selects orders, the newest first: of a buyer (id or e-mail), in one state, with a line in one status."""
 
     buyer: Search | None = None
@@ -78,7 +85,7 @@ class RefundLine(OfTenant, frozen=True):
     to_payer: bool = False
 
 
-class ListComplaints(OfTenant, frozen=True):
+class ListComplaints(OfList, frozen=True):
     """Selects complaints in one state, or in `all`."""
 
     state: Id = "open"
@@ -106,13 +113,13 @@ class CustomerId(OfTenant, frozen=True):
     customer: Search
 
 
-class ListStock(OfTenant, frozen=True):
+class ListStock(OfList, frozen=True):
     """Selects products: all, or those whose stock is low."""
 
     only_low: bool = False
 
 
-class ListDeposits(OfTenant, frozen=True):
+class ListDeposits(OfList, frozen=True):
     """Selects deposits: those that wait, or every one."""
 
     every: bool = False
@@ -124,7 +131,7 @@ class DepositId(OfTenant, frozen=True):
     deposit_id: Id
 
 
-class ListWebhooks(OfTenant, frozen=True):
+class ListWebhooks(OfList, frozen=True):
     """Selects webhook endpoints: those that fail, or every one."""
 
     every: bool = False

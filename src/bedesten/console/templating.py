@@ -4,10 +4,11 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from bedesten.apidocs.site.assets import Asset
 from bedesten.apidocs.site.assets import asset as site_asset
+from bedesten.apidocs.templating import environment_of
 
 ROOT = "/console"
 POLICY = (
@@ -18,14 +19,7 @@ POLICY = (
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("bedesten.console"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    made = environment_of("bedesten.console")
     made.globals.update(ROOT=ROOT, stylesheets=[f"{ROOT}/assets/{one.name}" for one in assets()])
     made.filters["shown"] = shown
     return made

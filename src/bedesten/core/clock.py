@@ -1,5 +1,6 @@
 """Time as integers: milliseconds since the Unix epoch, UTC. Callers pass the time in; the domain never reads a clock."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -46,3 +47,16 @@ def parse_duration(text: str) -> int:
                 return amount
             break
     raise ValueError("a duration is a whole number and a unit: 250ms, 90s, 30m, 1h or 7d")
+
+
+def parse_duration_or_time(text: str) -> tuple[int, None] | tuple[None, int]:
+    """Returns a duration in ms, or a time in epoch ms. Raises ValueError."""
+    if not _TIME.fullmatch(text):
+        return parse_duration(text), None
+    moment = int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
+    if moment < 0:
+        raise ValueError("not before 1970")
+    return None, moment
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)

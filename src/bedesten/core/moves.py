@@ -1,7 +1,7 @@
 """Tables of moves: which event takes an object from which states to which state, who may cause it, and what follows.
 
 Each kind of object with a life (order, order line, unit, payment, deposit, complaint) has one `MoveTable`. The code
-reads it for its statements (`store.sql.move`), the OpenAPI documents for their enums, the documentation and the tests
+reads it for its statements (`store.sql.move_of`), the OpenAPI documents for their enums, the documentation and the tests
 for everything else. A change of state that a table lacks cannot be written.
 """
 

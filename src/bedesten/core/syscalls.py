@@ -7,6 +7,7 @@ that only looks something up, so use these on no file that may answer slowly. De
 
 import ctypes
 import os
+from functools import cache
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _Identity = ctypes.c_uint64 * 64
@@ -35,12 +36,17 @@ def identity(path: bytes) -> tuple[int, int]:
 
 def pread(descriptor: int, size: int, at: int) -> bytes:
     """Like `os.pread`. Raises `OSError`."""
-    buffer = ctypes.create_string_buffer(size)
+    buffer = _buffer(size)()
     assert _pread is not None
     got = _pread(descriptor, buffer, size, at)
     if got < 0:
         raise _problem()
     return buffer.raw[:got]
+
+
+@cache
+def _buffer(size: int) -> "type[ctypes.Array[ctypes.c_char]]":
+    return ctypes.c_char * size
 
 
 def _problem() -> OSError:

@@ -1,165 +1,64 @@
-"""Creates the throw-away installation with the demo's accounts, by the use cases of the operator's commands."""
+"""Creates two shops and everyone who takes part in the demo, with the commands of the operator."""
 
-import contextlib
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from bedesten.accounts.actions import set_scopes
-from bedesten.admin import owners, partners, payment_methods, webhook_networks
-from bedesten.admin.partners import NewPartner
-from bedesten.apikeys import actions as api_keys
-from bedesten.audit.actions import OPERATOR
-from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import batches
-from bedesten.catalogue.actions import ProductFields, Requirement
-from bedesten.catalogue.batches import Source
-from bedesten.catalogue.code import read_code
-from bedesten.core.secret import Secret
-from bedesten.gate.scopes import Surface
-from bedesten.server.installation import Installation, initialise, open_installation
-from bedesten.server.settings import Settings
-from bedesten.store.transaction import SystemTransaction, Transaction
-from bedesten.tenants import actions as tenants
-from bedesten.tenants.actions import NewTenant
-
-DEMO, DEMO_HOSTS = "demo", ("localhost", "127.0.0.1", "[::1]")
+SHOP, SHOP_HOSTS = "demo", ("localhost", "127.0.0.1", "[::1]")
 SANDBOX, SANDBOX_HOST = "sandbox shop", "sandbox.localhost"
-GIFT_CARD, GIFT_CARD_PRICE = "Lantern Gift Card 25", 2400
-ESIM, ESIM_PRICE = "Silk Road eSIM 5 GB", 1350
-REQUIREMENT = "eid"
-METHOD = "card"
-CODES_IN_STOCK = 400
+PARTNER, SUPPLIER_NAME, BACK_OFFICE = "partner@demo.example", "Anatolia Codes", "Back office"
+GIFT_CARD, ESIM, TICKET, DEVICE = "Lantern Gift Card 25", "Silk Road eSIM 5 GB", "Museum Ticket", "eid"
+PRODUCTS = f"""\
+sku,name,category,price,description,fulfilment,supplier,supplierSku,cost,requireData
+LANTERN-25,{GIFT_CARD},Gift cards,24.00,"25 USD, from stock: delivered at once.",stock,{SUPPLIER_NAME},A-LANTERN-25,,
+SILK-5GB,{ESIM},eSIMs,13.50,Delivered by the supplier on demand.,supplier,{SUPPLIER_NAME},A-SILK-5GB,11,{DEVICE}:EID
+"""
+SANDBOX_PRODUCTS = f"""\
+sku,name,category,price,fulfilment,supplier,supplierSku
+MUSEUM-1,{TICKET},Tickets,9.00,stock,{SUPPLIER_NAME},A-MUSEUM-1
+"""
+Operate = Callable[..., dict[str, str]]
+"""Runs a command of the operator, with a text as `stdin`, and returns what it prints with `--json`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Partner:
-    """The partner's login, and the secrets of its webhooks."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Accounts:
+    """The credentials of everyone who takes part. The operator revokes an API key by its id."""
 
-    email: str
-    password: Secret[str]
-    webhook_secret: Secret[str]
-    webhook_key: Secret[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """An API key: its public id, by which the operator revokes it, and its secret."""
-
-    id: str
-    secret: Secret[str]
+    partner_password: str
+    webhook_secret: str
+    webhook_key: str
+    payment_key: str
+    supplier_key: str
+    supplier_key_id: str
+    sandbox_supplier_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class DemoAccounts:
-    """Everyone who takes part, with their credentials."""
+def create(operate: Operate, webhook_url: str) -> Accounts:
+    """Create the shops, their products, and an account or an API key for each surface."""
+    password = secrets.token_urlsafe(18)
+    shop, sandbox = ("--tenant", SHOP), ("--tenant", SANDBOX)
+    partner = ("partners", "create", "--email", PARTNER, "--name", "Corner Shop", "--password-stdin")
+    supplier_key = ("keys", "create", "--surface", "supplier", "--owner", SUPPLIER_NAME)
 
-    tenant: str
-    partner: Partner
-    payment: ApiKey
-    supplier_id: str
-    supplier: ApiKey
-    sandbox_supplier: ApiKey
+    operate("tenants", "create", SHOP, *(word for host in SHOP_HOSTS for word in ("--host", host)))
+    operate("products", "import", "-", *shop, stdin=PRODUCTS)
+    paying = operate("keys", "create", "--surface", "payment", "--owner", BACK_OFFICE, "--create-owner", *shop)
+    operate("payments", "methods", "add", "card", "--title", "Credit card", "--integration", BACK_OFFICE, *shop)
+    supplier = operate(*supplier_key, *shop)
+    operate("webhooks", "allow", "127.0.0.0/8")
+    buyer = operate(*partner, "--webhook", webhook_url, *shop, stdin=password)
 
-
-def create(settings: Settings, webhook_url: str) -> DemoAccounts:
-    """Create the installation in the empty data directory of the settings."""
-    initialise(settings)
-    with _opened(settings) as installation:
-        password = Secret(secrets.token_urlsafe(18))
-        hashed = installation.hasher().hash(password.reveal())
-        new = NewPartner("partner@demo.example", hashed, "Corner Shop", webhook=webhook_url)
-
-        def act(tx: SystemTransaction) -> DemoAccounts:
-            webhook_networks.change(tx, add=["127.0.0.0/8"])
-            tenant = str(tenants.create(tx, installation.cipher, NewTenant(DEMO, DEMO_HOSTS))["id"])
-            sandbox = NewTenant(SANDBOX, [SANDBOX_HOST], currency="EUR", sandbox=True)
-            bound = tx.for_tenant(tenant)
-            elsewhere = tx.for_tenant(str(tenants.create(tx, installation.cipher, sandbox)["id"]))
-            made = partners.create(bound, installation.cipher, "USD", new)
-            partners.create(elsewhere, installation.cipher, "EUR", replace(new, webhook=None, credit=Decimal(1000)))
-            supplier = owners.create(bound, Surface.SUPPLIER, "Anatolia Codes").id
-            _fill(bound, installation, supplier)
-            integration = owners.create(bound, Surface.PAYMENT, "Back office").id
-            payment_methods.add(bound, "USD", METHOD, "Credit card", "Back office")
-            return DemoAccounts(
-                tenant=tenant,
-                partner=Partner(made.email, password, made.webhook_secret, made.webhook_key),
-                payment=_key(bound, installation, Surface.PAYMENT, integration),
-                supplier_id=supplier,
-                supplier=_key(bound, installation, Surface.SUPPLIER, supplier),
-                sandbox_supplier=_fill_sandbox(elsewhere, installation),
-            )
-
-        return installation.store.write_now(act)
-
-
-def restore(settings: Settings, accounts: DemoAccounts) -> ApiKey:
-    """Give the partner all scopes again, and the supplier a new API key, which is returned."""
-
-    def act(tx: SystemTransaction) -> ApiKey:
-        bound = tx.for_tenant(accounts.tenant)
-        set_scopes(bound, partners.find(bound, accounts.partner.email), None)
-        return _key(bound, installation, Surface.SUPPLIER, accounts.supplier_id)
-
-    with _opened(settings) as installation:
-        return installation.store.write_now(act)
-
-
-@contextlib.contextmanager
-def _opened(settings: Settings) -> Iterator[Installation]:
-    installation = open_installation(settings)
-    try:
-        yield installation
-    finally:
-        installation.store.close()
-
-
-def _fill(tx: Transaction, installation: Installation, supplier: str) -> None:
-    about = "25 USD, from stock: delivered at once."
-    card = _product(tx, supplier, "Gift cards", "USD", GIFT_CARD, GIFT_CARD_PRICE, "LANTERN-25", description=about)
-    _add_codes(tx, installation, card, _codes("LNTN", CODES_IN_STOCK))
-    about = "For one device, delivered by the supplier on demand."
-    asks = (Requirement(REQUIREMENT, "EID of the device"),)
-    on_demand = {"description": about, "cost": 1100, "fulfilment": catalogue.SUPPLIER, "requirements": asks}
-    _product(tx, supplier, "eSIMs", "USD", ESIM, ESIM_PRICE, "SILK-5GB", **on_demand)
-
-
-def _fill_sandbox(tx: Transaction, installation: Installation) -> ApiKey:
-    supplier = owners.create(tx, Surface.SUPPLIER, "Anatolia Codes").id
-    ticket = _product(tx, supplier, "Tickets", "EUR", "Museum Ticket", 900, "MUSEUM-1")
-    _add_codes(tx, installation, ticket, _codes("MUSE", 20))
-    return _key(tx, installation, Surface.SUPPLIER, supplier, sandbox=True)
-
-
-def _product(
-    tx: Transaction, supplier: str, category: str, currency: str, name: str, price: int, sku: str, **more: Any
-) -> str:
-    fields = ProductFields(
-        name=name,
-        currency=currency,
-        sku=sku,
-        category_id=catalogue.category(tx, category),
-        price=price,
-        supplier_id=supplier,
-        supplier_sku=f"A-{sku}",
-        **more,
+    operate("tenants", "create", SANDBOX, "--host", SANDBOX_HOST, "--sandbox", "--currency", "EUR")
+    operate("products", "import", "-", *sandbox, stdin=SANDBOX_PRODUCTS)
+    sandbox_supplier = operate(*supplier_key, *sandbox)
+    operate(*partner, "--credit", "1000", *sandbox, stdin=password)
+    return Accounts(
+        partner_password=password,
+        webhook_secret=buyer["webhookSecret"],
+        webhook_key=buyer["webhookKey"],
+        payment_key=paying["key"],
+        supplier_key=supplier["key"],
+        supplier_key_id=supplier["id"],
+        sandbox_supplier_key=sandbox_supplier["key"],
     )
-    return catalogue.put_product(tx, fields)
-
-
-def _add_codes(tx: Transaction, installation: Installation, product: str, codes: list[str]) -> None:
-    source = Source("demo", OPERATOR.name)
-    batches.add(tx, installation.cipher, product, [read_code(code) for code in codes], source)
-
-
-def _codes(prefix: str, count: int) -> list[str]:
-    digits = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-    groups = ("".join(secrets.choice(digits) for _ in range(4)) for _ in range(3 * count))
-    return [f"{prefix}-{'-'.join(three)}" for three in zip(groups, groups, groups, strict=True)]
-
-
-def _key(tx: Transaction, installation: Installation, surface: Surface, owner: str, *, sandbox: bool = False) -> ApiKey:
-    return ApiKey(*api_keys.create(tx, installation.keyring, api_keys.NewKey(surface, owner, sandbox), OPERATOR))

@@ -1,16 +1,11 @@
-"""The partner's web server for webhooks, with the receiver of the client library."""
+"""The partner's web server for webhooks: the receiver of the client library, in the server of the standard library."""
 
-import hmac
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-import msgspec
-
-from bedesten.core.secret import Secret
 from bedesten_client.webhooks import Event, MemoryDeduplicationStore, Verifier, wsgi_receiver
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "Apikey")
@@ -20,74 +15,31 @@ HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "Apikey")
 class Delivery:
     """One verified webhook, with the headers that matter."""
 
-    id: str
-    headers: tuple[tuple[str, str], ...]
-    body: dict[str, Any]
+    headers: dict[str, str]
+    event: Event
 
 
 class Receiver:
-    """A server on a free loopback port. It refuses every request until `trust` was called."""
+    """A server on a free loopback port. It answers once it has the secret with which the shop signs."""
 
-    def __init__(self, on_delivery: Callable[[Delivery], None] = lambda _: None) -> None:
-        self._on_delivery = on_delivery
-        self._verifier: Verifier | None = None
-        self._outbound_key = ""
-        self._store = MemoryDeduplicationStore()
-        self._arrival = threading.Condition()
-        self._deliveries: list[Delivery] = []
-        self.refused = 0
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.set_app(self._application)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="receiver", daemon=True)
-        self._thread.start()
+    def __init__(self) -> None:
+        self._server = WSGIServer(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
+        self.deliveries: list[Delivery] = []
 
-    @property
-    def url(self) -> str:
-        """The address for webhooks."""
-        return f"http://127.0.0.1:{self._server.server_port}/webhooks"
+    def start(self, secret: str) -> None:
+        """Receive webhooks in a thread. A delivery that is repeated is acknowledged and dropped."""
+        verifier, handled = Verifier(secret), MemoryDeduplicationStore()
 
-    def trust(self, secret: Secret[str], outbound_key: Secret[str]) -> None:
-        """Accept deliveries that are signed with the secret and carry the outbound key."""
-        self._outbound_key = outbound_key.reveal()
-        self._verifier = Verifier(secret.reveal())
+        def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            def handle(event: Event) -> None:
+                headers = {name: environ.get("HTTP_" + name.upper().replace("-", "_"), "") for name in HEADERS}
+                self.deliveries.append(Delivery(headers, event))
 
-    def wait_for(self, enough: Callable[[list[Delivery]], bool], timeout_s: float) -> list[Delivery]:
-        """Wait until the deliveries suffice or the time is over, and return them."""
-        with self._arrival:
-            self._arrival.wait_for(lambda: enough(self._deliveries), timeout_s)
-            return list(self._deliveries)
+            return wsgi_receiver(verifier, handle, store=handled)(environ, start_response)
 
-    def close(self) -> None:
-        """Stop the server."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        presented = environ.get("HTTP_APIKEY", "")
-        if self._verifier is None or not hmac.compare_digest(presented.encode(), self._outbound_key.encode()):
-            self.refused += 1
-            start_response("401 Unauthorized", [("Content-Length", "0")])
-            return [b""]
-
-        def respond(status: str, headers: list[tuple[str, str]]) -> Any:
-            self.refused += not status.startswith("2")
-            return start_response(status, headers)
-
-        def handle(event: Event) -> None:
-            headers = tuple((name, environ["HTTP_" + name.upper().replace("-", "_")]) for name in HEADERS)
-            delivery = Delivery(event.id, headers, msgspec.to_builtins(event))
-            with self._arrival:
-                self._deliveries.append(delivery)
-                self._arrival.notify_all()
-            self._on_delivery(delivery)
-
-        return wsgi_receiver(self._verifier, handle, store=self._store)(environ, respond)
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    block_on_close = False
+        self._server.set_app(application)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="receiver", daemon=True).start()
 
 
 class _Handler(WSGIRequestHandler):

@@ -1,201 +1,151 @@
-"""The demo from start to end: creates everything, runs the steps, serves, removes everything."""
+"""The demo from start to end: creates everything, runs the scenarios, serves, removes everything."""
 
-import contextlib
 import os
-import queue
+import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from bedesten.demo import accounts
-from bedesten.demo.accounts import DEMO, DEMO_HOSTS, SANDBOX, SANDBOX_HOST
-from bedesten.demo.credentials_file import Credentials, snippets, write_file
-from bedesten.demo.receiver import Delivery, Receiver
-from bedesten.demo.reporter import Environment, JsonReporter, Reporter, Summary
-from bedesten.demo.rich_reporter import RichReporter
+from bedesten.demo.accounts import GIFT_CARD, PARTNER, SANDBOX_HOST, SHOP, SUPPLIER_NAME
+from bedesten.demo.program import ProgramFailed, Server, log_file, run_command
+from bedesten.demo.receiver import Receiver
+from bedesten.demo.reporter import Reporter
 from bedesten.demo.scenarios import SCENARIOS
-from bedesten.demo.server_process import WORKERS, CannotServe, ServerProcess
-from bedesten.demo.steps import StepContext, run_steps
+from bedesten.demo.steps import Demo, StepFailed
 from bedesten.server.settings import Settings
+from bedesten_client import ResellerClient
 
-Events = queue.SimpleQueue[Delivery | dict[str, Any]]
 INTERRUPTED = 130
-POLL_INTERVAL_S = 0.5
+COMMANDS = """
+# An order, with a bearer token: 200
+curl -i "$URL/Orders/Create" -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+  -d '{"orderReference": "mine", "basketData": [{"deliverId": "1", "customerStoreProductId": "'$PRODUCT'", "quantity": 1}]}'
+# The same without the word Bearer: 401, -20
+curl -i -X POST "$URL/Orders/Create" -H "Authorization: $TOKEN"
+# A supplier's products, with its API key: 200
+curl -i -X POST "$URL/Supplier/Products/List" -H "ApiKey: $API_KEY"
+# The same without an API key: 401, -23
+curl -i -X POST "$URL/Supplier/Products/List"
+# The sandbox shop, found by its host; its catalogue is public: 200
+curl -i -X POST "$URL/Storefront/Products/List" -H "Host: sandbox.localhost"
+# A new token, when this one has expired: 200
+curl -i "$URL/Login/Customer/Api/Verify" -H "Content-Type: application/json" \\
+  -d '{"email": "'$EMAIL'", "password": "'$PASSWORD'"}'
+"""
+"""What a visitor may try. The variables are those of the credentials file."""
 
 
-class Stopped(BaseException):
-    """A signal asked the demo to stop."""
-
-
-class StopRequest:
-    """Whether a signal arrived. An exception raised inside a finaliser is lost, so the flag is checked again later."""
-
-    def __init__(self) -> None:
-        self.is_set = False
-
-    def check(self) -> None:
-        """Raise `Stopped` if a signal arrived."""
-        if self.is_set:
-            raise Stopped
-
-
-def run(*, once: bool, port: int, as_json: bool) -> int:
+def run(*, once: bool, port: int) -> int:
     """Run the demo and return its exit code: 0 success, 1 failure.
 
     A signal (SIGINT, SIGTERM, SIGHUP) ends it with 0, but with 130 under `once`, which promises all steps.
     """
     for name in [name for name in os.environ if name.startswith("BEDESTEN_")]:
         del os.environ[name]  # settings of another installation
-    reporter = JsonReporter() if as_json else RichReporter()
-    try:
-        with _stoppable() as stop:
-            try:
-                return _demo(reporter, stop, once=once, port=port)
-            except Stopped:
-                return INTERRUPTED if once else 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the output is gone
-        return 1
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[StopRequest]:
-    """Raise `Stopped` at the first signal. Later signals are ignored, so that the clean-up is not interrupted."""
-    request = StopRequest()
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-        signals.append(signal.SIGHUP)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for one in signals:
-            signal.signal(one, signal.SIG_IGN)
-        request.is_set = True
-        raise Stopped
-
-    def unraisable(problem: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(problem.exc_type, Stopped):
-            hook(problem)
-
-    hook, sys.unraisablehook = sys.unraisablehook, unraisable
-    before = {one: signal.signal(one, stop) for one in signals}
-    try:
-        yield request
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-        sys.unraisablehook = hook
-
-
-@contextlib.contextmanager
-def _temporary_directory(reporter: Reporter) -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="bedesten-demo-"))
-    try:
-        yield directory
-    finally:
-        for pause in (0.0, 0.1, 0.5, 1.0):  # a process that was killed may still be writing
-            time.sleep(pause)
-            shutil.rmtree(directory, ignore_errors=True)
-            if not directory.exists():
-                break
-        with contextlib.suppress(OSError):  # the reader of the output may be gone
-            reporter.removed(str(directory))
-
-
-def _demo(reporter: Reporter, stop: StopRequest, *, once: bool, port: int) -> int:
-    events: Events = queue.SimpleQueue()
-    with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(_temporary_directory(reporter))
-        settings = Settings(data=directory, database=None, log_level="info")
-        receiver = Receiver(events.put)
-        stack.callback(receiver.close)
-        reporter.progress(f"creating a throw-away installation in {directory} …")
-        created = accounts.create(settings, receiver.url)
-        receiver.trust(created.partner.webhook_secret, created.partner.webhook_key)
-        server = ServerProcess(settings, events.put)
-        stack.callback(server.stop)
-        environment = _start(reporter, settings, server, receiver, port)
-        if environment is None:
-            return 1
-        ctx = StepContext(settings, created, receiver, reporter, server.port, stop.check)
-        stack.callback(ctx.close)
-        if not _run_all(ctx, server):
-            return 1
-        stop.check()
-        if once:
-            return 0
-        _hand_over(ctx, environment)
-        return _serve(reporter, events, stop)
-
-
-def _start(
-    reporter: Reporter, settings: Settings, server: ServerProcess, receiver: Receiver, port: int
-) -> Environment | None:
-    """Start the server. Report the reason and return None if it does not start."""
-    reporter.progress(f"starting the server: {WORKERS} web workers, and one worker for webhooks and timers …")
-    begun = time.perf_counter()
-    try:
-        server.start(port)
-    except CannotServe as problem:
-        reporter.failed(f"the server does not start: {problem}", server.log_tail())
-        return None
-    if port and server.port != port:
-        reporter.progress(f"port {port} is busy, using port {server.port}")
-    environment = Environment(
-        directory=str(settings.data),
-        url=server.url,
-        receiver=receiver.url,
-        shops={DEMO: DEMO_HOSTS, SANDBOX: (SANDBOX_HOST,)},
-        processes=WORKERS + 1,
-        seconds=time.perf_counter() - begun,
-    )
-    reporter.started(environment)
-    return environment
-
-
-def _run_all(ctx: StepContext, server: ServerProcess) -> bool:
-    begun = time.perf_counter()
-    outcomes = run_steps(SCENARIOS, ctx)
-    webhooks = len(ctx.receiver.wait_for(lambda _: True, 0))
-    steps = sum(len(scenario.steps) for scenario in SCENARIOS)
-    ctx.reporter.summary(Summary(outcomes, steps, webhooks, time.perf_counter() - begun))
-    last = outcomes[-1]
-    if last.error:
-        ctx.reporter.failed(f"step {last.number}, {last.title!r}: {last.error}", server.log_tail())
-    return last.error is None
-
-
-def _hand_over(ctx: StepContext, environment: Environment) -> None:
-    supplier = accounts.restore(ctx.settings, ctx.accounts)
-    partner = ctx.accounts.partner
-    token = ctx.quiet_partner().generate_token(partner.email, partner.password.reveal()).token.reveal()
-    mine = Credentials(environment.url, partner, token, supplier.secret, ctx.memory.gift_card)
-    file = write_file(ctx.settings.data, mine)
-    builder = ctx.url(SANDBOX_HOST) + "/documentation/surfaces/reseller"
-    ctx.reporter.ready(environment, builder, str(file), snippets(mine))
-
-
-def _serve(reporter: Reporter, events: Events, stop: StopRequest) -> int:
-    """Report events until a signal arrives, or until the server ends by itself, which is a failure."""
-    with contextlib.suppress(queue.Empty):
-        while True:  # deliveries of the steps have been reported already
-            if isinstance(earlier := events.get_nowait(), dict):
-                reporter.process_event(earlier)
-    while True:
-        stop.check()  # a signal just before the wait does not end the wait
+    reporter, check_stop = Reporter(), _note_signals()
+    with tempfile.TemporaryDirectory(prefix="bedesten-demo-", ignore_cleanup_errors=True) as directory:
+        settings = Settings(data=Path(directory), database=None)
+        code = 0
         try:
-            event = events.get(timeout=POLL_INTERVAL_S)
-        except queue.Empty:
-            continue
-        if isinstance(event, Delivery):
-            reporter.delivery(event)
-        elif event["event"] in ("ended", "gave-up"):
-            reporter.failed(str(event["reason"]))
-            return 1
-        else:
-            reporter.process_event(event)
+            _run(settings, reporter, check_stop, once=once, port=port)
+        except KeyboardInterrupt:
+            code = INTERRUPTED if once else 0
+        except (ProgramFailed, StepFailed) as problem:
+            reporter.failed(str(problem), log_file(settings))
+            code = 1
+    reporter.text((f"stopped; {directory} is removed", "dim"))
+    return code
+
+
+def _note_signals() -> Callable[[], None]:
+    """Return a function that raises KeyboardInterrupt once a signal has arrived. The signal interrupts nothing."""
+    arrived: list[int] = []
+
+    def check_stop() -> None:
+        if arrived:
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, lambda number, _: arrived.append(number))
+    return check_stop
+
+
+def _run(settings: Settings, reporter: Reporter, check_stop: Callable[[], None], *, once: bool, port: int) -> None:
+    def operate(*words: str, stdin: str = "") -> Any:
+        check_stop()
+        reporter.operator_command(words)
+        return run_command(settings, *words, stdin=stdin)
+
+    reporter.title(f"A throw-away installation in {settings.data}")
+    operate("init")
+    server, receiver = Server(settings, port, check_stop), Receiver()
+    try:
+        reporter.operator_command(("serve", "--port", f"{server.port}"))
+        if port not in (0, server.port):
+            reporter.text(f"port {port} is busy", indent=7)
+        created = accounts.create(operate, receiver.url)
+        receiver.start(created.webhook_secret)
+        server.wait_until_ready()
+        demo = Demo(settings, created, receiver, reporter, f"http://127.0.0.1:{server.port}", check_stop)
+        _run_scenarios(demo)
+        if not once:
+            _hand_over(demo, settings)
+            _serve(reporter, server, receiver)
+    finally:
+        server.stop()
+
+
+def _run_scenarios(demo: Demo) -> None:
+    begun = time.perf_counter()
+    try:
+        for scenario in SCENARIOS:
+            demo.reporter.title(scenario.__name__.replace("_", " ").capitalize())
+            scenario(demo)
+    finally:
+        demo.reporter.summary(demo.steps, len(demo.receiver.deliveries), time.perf_counter() - begun)
+
+
+def _hand_over(demo: Demo, settings: Settings) -> None:
+    """Give the visitor what the last scenario has revoked, and show what to try."""
+    run_command(settings, "partners", "scopes", PARTNER, "--all", "--tenant", SHOP)
+    key = run_command(settings, "keys", "create", "--surface", "supplier", "--owner", SUPPLIER_NAME, "--tenant", SHOP)
+    password = demo.accounts.partner_password
+    with ResellerClient(demo.url, email=PARTNER, password=password) as partner:
+        token = partner.generate_token(PARTNER, password).token.reveal()
+    values = {"URL": demo.url, "TOKEN": token, "API_KEY": key["key"], "PRODUCT": demo.products[GIFT_CARD]}
+    values |= {"EMAIL": PARTNER, "PASSWORD": password}
+    file = settings.data / "credentials.env"
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
+
+    program = "bedesten" if shutil.which("bedesten") else str(Path(sys.executable).with_name("bedesten"))
+    port = demo.url.rpartition(":")[2]
+    demo.reporter.title("It is yours now")
+    for line in f"""
+. {file}   # sets {", ".join(values)}
+{COMMANDS}
+read        {demo.url}/documentation/guides/authentication
+try         http://{SANDBOX_HOST}:{port}/documentation/surfaces/reseller   (log in with EMAIL and PASSWORD)
+operate     {shlex.join([program, "tenants", "list", "--data", str(settings.data)])}
+server log  {log_file(settings)}
+
+Serving at {demo.url}; Ctrl-C ends it and removes everything.""".splitlines():
+        demo.reporter.command(line)
+
+
+def _serve(reporter: Reporter, server: Server, receiver: Receiver) -> None:
+    """Show webhooks, and processes that died, until a signal arrives or the server ends by itself."""
+    shown = len(receiver.deliveries)  # those of the scenarios
+    while True:
+        if event := server.next_event():
+            reporter.text(f"! {event.get('name')}: {event.get('reason', event['event'])}")
+        for delivery in receiver.deliveries[shown:]:
+            shown += 1
+            reporter.delivery(delivery)

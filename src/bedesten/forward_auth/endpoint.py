@@ -15,6 +15,7 @@ from bedesten import errors
 from bedesten.core.ids import request_id
 from bedesten.core.secret import Secret
 from bedesten.errors import Refusal
+from bedesten.forward_auth import identity_headers
 from bedesten.forward_auth.authorizer import ForwardAuth, forwarded_headers, identity_of
 from bedesten.forward_auth.rules import check_target
 from bedesten.http import responses
@@ -24,8 +25,9 @@ FORWARDED, ENVOY = b"/gate/decide", b"/gate/envoy"
 MAX_DOCUMENT_LENGTH = 2048
 """Bytes of a refusal that are repeated in a header, for proxies that drop the body."""
 
-_REQUEST_HEADERS = (b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host")
+_REQUEST_HEADERS = _METHOD, _TARGET, _HOST = b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host"
 _DOCUMENT = b"x-bedesten-document"
+_ON_WIRE = {name: name.lower().encode() for name in identity_headers.NAMES}
 
 log = structlog.get_logger("bedesten.forward_auth")
 
@@ -33,7 +35,7 @@ log = structlog.get_logger("bedesten.forward_auth")
 def original_request(asked: Request) -> tuple[Request, bytes]:
     """The request that a proxy asks about, and its target as it was sent. Raises `Refusal` (-2)."""
     if asked.path == FORWARDED:
-        method, target, host = (_once(asked.headers, name) for name in _REQUEST_HEADERS)
+        method, target, host = _described(asked.headers)
         path, _, query = target.partition(b"?")
         hosts = [host]
     else:
@@ -46,11 +48,15 @@ def original_request(asked: Request) -> tuple[Request, bytes]:
     return Request(method.decode("latin-1"), path, query, headers, asked.peer, EmptyRequestBody()), target
 
 
-def _once(headers: Headers, name: bytes) -> bytes:
-    lines = [value for known, value in headers if known == name]
-    if len(lines) != 1 or not lines[0]:
-        raise Refusal(errors.BAD_REQUEST, f"the proxy has to send {name.decode()} exactly once")
-    return lines[0]
+def _described(headers: Headers) -> tuple[bytes, bytes, bytes]:
+    """Method, target and host of the request that the proxy asks about. Raises `Refusal` (-2)."""
+    lines = [line for line in headers if line[0] in _REQUEST_HEADERS]
+    values = dict(lines)
+    if len(lines) == len(values) == len(_REQUEST_HEADERS) and all(values.values()):
+        return values[_METHOD], values[_TARGET], values[_HOST]
+    names = [name for name, _ in lines]
+    wrong = next(name for name in _REQUEST_HEADERS if names.count(name) != 1 or not values[name])
+    raise Refusal(errors.BAD_REQUEST, f"the proxy has to send {wrong.decode()} exactly once")
 
 
 async def decide(forward_auth: ForwardAuth, asked: Request, secret: Secret[str], now: int) -> Response:
@@ -67,7 +73,7 @@ async def decide(forward_auth: ForwardAuth, asked: Request, secret: Secret[str],
         decision = await forward_auth.decide(request)
         if not isinstance(decision, Response):
             signed = identity_of(decision).signed(secret, request.method, target.decode("latin-1"), now)
-            identity = [(name.lower().encode(), value.encode("latin-1")) for name, value in signed]
+            identity = [(_ON_WIRE[name], value.encode("latin-1")) for name, value in signed]
             return Response(200, [*decision.state.limit_headers, (b"cache-control", b"no-store"), *identity], b"")
         response = decision
     if asked.path == FORWARDED and b"document=header" in asked.query.split(b"&"):

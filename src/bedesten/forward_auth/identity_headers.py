@@ -10,9 +10,10 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import lru_cache
 
 from bedesten.core.secret import Secret
+from bedesten.gate.derivation import hmac_sha256
 
 TENANT, ACCOUNT, SURFACE = "X-Bedesten-Tenant", "X-Bedesten-Account", "X-Bedesten-Surface"
 SCOPES, REQUEST_ID, SIGNATURE = "X-Bedesten-Scopes", "X-Bedesten-Request-Id", "X-Bedesten-Signature"
@@ -47,14 +48,14 @@ class Identity:
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers without their signature."""
-        values = (self.tenant, self.account, self.surface, " ".join(sorted(self.scopes)), self.request_id)
+        values = (self.tenant, self.account, self.surface, _listed(self.scopes), self.request_id)
         return list(zip(NAMES, values, strict=False))
 
     def signed(self, secret: Secret[str], method: str, target: str, now: int) -> list[tuple[str, str]]:
         """All headers, for a request with this method and target (path and query as they were sent). `now` in ms."""
-        stamp = str(now // 1000)
-        mac = _mac(secret, stamp, method, target, [value for _, value in self.headers()])
-        return [*self.headers(), (SIGNATURE, f"t={stamp},v1={mac}")]
+        headers, stamp = self.headers(), str(now // 1000)
+        mac = _mac(secret, stamp, method, target, [value for _, value in headers])
+        return [*headers, (SIGNATURE, f"t={stamp},v1={mac}")]
 
 
 def verified(
@@ -88,7 +89,12 @@ def read_secrets(text: str) -> tuple[Secret[str], ...]:
     return tuple(Secret(line) for line in headers)
 
 
+@lru_cache(1024)
+def _listed(scopes: frozenset[str]) -> str:
+    return " ".join(sorted(scopes))
+
+
 def _mac(secret: Secret[str], stamp: str, method: str, target: str, values: list[str]) -> str:
     """No part can contain a line break: each is a part of one line of HTTP."""
     signed = "\n".join(("v1", stamp, method, target, *values))
-    return hmac.new(secret.reveal().encode(), signed.encode("utf-8", "surrogateescape"), sha256).hexdigest()
+    return hmac_sha256(secret.reveal().encode(), signed.encode("utf-8", "surrogateescape")).hex()

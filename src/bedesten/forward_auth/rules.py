@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from bedesten import errors
@@ -21,6 +22,8 @@ from bedesten.http.route import METHODS, Match, Resource
 
 MAX_TARGET_LENGTH = 4096
 """Bytes of path and query together."""
+MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 4_096, 256
+"""Paths whose rule is remembered, and the bytes of such a path."""
 
 _TARGET = re.compile(rb"[\x21-\x22\x24-\x7e]*")
 _PATH = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,=:@/-]|%20|%[89A-Fa-f][0-9A-Fa-f])*")
@@ -112,10 +115,12 @@ class RuleSet:
             self._add(rule)
         self._folded_exact = {path.lower(): group for path, group in self._exact.items()}
         self._folded_prefixes = {path.lower(): group for path, group in self._prefixes.items()}
+        self._remembered = lru_cache(MAX_REMEMBERED)(self._find)
 
     def match(self, request: Request, tenant: TenantEntry) -> Match[ProtectedRoute]:  # noqa: ARG002
         """The rule of a request, the same for every tenant. Raises `Refusal` (-2: ambiguous path, -28: no rule)."""
-        routes = self._find(request.path)
+        find = self._remembered if len(request.path) <= MAX_REMEMBERED_LENGTH else self._find
+        routes = find(request.path)
         if routes is None:
             raise Refusal(errors.PATH_NOT_ALLOWED, "no rule for the path")
         route = routes.get(request.method)

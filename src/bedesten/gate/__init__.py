@@ -11,7 +11,7 @@ What it guarantees
     - One spelling. Each credential, host, header and claim has exactly one accepted form. Input that two programs could
       read differently is malformed; the gate never guesses.
     - One tenant. A signing key exists for one surface of one tenant in one generation, and the digest of an API key for
-      one tenant. The gate does not reject another tenant's credential after comparing it: it does not know it.
+      one tenant. So another tenant's credential is unknown here: no comparison of tenants has to reject it.
     - One surface. A surface looks at its own kind of credential and ignores the other. Nothing falls back.
     - One answer. Only the log tells causes apart. A refusal never contains any part of a credential.
     - Cheap refusals. Sizes are checked first, and the MAC before claims are parsed. Every cache is bounded.
@@ -19,9 +19,9 @@ What it guarantees
 
 Reading order
     `scopes` and `principal` (the words) → `hosts` (which tenant) → `bearer` and `api_keys` (from header to credential) →
-    `keyring` (where every key comes from) → `auth_cache` (what this process knows) → `access` (what routes demand) →
-    `decide` (the order of the checks) → `decision_table` (what need not be decided again) →
-    `passwords` and `weak_passwords` (how a login proves itself).
+    `keyring` and `derivation` (where every key comes from) → `auth_cache` and `token_cache` (what this process knows) →
+    `access` (what routes demand) → `decide` (the order of the checks) → `decision_table` (what need not be decided again) →
+    `passwords` and `weak_passwords` (which passwords are accepted, and how they are checked).
 
 What does not belong here
     HTTP libraries, SQL, files, sockets, processes and clocks: an import contract holds this. Time is an argument, in

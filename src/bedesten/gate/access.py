@@ -48,7 +48,7 @@ class Scoped:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Needs a bearer token of the surface, with any scopes: what each holder may do with its own token."""
+    """Needs a bearer token of the surface, with any scopes: what holders may do with their own tokens."""
 
     surface: Surface
 
@@ -63,7 +63,7 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True)
 class AnyKey:
-    """An API key of the surface, whatever its grants: the twin of `SignedIn`."""
+    """Needs an API key of the surface, with any grants: unknown paths, and routes of a service that name no grant."""
 
     surface: Surface
 

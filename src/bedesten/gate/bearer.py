@@ -48,12 +48,18 @@ class RefusalReason(IntEnum):
 
 
 class BearerRefusal(Exception):
-    """The token is refused. `cause` is for the log only: a fixed phrase without any part of the token."""
+    """The token is refused. `cause` is for the log only: a fixed phrase without any part of the token.
 
-    def __init__(self, reason: RefusalReason, cause: str) -> None:
-        super().__init__(f"{reason.name}: {cause}")
+    `lasting`: the same token is refused for the same cause at every later moment.
+    """
+
+    def __init__(self, reason: RefusalReason, cause: str, *, lasting: bool = True) -> None:
         self.reason = reason
         self.cause = cause
+        self.lasting = lasting
+
+    def __str__(self) -> str:
+        return f"{self.reason.name}: {self.cause}"
 
 
 class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of them cost the collector nothing
@@ -242,9 +248,9 @@ def _check_times(wire: _Wire, now: int, max_lifetime: int, leeway: int) -> None:
     if not 0 < (wire.exp - wire.iat) * 1000 <= max_lifetime:
         raise BearerRefusal(RefusalReason.INVALID, "lifetime out of bounds")
     if wire.iat * 1000 > now + leeway:
-        raise BearerRefusal(RefusalReason.INVALID, "iat in the future")
+        raise BearerRefusal(RefusalReason.INVALID, "iat in the future", lasting=False)
     if wire.nbf is not msgspec.UNSET and wire.nbf * 1000 > now + leeway:
-        raise BearerRefusal(RefusalReason.INVALID, "nbf in the future")
+        raise BearerRefusal(RefusalReason.INVALID, "nbf in the future", lasting=False)
     if now >= wire.exp * 1000:
         raise BearerRefusal(RefusalReason.EXPIRED, "past its exp")
 

@@ -14,7 +14,7 @@ from bedesten.gate import api_keys, bearer
 from bedesten.gate.access import Access, Anonymous, AnyKey, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.auth_cache import EMPTY, AccountEntry, AuthCache, Fetched, KeyEntry, TenantEntry
 from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason
-from bedesten.gate.decision_table import DecisionTable
+from bedesten.gate.decision_table import NEVER, DecisionTable, LastingRefusal
 from bedesten.gate.hosts import canonical_host
 from bedesten.gate.keyring import Keyring, parse_kid
 from bedesten.gate.principal import Principal
@@ -30,12 +30,15 @@ _CHALLENGES = {
     errors.SCOPE_MISSING: f'{_BEARER}, error="insufficient_scope"',
     errors.KEY_REFUSED: f'ApiKey realm="{REALM}"',
 }
+_CHALLENGE_HEADERS = {code: ((b"www-authenticate", text.encode()),) for code, text in _CHALLENGES.items()}
 _CODES = {
     RefusalReason.MISSING: errors.TOKEN_MISSING,
     RefusalReason.INVALID: errors.TOKEN_INVALID,
     RefusalReason.EXPIRED: errors.TOKEN_EXPIRED,
 }
 _NO_KEY = "ak_live_00000000000000000000000000000000"
+_ADDRESS = "not from an allowed address"
+_NO_SUBJECT = "the subject does not exist"
 _SUBJECTS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
 """The kind of account whose tokens a surface accepts."""
 
@@ -81,7 +84,7 @@ class Gate:
             raise Refusal(errors.BAD_REQUEST, "the Host header is missing, repeated or malformed")
         entry = self.auth_cache.tenant_of_host(host, fetched)
         if entry is None:
-            raise Refusal(errors.UNKNOWN_HOST, "no tenant has this host")
+            raise no_tenant()
         return entry
 
     def authenticate(
@@ -136,10 +139,13 @@ class Gate:
             claims = self._verified(tenant, surface, bearer.extract(credentials.authorization), now)
         except BearerRefusal as refused:
             code = _CODES[refused.reason]
-            raise Refusal(code, refused.cause, headers=challenge(code)) from refused
+            kind = LastingRefusal if refused.lasting else Refusal
+            raise kind(code, refused.cause, headers=challenge(code)) from refused
         account = self.auth_cache.account(claims.subject, fetched)
-        if account is None or account.tenant != tenant.id or account.kind != _SUBJECTS[surface]:
-            raise _token_invalid("the subject does not exist")
+        if account is None:  # not lasting: a customer's registration does not move the revision
+            raise Refusal(errors.TOKEN_INVALID, _NO_SUBJECT, headers=challenge(errors.TOKEN_INVALID))
+        if account.tenant != tenant.id or account.kind != _SUBJECTS[surface]:
+            raise _token_invalid(_NO_SUBJECT, claims)
         self._not_revoked(tenant, surface, account, claims)
         return Principal(
             tenant=tenant.id,
@@ -183,20 +189,20 @@ class Gate:
 
     def _not_revoked(self, tenant: TenantEntry, surface: Surface, account: AccountEntry, claims: Claims) -> None:
         if tenant.suspended:
-            raise _token_invalid("the tenant is suspended", account.id)
+            raise _token_invalid("the tenant is suspended", claims, account.id)
         if account.disabled:
-            raise _token_invalid("the account is disabled", account.id)
+            raise _token_invalid("the account is disabled", claims, account.id)
         if claims.token_versions != (
             self.auth_cache.token_version,
             tenant.token_version,
             tenant.surface_token_versions[surface],
             account.token_version,
         ):
-            raise _token_invalid("issued before a revocation", account.id)
+            raise _token_invalid("issued before a revocation", claims, account.id)
         if self.auth_cache.revoked(claims.session_id):
-            raise _token_invalid("its session was ended", account.id)
+            raise _token_invalid("its session was ended", claims, account.id)
         if self.auth_cache.revoked(claims.token_id):
-            raise _token_invalid("this token was revoked", account.id)
+            raise _token_invalid("this token was revoked", claims, account.id)
 
     def _by_key(self, tenant: TenantEntry, credentials: Credentials, now: int, fetched: Fetched) -> Principal:
         try:
@@ -209,7 +215,8 @@ class Gate:
         fault = self._fault(tenant, entry, key, credentials.address, now, fetched)
         if fault is not None:
             self._stored(tenant, _NO_KEY, fetched)  # the same lookups as for an unknown key
-            raise key_refused(f"{fault} ({entry.key_id})", entry.owner if entry.tenant == tenant.id else "")
+            ends = (entry.expires or NEVER) if fault is _ADDRESS else NEVER
+            raise key_refused(f"{fault} ({entry.key_id})", entry.owner if entry.tenant == tenant.id else "", ends)
         return Principal(
             tenant=tenant.id,
             surface=entry.surface,
@@ -234,7 +241,7 @@ class Gate:
         if entry.expires is not None and now >= entry.expires:
             return "expired"
         if not api_keys.address_allowed(entry.networks, address):
-            return "not from an allowed address"
+            return _ADDRESS
         return None
 
     def _stored(self, tenant: TenantEntry, key: str, fetched: Fetched) -> KeyEntry | None:
@@ -263,16 +270,26 @@ MAX_LIFETIME_MS = 24 * 3_600_000
 
 def challenge(code: errors.ErrorCode) -> tuple[tuple[bytes, bytes], ...]:
     """Returns the `WWW-Authenticate` header of a 401 (RFC 9110 section 11.6.1, RFC 6750 section 3)."""
-    return ((b"www-authenticate", _CHALLENGES[code].encode()),)
+    return _CHALLENGE_HEADERS[code]
 
 
-def _token_invalid(cause: str, account: str = "") -> Refusal:
-    return Refusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID), account=account)
+def _token_invalid(cause: str, claims: Claims, account: str = "") -> LastingRefusal:
+    """Returns the refusal of a genuine token until its `exp`, from which on that is the cause."""
+    refusal = LastingRefusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID), account=account)
+    refusal.ends = claims.expires_at * 1000
+    return refusal
 
 
-def key_refused(cause: str, account: str = "") -> Refusal:
+def no_tenant() -> LastingRefusal:
+    """Returns the refusal of a host that no tenant has."""
+    return LastingRefusal(errors.UNKNOWN_HOST, "no tenant has this host")
+
+
+def key_refused(cause: str, account: str = "", ends: int = NEVER) -> LastingRefusal:
     """Returns the one refusal of an API key. Only the log and the audit trail see `cause` and `account`."""
-    return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED), account=account)
+    refusal = LastingRefusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED), account=account)
+    refusal.ends = ends
+    return refusal
 
 
 def scope_missing(scope: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Remembers acceptances: what was decided once holds until the revision moves.
+"""Remembers decisions: what was decided once holds until the revision moves.
 
 **The invariant.** A table belongs to one revision of the auth cache and to one keyring. An acceptance that it holds was
 decided by the full checks at that state or at a later one, with the same bytes of the credential, in the same tenant and
@@ -8,14 +8,23 @@ adds to it. So a request during which the state moves adds to a table that nobod
 into the present table, however long the request waited in between.
 
 What depends on the moment is no part of an acceptance and is asked at every request: the expiry of the credential (`ends`),
-the address of an API key with an allow-list, the idle time-out, limits, throttling, and the key's usage. Refusals are not
-remembered: each takes its full way.
+the address of an API key with an allow-list, the idle time-out, limits, throttling, and the key's usage.
+
+Refusals are remembered under the same invariant, each with the time in which it holds for the very same cause: from the
+moment of its decision to the moment at which another cause would take precedence (`LastingRefusal.ends`). A refusal that
+time lifts (a token from the future) or that a change lifts without moving the revision (a customer who does not exist yet)
+is no `LastingRefusal`. Everything else of a refused request is done each time: limits, throttling, counts, log, audit.
+
+Strangers choose what is refused. So refusals and unknown hosts have dictionaries of their own, smaller and with bounded
+keys: a flood of them costs memory once and displaces no acceptance. All causes of -23 are remembered alike, so that none
+is revealed by its time; the address is part of the key, because an allow-list is one of the causes.
 """
 
 from collections.abc import Hashable
 from typing import NamedTuple
 
 from bedesten.core.revision import Revision
+from bedesten.errors import Refusal
 from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.principal import Principal
@@ -23,6 +32,11 @@ from bedesten.gate.principal import Principal
 MAX_DECISIONS = 16_384
 """Acceptances in one table; a full one forgets all of them, which costs each credential one full decision."""
 MAX_HOSTS = 16_384
+MAX_REFUSALS, MAX_UNKNOWN_HOSTS = 4_096, 1_024
+MAX_REFUSED_LENGTH = 1_024
+"""Bytes of a credential or a host whose refusal is remembered; `bearer.mint` writes no longer tokens."""
+ABSENT = b"\n"
+"""Stands for a credential that was not sent: no header line has a line break."""
 NEVER = 1 << 62
 """The end, in epoch milliseconds, of a credential that does not expire."""
 
@@ -34,19 +48,39 @@ class Acceptance(NamedTuple):
     ends: int
 
 
+class LastingRefusal(Refusal):
+    """A refusal of a credential or host that only a change of the revision or of the keyring lifts.
+
+    `ends` is the moment (epoch ms) from which the same bytes may be refused for another cause.
+    """
+
+    ends: int = NEVER
+
+
+class RememberedRefusal(NamedTuple):
+    """A refusal from `since` until `ends` (epoch ms). `principal`: who lacks the access."""
+
+    refusal: Refusal
+    principal: Principal | None
+    since: int
+    ends: int
+
+
 class DecisionTable:
-    """The acceptances and the hosts of one state. For one thread (the event loop).
+    """The acceptances, refusals and hosts of one state. For one thread (the event loop).
 
     The keys hold live credentials, so `repr` does not show them.
     """
 
-    __slots__ = ("_acceptances", "_tenants", "keyring", "revision")
+    __slots__ = ("_acceptances", "_refusals", "_tenants", "_unknown_hosts", "keyring", "revision")
 
     def __init__(self, revision: Revision | None, keyring: Keyring) -> None:
         self.revision = revision
         self.keyring = keyring
         self._acceptances: dict[tuple[Hashable, str, bytes], Acceptance] = {}
         self._tenants: dict[bytes, TenantEntry] = {}
+        self._refusals: dict[tuple[Hashable, str, bytes, str], RememberedRefusal] = {}
+        self._unknown_hosts: set[bytes] = set()
 
     def tenant(self, host: bytes) -> TenantEntry | None:
         """The tenant that a `Host` line was found to name, by its exact bytes; None says nothing."""
@@ -58,6 +92,18 @@ class DecisionTable:
             self._tenants.clear()
         self._tenants[host] = tenant
 
+    def names_no_tenant(self, host: bytes) -> bool:
+        """Whether a `Host` line was found to name no tenant; False says nothing."""
+        return host in self._unknown_hosts
+
+    def put_unknown_host(self, host: bytes) -> None:
+        """Remembers that a well-formed `Host` line names no tenant."""
+        if len(host) > MAX_REFUSED_LENGTH:
+            return
+        if len(self._unknown_hosts) >= MAX_UNKNOWN_HOSTS:
+            self._unknown_hosts.clear()
+        self._unknown_hosts.add(host)
+
     def get(self, resource: Hashable, tenant: TenantEntry, credential: bytes, now: int) -> Principal | None:
         """Who was accepted with these bytes for this resource of the tenant, unless they have expired; None says nothing."""
         acceptance = self._acceptances.get((resource, tenant.id, credential))
@@ -67,16 +113,34 @@ class DecisionTable:
         """Remembers that every check of the credential for this resource passed."""
         if len(self._acceptances) >= MAX_DECISIONS:
             self._acceptances.clear()
-        self._acceptances[resource, tenant.id, credential] = Acceptance(principal, _end(principal))
+        self._acceptances[resource, tenant.id, credential] = Acceptance(principal, end_of(principal))
+
+    def refusal(
+        self, resource: Hashable, tenant: TenantEntry, credential: bytes, address: str, now: int
+    ) -> RememberedRefusal | None:
+        """How these bytes were refused for this resource, if that holds now; None says nothing."""
+        known = self._refusals.get((resource, tenant.id, credential, address))
+        return known if known is not None and known.since <= now < known.ends else None
+
+    def put_refusal(
+        self, resource: Hashable, tenant: TenantEntry, credential: bytes, address: str, known: RememberedRefusal
+    ) -> None:
+        """Remembers a refusal. `address` is empty where the decision does not depend on it."""
+        if len(credential) > MAX_REFUSED_LENGTH:
+            return
+        if len(self._refusals) >= MAX_REFUSALS:
+            self._refusals.clear()
+        self._refusals[resource, tenant.id, credential, address] = known
 
     def __len__(self) -> int:
         return len(self._acceptances)
 
     def __repr__(self) -> str:
-        return f"DecisionTable({len(self)} acceptances)"
+        return f"DecisionTable({len(self)} acceptances, {len(self._refusals)} refusals)"
 
 
-def _end(principal: Principal) -> int:
+def end_of(principal: Principal) -> int:
+    """The moment (epoch ms) at which the principal's credential expires."""
     if principal.token is not None:
         return principal.token.expires_at * 1000
     if principal.key is not None and principal.key.expires is not None:

@@ -17,7 +17,8 @@ from bedesten.errors import Refusal
 from bedesten.gate.access import AnyKey, Keyed
 from bedesten.gate.api_keys import address_allowed
 from bedesten.gate.auth_cache import CacheKey, CacheMiss, Entry, Fetched, KeyEntry, TenantEntry
-from bedesten.gate.decide import Credentials
+from bedesten.gate.decide import Credentials, no_tenant
+from bedesten.gate.decision_table import ABSENT, DecisionTable, LastingRefusal, RememberedRefusal, end_of
 from bedesten.gate.principal import Principal
 from bedesten.http.message import Request
 from bedesten.http.route import Resource, ResourceT, Router
@@ -57,8 +58,9 @@ class Admission(Generic[ResourceT]):
 
     def begin(self, request: Request) -> RequestState:
         """The state of a request that has just arrived, under a fresh request id. Starts its budget of store waits."""
-        wait_budget.limit()
-        return RequestState(request_id(), self._services.proxies.client(request), read_headers(request), perf_counter())
+        named = request_id()
+        wait_budget.limit(request_id=named)
+        return RequestState(named, self._services.proxies.client(request), read_headers(request), perf_counter())
 
     async def tenant(self, request: Request, state: RequestState) -> TenantEntry:
         """The tenant whose host the request names: framing, revision check, host. Raises `Refusal`."""
@@ -71,12 +73,22 @@ class Admission(Generic[ResourceT]):
         host = state.headers.host
         tenant = decisions.tenant(host[0]) if len(host) == 1 else None
         if tenant is None:
+            tenant = await self._find_tenant(host, decisions)
+        state.tenant = tenant
+        return tenant
+
+    async def _find_tenant(self, host: list[bytes], decisions: DecisionTable) -> TenantEntry:
+        if len(host) == 1 and decisions.names_no_tenant(host[0]):
+            raise no_tenant()
+        try:
             try:
                 tenant = self._gate.tenant(host)
             except CacheMiss as miss:
                 tenant = await self._decide_with_store(miss.key, partial(self._gate.tenant, host))
-            decisions.put_tenant(host[0], tenant)
-        state.tenant = tenant
+        except LastingRefusal:
+            decisions.put_unknown_host(host[0])
+            raise
+        decisions.put_tenant(host[0], tenant)
         return tenant
 
     async def admit(self, request: Request, tenant: TenantEntry, state: RequestState) -> Allowed[ResourceT]:
@@ -88,7 +100,10 @@ class Admission(Generic[ResourceT]):
         if tenant.limits:
             await self._take(state, tenant, now, address=counting_unit(state.address))
         known = self._known(tenant, resource, state, now)
-        principal = known or await self._authenticate(tenant, resource, state, now)
+        refused = None if known is not None else self._refused(tenant, resource, state, now)
+        if refused is not None and refused.principal is None:
+            raise refused.refusal.copy()
+        principal = known or (refused.principal if refused else await self._authenticate(tenant, resource, state, now))
         if principal is None:
             if tenant.limits:
                 await self._take(state, tenant, now, tenant=tenant.id)
@@ -98,8 +113,10 @@ class Admission(Generic[ResourceT]):
                 await self._take(state, tenant, now, tenant=tenant.id, credential=principal.owner)
             if principal.token is not None and tenant.idle[principal.surface] is not None:
                 await self._services.idle_timeout.record_use(tenant, principal.surface, principal.token)
+        if refused is not None:
+            raise refused.refusal.copy()
         if known is None:
-            self._authorise(tenant, resource, principal, state)
+            self._authorise(tenant, resource, principal, state, now)
         if principal is not None and principal.key is not None:
             principal = await self._record_key_use(principal, principal.key, state, now)
         return Allowed(resource, match.argument, tenant, principal, state)
@@ -114,28 +131,54 @@ class Admission(Generic[ResourceT]):
     ) -> Principal | None:
         credentials = Credentials(state.headers.authorization, state.headers.api_key, state.address)
         try:
-            return self._gate.authenticate(tenant, resource.access, credentials, now)
-        except CacheMiss as miss:
-            ask = partial(self._gate.authenticate, tenant, resource.access, credentials, now)
-            return await self._decide_with_store(miss.key, ask)
+            try:
+                return self._gate.authenticate(tenant, resource.access, credentials, now)
+            except CacheMiss as miss:
+                ask = partial(self._gate.authenticate, tenant, resource.access, credentials, now)
+                return await self._decide_with_store(miss.key, ask)
+        except LastingRefusal as refusal:
+            self._remember(tenant, resource, state, RememberedRefusal(refusal.copy(), None, now, refusal.ends))
+            raise
 
     def _known(self, tenant: TenantEntry, resource: ResourceT, state: RequestState, now: int) -> Principal | None:
         """Who was accepted for this resource with the same credential, if that still holds (`gate.decision_table`)."""
         credential = _credential(resource, state.headers)
-        if credential is None or state.decisions is None:
+        if credential is None or credential is ABSENT or state.decisions is None:
             return None
         principal = state.decisions.get(resource, tenant, credential, now)
         if principal is not None and principal.key is not None and principal.key.networks:
             return principal if address_allowed(principal.key.networks, state.address) else None
         return principal
 
-    def _authorise(
-        self, tenant: TenantEntry, resource: ResourceT, principal: Principal | None, state: RequestState
+    def _refused(
+        self, tenant: TenantEntry, resource: ResourceT, state: RequestState, now: int
+    ) -> RememberedRefusal | None:
+        """How the same credential was refused for this resource, if that still holds (`gate.decision_table`)."""
+        credential = _credential(resource, state.headers)
+        if credential is None or state.decisions is None:
+            return None
+        return state.decisions.refusal(resource, tenant, credential, _address(resource, state), now)
+
+    def _remember(
+        self, tenant: TenantEntry, resource: ResourceT, state: RequestState, refused: RememberedRefusal
     ) -> None:
-        """Checks every access that the resource demands, and remembers that all of them were given."""
-        self._gate.authorise(tenant, resource.access, resource.endpoint, principal)
-        for access in resource.further:
-            self._gate.authorise(tenant, access, resource.endpoint, principal)
+        credential = _credential(resource, state.headers)
+        if credential is not None and state.decisions is not None:
+            state.decisions.put_refusal(resource, tenant, credential, _address(resource, state), refused)
+
+    def _authorise(
+        self, tenant: TenantEntry, resource: ResourceT, principal: Principal | None, state: RequestState, now: int
+    ) -> None:
+        """Checks every access that the resource demands, and remembers the decision."""
+        try:
+            self._gate.authorise(tenant, resource.access, resource.endpoint, principal)
+            for access in resource.further:
+                self._gate.authorise(tenant, access, resource.endpoint, principal)
+        except Refusal as refusal:
+            if principal is not None:
+                ends = end_of(principal)
+                self._remember(tenant, resource, state, RememberedRefusal(refusal.copy(), principal, now, ends))
+            raise
         credential = _credential(resource, state.headers)
         if principal is not None and credential is not None and state.decisions is not None:
             state.decisions.put(resource, tenant, credential, principal)
@@ -187,9 +230,16 @@ class Admission(Generic[ResourceT]):
 
 
 def _credential(resource: Resource, headers: RequestHeaders) -> bytes | None:
-    """The one line of the header by which the resource's caller is known; None if there is none, or more than one."""
+    """The one line of the header by which the resource's caller is known, or `ABSENT`; None if there is more than one."""
     lines = headers.api_key if isinstance(resource.access, _BY_KEY) else headers.authorization
+    if not lines:
+        return ABSENT
     return lines[0] if len(lines) == 1 else None
+
+
+def _address(resource: Resource, state: RequestState) -> str:
+    """The address, where the decision about a credential depends on it."""
+    return state.address if isinstance(resource.access, _BY_KEY) else ""
 
 
 def check_framing(request: Request, headers: RequestHeaders) -> None:

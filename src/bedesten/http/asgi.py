@@ -16,7 +16,7 @@ and a client that has left give the same `http.disconnect`; the server sends `10
 Answers before the body is read. The answer is sent at once. If the application then returns, hyper keeps the connection
 only if its buffer already contains the rest of the body; otherwise it adds `Connection: close` and closes, and a client
 that is still sending may see a reset in place of the answer. If the application goes on receiving, the body is read and
-the connection lives. Hence `IncomingBody.discard`:
+the connection lives. `IncomingBody.discard` therefore decides:
 
 | unread body | after the answer |
 |---|---|
@@ -27,6 +27,10 @@ the connection lives. Hence `IncomingBody.discard`:
 `send` to a client that has left raises nothing. `send` refuses a header with a line break; the server then answers a bare
 500 in place of our answer. Our `Server` header replaces the server's. For HEAD, 204 and 304 hyper sends no body;
 `Content-Length` of a HEAD is that of the body of a GET.
+
+Not RSGI, granian's own protocol: it decodes the path (`/a%2Fb` arrives as `/a/b`) and leaves out a header whose value has a
+byte from 0x80 up. Nor is it clearly cheaper: a trivial response of the product took 0.98 × the CPU (0.97–1.08, five rounds
+in turns on a busy machine).
 """
 
 import asyncio

@@ -43,13 +43,13 @@ class FailureHandler:
         self._request_log.log_refusal(
             refusal,
             RequestInfo(
-                request_id=state.request_id,
-                method=request.method,
-                address=state.address,
-                tenant=state.tenant.id if state.tenant else "",
-                surface=state.surface,
-                endpoint=state.endpoint,
-                who=state.owner,
+                state.request_id,
+                request.method,
+                state.address,
+                state.tenant.id if state.tenant else "",
+                state.surface,
+                state.endpoint,
+                state.owner,
             ),
             now,
         )

@@ -27,7 +27,7 @@ _REFUSED = "!"
 """The first character of a stored refusal; no JSON begins with it."""
 
 
-class _Refused(msgspec.Struct, frozen=True):
+class _StoredRefusal(msgspec.Struct, frozen=True):
     """A refusal as it is stored. `cause` is not: it belongs to the first request, whose log line has it."""
 
     code: int
@@ -102,11 +102,11 @@ def _insert(tx: Transaction, owner: str, key: str, content: bytes, made: object)
 
 def _stored(refusal: Refusal) -> str:
     fields = None if refusal.fields is None else dict(refusal.fields)
-    return _REFUSED + encode(_Refused(refusal.code.number, refusal.text, fields, refusal.data)).decode()
+    return _REFUSED + encode(_StoredRefusal(refusal.code.number, refusal.text, fields, refusal.data)).decode()
 
 
 def _restored(stored: str) -> Refusal:
-    read = msgspec.convert(json.loads(stored.removeprefix(_REFUSED), parse_float=Decimal), _Refused)
+    read = msgspec.convert(json.loads(stored.removeprefix(_REFUSED), parse_float=Decimal), _StoredRefusal)
     refusal = Refusal(CATALOGUE[read.code], "the answer that the key got before", fields=read.fields, data=read.data)
     refusal.text = read.text
     return refusal

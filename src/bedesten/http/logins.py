@@ -68,14 +68,14 @@ async def authenticate_password(
         wait = await services.store.write(tenant.id, login_throttle.cap_wait, attempt)
     _check_wait(wait)
     found = await services.store.read(tenant.id, accounts.by_handle, KINDS[surface], handle)
-    proved = await services.passwords.verify(_hashed(found), password)
+    proved = await services.passwords.verify(tenant.id, _hashed(found), password)
     if found is None or not proved or not found.api or found.disabled or not _is_switched_on(context, surface):
         _check_wait(await services.store.write(tenant.id, login_throttle.record_failure, attempt))
         who = found.id if found else ""
         raise Refusal(errors.LOGIN_REFUSED, _refusal_cause(context, found, proved), account=who)
     wait, must_record = await services.store.read(tenant.id, login_throttle.after_success, attempt)
     _check_wait(wait)
-    better = await _upgraded_hash(services, found, password)
+    better = await _upgraded_hash(services, tenant.id, found, password)
     if better or must_record:
         await services.store.write(tenant.id, _record_success, found, attempt, better)
     request_info = RequestInfo(
@@ -230,10 +230,10 @@ def _hashed(account: Account | None) -> PasswordHash | None:
     return PasswordHash(account.password, account.pepper_id)
 
 
-async def _upgraded_hash(services: LoginServices, account: Account, password: str) -> PasswordHash | None:
+async def _upgraded_hash(services: LoginServices, tenant: str, account: Account, password: str) -> PasswordHash | None:
     known = _hashed(account)
     if known is not None and services.passwords.outdated(known):
-        return await services.passwords.hash(password)
+        return await services.passwords.hash(tenant, password)
     return None
 
 

@@ -15,6 +15,8 @@ from bedesten.http.message import Request
 
 HEADERS = ("x-forwarded-for", "forwarded")
 MAX_HOPS, MAX_HOP_LENGTH = 32, 80
+MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 4_096, 256
+"""Answers that are remembered, each by a peer and at most so many bytes of the header."""
 UNKNOWN = "unknown"
 """The address of a client that a trusted proxy does not name. It is on no allow-list, and all such clients count as one."""
 UNIX = "unix"
@@ -36,13 +38,24 @@ class Proxies:
         self._trusted = parse_networks(name for name in named if name != UNIX)
         self._name = header.encode()
         self._any = bool(named)
+        self._trusts = lru_cache(MAX_REMEMBERED)(self._is_trusted)
+        self._remembered = lru_cache(MAX_REMEMBERED)(self._find)
 
     def client(self, request: Request) -> str:
         """The address of the client, as far as trusted proxies name it."""
-        known = _plain(request.peer)
-        if not self._any or not self._trusts(known):
+        if not self._any:
+            return _plain(request.peer)
+        name = self._name
+        line = b",".join([value for known, value in request.headers if known == name])
+        find = self._remembered if len(line) <= MAX_REMEMBERED_LENGTH else self._find
+        return find(request.peer, line)
+
+    def _find(self, peer: str, header: bytes) -> str:
+        """The client, which depends on nothing else than these two."""
+        known = _plain(peer)
+        if not self._trusts(known):
             return known
-        for number, hop in enumerate(self._hops(request)):
+        for number, hop in enumerate(self._hops(header.decode("latin-1"))):
             address = _address(hop)
             if address is None:
                 return UNKNOWN
@@ -59,12 +72,11 @@ class Proxies:
         """Whether the request has the header that the proxies write."""
         return any(name == self._name for name, _ in request.headers)
 
-    def _trusts(self, peer: str) -> bool:
+    def _is_trusted(self, peer: str) -> bool:
         return self._unix if peer == UNIX else bool(self._trusted) and address_allowed(self._trusted, peer)
 
-    def _hops(self, request: Request) -> Iterator[str]:
+    def _hops(self, line: str) -> Iterator[str]:
         """The addresses in the header, the last one first."""
-        line = b",".join(value for name, value in request.headers if name == self._name).decode("latin-1")
         if self._name == b"x-forwarded-for":
             yield from (part.strip() for part in reversed(line.split(",")) if part.strip())
         else:

@@ -1,8 +1,9 @@
 """Responses: the envelope of success, and a refusal as an envelope or as a problem document."""
 
 import hashlib
+from functools import lru_cache
 
-from bedesten.errors import Refusal
+from bedesten.errors import ErrorCode, Refusal
 from bedesten.http.message import Headers, Request, Response
 from bedesten.http.schemas import encode
 
@@ -41,6 +42,9 @@ def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response
         }
         if refusal.data is not None:
             body["data"] = refusal.data
+    elif refusal.data is None and not refusal.fields:
+        made = b'%s%s"}' % (_envelope_start(code, refusal.text), request_id.encode())
+        return Response(code.status, _failure_headers(_JSON, refusal, request_id), made)
     else:
         body = {
             "success": False,
@@ -52,11 +56,22 @@ def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response
         }
     if refusal.fields:
         body["errors"] = [{"field": name, "message": text} for name, text in refusal.fields.items()]
-    headers: Headers = [_PROBLEM if problem else _JSON, _NO_STORE, _NO_SNIFF, (b"x-request-id", request_id.encode())]
-    if refusal.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % max(1, refusal.retry_after)))
-    headers.extend(refusal.headers)
+    headers = _failure_headers(_PROBLEM if problem else _JSON, refusal, request_id)
     return Response(code.status, headers, encode(body))
+
+
+@lru_cache(256)
+def _envelope_start(code: ErrorCode, text: str) -> bytes:
+    """The envelope of a refusal without data and fields, up to the request id, which needs no escaping."""
+    body = {"success": False, "message": text, "code": code.number, "errorCode": code.number, "data": None}
+    return encode({**body, "requestId": ""})[:-2]
+
+
+def _failure_headers(kind: tuple[bytes, bytes], refusal: Refusal, request_id: str) -> Headers:
+    headers: Headers = [kind, _NO_STORE, _NO_SNIFF, (b"x-request-id", request_id.encode()), *refusal.headers]
+    if refusal.retry_after is not None:
+        headers.insert(4, (b"retry-after", b"%d" % max(1, refusal.retry_after)))
+    return headers
 
 
 def not_modified_or(shown: Response, request: Request) -> Response:

@@ -76,7 +76,8 @@ class Resource:
     """A method of a path and the access that it demands: all that `Admission` needs to know.
 
     `access` says which credential is verified. The caller needs every access of `further` as well. `endpoint` is the
-    name that operators and grants use: `POST /Supplier/Products/List`.
+    name that operators and grants use: `POST /Supplier/Products/List`. `label` is the surface in metrics and log, `public`
+    for documentation pages.
     """
 
     method: str
@@ -84,8 +85,11 @@ class Resource:
     access: Access
     further: tuple[Access, ...] = ()
     endpoint: str = field(init=False)
+    label: str = field(init=False)
 
     def __post_init__(self) -> None:
+        surface = self.access.surface
+        object.__setattr__(self, "label", surface.value if surface else "public")
         object.__setattr__(self, "endpoint", f"{self.method} {self.path}".strip())
 
 

@@ -76,10 +76,7 @@ class RequestState:
     @property
     def surface(self) -> str:
         """The surface that the request is for: `public` for documentation pages, `unknown` before a route is found."""
-        if self.resource is None:
-            return "unknown"
-        surface = self.resource.access.surface
-        return surface.value if surface else "public"
+        return "unknown" if self.resource is None else self.resource.label
 
     @property
     def endpoint(self) -> str:

@@ -236,6 +236,6 @@ def _plaintext_violations(tx: SystemTransaction) -> Iterator[str]:
 
 def _plaintext_code_violations(tx: SystemTransaction, tenant: str, opened: list[str]) -> Iterator[str]:
     for code in [code for code in opened if len(code) >= MIN_SEARCHED_CODE_LENGTH][:MAX_SEARCHED_CODES]:
-        for table, column, holding in _CODE_SEARCHES:
-            for (row,) in tx.all(holding, owner=tenant, code=code, most=MAX_ROWS_PER_QUERY):
+        for table, column, search in _CODE_SEARCHES:
+            for (row,) in tx.all(search, owner=tenant, code=code, most=MAX_ROWS_PER_QUERY):
                 yield _violation(8, tenant, f"{column} of row {row} of {table} contains a stock code in clear")

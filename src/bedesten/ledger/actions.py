@@ -1,8 +1,8 @@
 """Moves money. Every function works in the caller's transaction, undoes nothing itself and raises instead."""
 
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from sqlalchemy import case, func, or_, select, update
 
 from bedesten import errors
@@ -15,8 +15,7 @@ from bedesten.store.transaction import Step, Transaction
 BOUNDED = frozenset({"partner", "customer"})
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(msgspec.Struct, frozen=True):
     """A ledger account in minor units. `posted` is the sum of its transfers, `held` the total set aside for orders."""
 
     id: str
@@ -40,8 +39,7 @@ class Balance:
         return self.posted + self.credit_limit + amount < MAX_MINOR
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """The money set aside for one order; `placed` = captured + released + still held."""
 
     account_id: str
@@ -170,7 +168,7 @@ def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> li
     held = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
     return [
         Step(_HOLD, {"order_id": order, **held}),
-        Step(_SET_ASIDE, parts, error=_insufficient),
+        Step(_SET_ASIDE, parts, error=_insufficient, sums=("total", "waiting", "captured")),
     ]
 
 

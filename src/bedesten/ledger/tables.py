@@ -85,7 +85,6 @@ holds = Table(
     ),
     sqlite_with_rowid=False,
 )
-Index(None, holds.c.account_id)
 
 money_orders = Table(
     "money_orders",

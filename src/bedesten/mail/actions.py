@@ -51,10 +51,11 @@ _COUNT = statement(
 _COLUMNS = (
     _M.id, _M.kind, _M.recipient, _M.state, _M.attempts, _M.error, _M.actor, _M.created, _M.updated, _M.expires,
 )  # fmt: skip
-_LIST = statement(select(*_COLUMNS).where(_M.tenant_id == TENANT).order_by(_M.id.desc()).limit(p("most")))
+_BEFORE = or_(p("before") == "", _M.id < p("before"))
+_LIST = statement(select(*_COLUMNS).where(_M.tenant_id == TENANT, _BEFORE).order_by(_M.id.desc()).limit(p("most")))
 _LIST_WAITING = statement(
     select(*_COLUMNS)
-    .where(_M.tenant_id == TENANT, _M.state == WAITING)
+    .where(_M.tenant_id == TENANT, _M.state == WAITING, _BEFORE)
     .order_by(_M.id.desc())
     .limit(p("most"))
 )  # fmt: skip
@@ -100,9 +101,11 @@ def forget(tx: Transaction, recipient: str, account: str) -> int:
     return tx.run(_FORGET, recipient=recipient, account=account)
 
 
-def list_mails(tx: Transaction, *, waiting: bool = False) -> list[dict[str, object]]:
-    """The newest mails, at most `MAX_LISTED`; or only those that wait."""
-    return [_shown(row) for row in tx.all(_LIST_WAITING if waiting else _LIST, most=MAX_LISTED)]
+def list_mails(
+    tx: Transaction, *, waiting: bool = False, before: str = "", most: int = MAX_LISTED
+) -> list[dict[str, object]]:
+    """The newest mails before the mail `before`, if it is given; or only those that wait."""
+    return [_shown(row) for row in tx.all(_LIST_WAITING if waiting else _LIST, before=before, most=most)]
 
 
 def show(tx: Transaction, mail: str) -> dict[str, object]:

@@ -71,7 +71,7 @@ class LocalAuthorizer:
         self._settings = settings.model_copy(update={"data": settings.data.absolute()})
         self._host = None if host is None else host.encode("ascii")
         self._starting = threading.Lock()
-        self._running: _Running | None = None
+        self._running: _RunningAuthorizer | None = None
         self._ends_with = 0
         if not structlog.is_configured():
             _log_as_the_service_does()
@@ -136,13 +136,13 @@ class LocalAuthorizer:
             deciding.close()
             return None
 
-    def _process(self) -> "_Running":
+    def _process(self) -> "_RunningAuthorizer":
         running = self._running
         if running is None or running.pid != os.getpid():
             with self._starting:
                 running = self._running
                 if running is None or running.pid != os.getpid():
-                    running = self._running = _Running(self._settings, self._routes)
+                    running = self._running = _RunningAuthorizer(self._settings, self._routes)
                     if self._ends_with != running.pid:
                         self._ends_with = running.pid
                         # A process made by multiprocessing ends without running `atexit` handlers.
@@ -151,7 +151,7 @@ class LocalAuthorizer:
         return running
 
 
-class _Running:
+class _RunningAuthorizer:
     """The authorizer of one process, with its thread and its loop."""
 
     def __init__(self, settings: Settings, routes: RuleSet) -> None:

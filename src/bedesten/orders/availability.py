@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from bedesten import errors
 from bedesten.catalogue import actions as catalogue
@@ -16,8 +18,7 @@ from bedesten.orders.model import Buyer, NewLine, NewOrder, Reason
 from bedesten.store.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedLine:
+class RequestedLine(msgspec.Struct, frozen=True):
     """One line of a request with its product."""
 
     line: NewLine
@@ -91,6 +92,8 @@ def problem_of(product: Product | None, buyer: Buyer, line: NewLine) -> str | No
         return Reason.NOT_ON_SALE
     if line.max_unit_price is not None and product.price > line.max_unit_price:
         return Reason.PRICE_ABOVE_MAXIMUM
+    if not line.data and product.require_data == "[]":
+        return None
     known = {one.id: one.required for one in product.requirements}
     said = {datum.id for datum in line.data}
     if said - set(known):
@@ -134,6 +137,14 @@ def take(
     return sorted(taken, key=lambda one: one.position)
 
 
+def units_by_product(lines: list[RequestedLine]) -> dict[str, int]:
+    """Returns how many units of each product the lines ask for."""
+    units: dict[str, int] = {}
+    for one in lines:
+        units[one.product.id] = units.get(one.product.id, 0) + one.line.quantity
+    return units
+
+
 def _supplier(tx: Transaction, product: Product) -> Candidate | None:
     """Returns the supplier that is asked first for the product; None if nobody can be asked."""
     if not product.on_demand or product.price is None:
@@ -148,9 +159,7 @@ def expect(
 
     Returns None where only `take` can tell: a product has too few codes by the facts, or one of them is about to expire.
     """
-    units = Counter[str]()
-    for one in wanted:
-        units[one.product.id] += one.line.quantity
+    units = units_by_product(wanted)
     expected: list[RequestedLine] = []
     for one in wanted:
         stocked = known[one.product.id]

@@ -39,7 +39,10 @@ _OF_ACCOUNT = rows_as(
     OrderLimits,
     select(*_COLUMNS).where(_M.tenant_id == TENANT, or_(_M.holder == p("account"), _M.holder == p("kind"))),
 )
-_ALL = rows_as(OrderLimits, select(*_COLUMNS).where(_M.tenant_id == TENANT).order_by(_M.holder))
+_ALL = rows_as(
+    OrderLimits,
+    select(*_COLUMNS).where(_M.tenant_id == TENANT, _M.holder > p("after")).order_by(_M.holder).limit(p("most")),
+)
 _SET = statement(
     insert(order_limits)
     .values(tenant_id=TENANT, holder=p("holder"), daily_amount=p("amount"), daily_units=p("units"))
@@ -69,9 +72,9 @@ def limits_of(tx: Transaction, account: str, kind: str) -> OrderLimits:
     return found.get(account) or found.get(kind) or OrderLimits(account, None, None)
 
 
-def all_limits(tx: Transaction) -> list[OrderLimits]:
-    """Returns every limit of the tenant."""
-    return tx.all(_ALL)
+def list_limits(tx: Transaction, after: str = "", most: int = 200) -> list[OrderLimits]:
+    """Returns the limits of the holders after this one, by holder."""
+    return tx.all(_ALL, after=after, most=most)
 
 
 def set_limits(tx: Transaction, limits: OrderLimits) -> None:

@@ -22,7 +22,7 @@ from bedesten.store.transaction import Transaction
 _O, _L = orders.c, order_lines.c
 END_OF_TIME = 10**15
 """Later than every time that is stored, in epoch milliseconds."""
-Listed = tuple[Order, list[Line]]
+OrderWithLines = tuple[Order, list[Line]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ _OF_BUYER = _page(_O.buyer_id == p("buyer"))
 _OF_TENANT = _page()
 
 
-def orders_of(tx: Transaction, buyer: str, wanted: OrderFilter, before: str, size: int) -> list[Listed]:
+def orders_of(tx: Transaction, buyer: str, wanted: OrderFilter, before: str, size: int) -> list[OrderWithLines]:
     """Returns a buyer's orders, the newest first: a page and one more. `before` is the last id of the page before."""
     return _grouped(tx.all(_OF_BUYER, buyer=buyer, before=before, most=size + 1, **_parameters(wanted)))
 
 
-def orders_of_tenant(tx: Transaction, wanted: OrderFilter, before: str, size: int) -> list[Listed]:
+def orders_of_tenant(tx: Transaction, wanted: OrderFilter, before: str, size: int) -> list[OrderWithLines]:
     """Returns the orders of all buyers, like `orders_of`."""
     return _grouped(tx.all(_OF_TENANT, before=before, most=size + 1, **_parameters(wanted)))
 
@@ -119,8 +119,8 @@ def _flags(prefix: str, numbers: Any, chosen: frozenset[int]) -> dict[str, int]:
     return {f"{prefix}{number}": int(not chosen or number in chosen) for number in numbers}
 
 
-def _grouped(rows: list[tuple[Order, Line]]) -> list[Listed]:
-    found: list[Listed] = []
+def _grouped(rows: list[tuple[Order, Line]]) -> list[OrderWithLines]:
+    found: list[OrderWithLines] = []
     for _, group in groupby(rows, lambda row: row[0].id):
         pairs = list(group)
         found.append((pairs[0][0], [line for _, line in pairs]))

@@ -1,7 +1,6 @@
 """Values of requests, orders and lines. Amounts are in minor units."""
 
 import hashlib
-from dataclasses import dataclass
 
 import msgspec
 
@@ -67,8 +66,7 @@ class NewOrder(msgspec.Struct, frozen=True):
         return hashlib.sha256(content).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Buyer:
+class Buyer(msgspec.Struct, frozen=True):
     """The account that orders, the kind of its ledger account, and its location.
 
     `address` is a keyed digest of the network address of a checkout.
@@ -82,8 +80,7 @@ class Buyer:
     address: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """One order. `total` is in minor units; `units` counts all lines; `expires` is set while it awaits payment."""
 
     id: str
@@ -102,8 +99,7 @@ class Order:
     address: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One order line. `price` is the line's total in minor units; `note` is a JSON list of strings or None.
 
     `delivered` and `cancelled` count units, `refunded` is in minor units. `hold` says why the line was taken out of

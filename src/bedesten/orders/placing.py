@@ -1,14 +1,15 @@
 """Builds the rows of a new order, and the steps that store them."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+
+from msgspec.structs import asdict
 
 from bedesten.catalogue import levels, moves, stock
 from bedesten.ledger import actions as ledger
 from bedesten.orders import statements as sql
-from bedesten.orders.availability import RequestedLine
+from bedesten.orders.availability import RequestedLine, units_by_product
 from bedesten.orders.model import DELIVERED, PROCESSING, TAKEN_OUT, Buyer, Line, NewOrder, Order
 from bedesten.store.transaction import RetryTransaction, Step, Transaction
 
@@ -40,8 +41,7 @@ _OVERTAKEN = partial(RetryTransaction, "the same reference was used at the same 
 
 def order_step(order: Order) -> Step:
     """Returns the step that inserts the order; it raises `RetryTransaction` if the reference was used at this moment."""
-    row = {name: getattr(order, name) for name in sql.INSERT_ORDER.columns}
-    return Step(sql.INSERT_ORDER, row, error=_OVERTAKEN)
+    return Step(sql.INSERT_ORDER, asdict(order), error=_OVERTAKEN)
 
 
 def insert_order(tx: Transaction, order: Order) -> None:
@@ -56,10 +56,7 @@ def insert_order(tx: Transaction, order: Order) -> None:
 
 def count_steps(tx: Transaction, wanted: list[RequestedLine]) -> list[Step]:
     """Returns the steps that count the units which are expected to be in stock, by product id."""
-    units: Counter[str] = Counter()
-    for one in wanted:
-        if one.from_stock:
-            units[one.product.id] += one.line.quantity
+    units = units_by_product([one for one in wanted if one.from_stock])
     return [levels.count_step(tx, product, units[product]) for product in sorted(units)]
 
 
@@ -104,7 +101,7 @@ def new_line(
 
 def line_step(line: Line) -> Step:
     """Returns the step that inserts the line."""
-    return Step(sql.INSERT_LINE, {name: getattr(line, name) for name in sql.INSERT_LINE.columns})
+    return Step(sql.INSERT_LINE, asdict(line))
 
 
 def payment_steps(
@@ -148,4 +145,4 @@ def run(
     if later:
         tx.run_last(steps, *later, last)
     else:
-        tx.run_last([*steps, *last])
+        tx.run_last([*steps, *last], joins=True)

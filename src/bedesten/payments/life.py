@@ -193,28 +193,39 @@ def _refuse(tx: Transaction, found: Payment, part: int, refusal: Refusal) -> Ref
     items = json.dumps(refusal.data["items"]) if isinstance(refusal.data, dict) else None
     code, charged = refusal.code.number, found.captured + part
     _moved(tx, found, tx.run(sql.REFUSE, id=found.id, number=code, items=items, now=tx.now))
-    refund_id = tx.new_id("rfd")
-    made = tx.run(
-        sql.NEW_REFUND,
-        id=refund_id,
-        integration_id=found.integration_id,
-        payment_id=found.id,
-        reference=REFUSAL_REFERENCE,
-        currency=found.currency,
-        amount=charged,
-        booked=found.captured,
-        state=REQUESTED,
-        reason=refusal.cause,
-        created=tx.now,
-        updated=tx.now,
-    )
-    assert made, "a payment is refused once, and its reference is reserved"
+    refund_id = add_refund(tx, found, REFUSAL_REFERENCE, charged, found.captured, REQUESTED, refusal.cause)
+    assert refund_id, "a payment is refused once, and its reference is reserved"
     if found.captured:
         key = f"payment_refund:{refund_id}"
         payouts.give_back(tx, buyer_account(tx, found), found.captured, key, found.order_id, owe=True)
     money = with_currency(charged, found.currency)
     record(tx, Actor(found.integration_id), "payment.refuse", found.id, code=code, give_back=money, refund=refund_id)
     return as_refused(tx, read(tx, found), refusal.cause)
+
+
+def add_refund(
+    tx: Transaction, found: Payment, reference: str, amount: int, booked: int, state: int, reason: str | None
+) -> str:
+    """Writes a refund of a payment, and returns its id; "" if the payment has one of this reference.
+
+    `booked` is the part of `amount` (both in minor units) that the buyer's account must give back.
+    """
+    refund_id = tx.new_id("rfd")
+    made = tx.run(
+        sql.NEW_REFUND,
+        id=refund_id,
+        integration_id=found.integration_id,
+        payment_id=found.id,
+        reference=reference,
+        currency=found.currency,
+        amount=amount,
+        booked=booked,
+        state=state,
+        reason=reason,
+        created=tx.now,
+        updated=tx.now,
+    )
+    return refund_id if made else ""
 
 
 def as_refused(tx: Transaction, payment: Payment, cause: str = "it was refused before") -> Refusal:

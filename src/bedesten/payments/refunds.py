@@ -138,22 +138,8 @@ def _new(
     if found.state == PART_CAPTURED and wanted != most:
         raise bad_field("amount", "must be all that was captured: the payment has not paid its order yet")
     booked = min(wanted, found.left)
-    refund_id = tx.new_id("rfd")
-    made = tx.run(
-        sql.NEW_REFUND,
-        id=refund_id,
-        integration_id=found.integration_id,
-        payment_id=found.id,
-        reference=reference,
-        currency=found.currency,
-        amount=wanted,
-        booked=booked,
-        state=state,
-        reason=reason,
-        created=tx.now,
-        updated=tx.now,
-    )
-    if not made:
+    refund_id = life.add_refund(tx, found, reference, wanted, booked, state, reason)
+    if not refund_id:
         raise RetryTransaction("the reference was used at this moment")
     if booked:
         money = life.buyer_account(tx, found)

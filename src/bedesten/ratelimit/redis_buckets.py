@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from bedesten.ratelimit.limits import MAX_BUCKET_US, MINUTE_US
-from bedesten.ratelimit.shared import BucketsUnavailable, Take, Taken
+from bedesten.ratelimit.shared import BucketsUnavailable, Take, TakeResult
 
 MAX_TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 8
@@ -46,7 +46,7 @@ class RedisBuckets:
         self._script = self._client.register_script(_SCRIPT)
         self._installation = installation.encode()
 
-    async def take(self, take: Take, timeout_s: float) -> Taken:
+    async def take(self, take: Take, timeout_s: float) -> TakeResult:
         """Takes from one bucket. Raises `BucketsUnavailable`, after the time-out too."""
         from redis.exceptions import RedisError
 
@@ -59,7 +59,7 @@ class RedisBuckets:
                 accepted, ahead = cast(tuple[int, int], await self._script(keys=[key], args=arguments))
         except (RedisError, OSError, TimeoutError) as problem:
             raise BucketsUnavailable(f"Redis: {type(problem).__name__}") from problem
-        return Taken(bool(accepted), ahead)
+        return TakeResult(bool(accepted), ahead)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -58,7 +58,7 @@ class Take(NamedTuple):
     exact: bool
 
 
-class Taken(NamedTuple):
+class TakeResult(NamedTuple):
     """Whether it was taken, and the microseconds until the bucket is empty again."""
 
     accepted: bool
@@ -68,7 +68,7 @@ class Taken(NamedTuple):
 class SharedBuckets(Protocol):
     """Where the buckets are. Used on one event loop."""
 
-    async def take(self, take: Take, timeout_s: float) -> Taken:
+    async def take(self, take: Take, timeout_s: float) -> TakeResult:
         """Takes from one bucket. Raises `BucketsUnavailable`, after the time-out too."""
         ...
 
@@ -78,7 +78,7 @@ class SharedBuckets(Protocol):
 
 
 @dataclass(slots=True)
-class _Unreported:
+class _UnreportedCount:
     count: int = 0
     since: float = 0.0
     report: asyncio.Task[None] | None = None
@@ -91,7 +91,7 @@ class SharedLimits:
         self._buckets = buckets
         self._limiter = limiter
         self._throttle = throttle
-        self._unreported: dict[str, _Unreported] = {}
+        self._unreported: dict[str, _UnreportedCount] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._retry_at = 0.0
         self.shared = True
@@ -171,22 +171,22 @@ class SharedLimits:
         for limit in asked:
             await self._ask(Take(limit.name, limit.per_minute, -1, exact=False))
 
-    def _of(self, name: str) -> _Unreported:
+    def _of(self, name: str) -> _UnreportedCount:
         found, moment = self._unreported.get(name), monotonic()
         if found is None:
             if len(self._unreported) >= MAX_NAMES:
                 self._unreported.clear()
-            found = self._unreported[name] = _Unreported(since=moment)
+            found = self._unreported[name] = _UnreportedCount(since=moment)
         elif moment - found.since > FORGET_S and found.report is None:
             found.count, found.since = 0, moment
         return found
 
-    def _begin_report(self, limit: RateLimit, unreported: _Unreported, now: int) -> None:
+    def _begin_report(self, limit: RateLimit, unreported: _UnreportedCount, now: int) -> None:
         count, unreported.count, unreported.since = unreported.count, 0, monotonic()
         if self._reachable():
             unreported.report = self._run(self._report(limit, unreported, count, now))
 
-    async def _report(self, limit: RateLimit, unreported: _Unreported, count: int, now: int) -> None:
+    async def _report(self, limit: RateLimit, unreported: _UnreportedCount, count: int, now: int) -> None:
         try:
             taken = await self._ask(Take(limit.name, limit.per_minute, count, exact=False))
             if taken is not None:
@@ -229,7 +229,7 @@ class SharedLimits:
     def _reachable(self) -> bool:
         return self.shared or monotonic() >= self._retry_at
 
-    async def _ask(self, take: Take, timeout_s: float = TIMEOUT_S) -> Taken | None:
+    async def _ask(self, take: Take, timeout_s: float = TIMEOUT_S) -> TakeResult | None:
         """None if the buckets cannot be asked now. A login asks even if they could not be a moment ago."""
         if timeout_s != LOGIN_TIMEOUT_S and not self._reachable():
             return None

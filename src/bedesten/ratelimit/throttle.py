@@ -73,10 +73,11 @@ class AddressThrottle:
 
     def _count(self, unit: str, now: int) -> int:
         at, word = self._table.slot(unit, lambda word: word if self._counted(word, now)[0] else 0)
-        count, end = self._counted(word, now)
-        if not count:
-            end = now + self._window
-        count = min(count + 1, _MAX_COUNT)
+        count, end = word >> _SHIFT, word & _MOMENT
+        if not (count and 0 < end - now <= self._window):
+            count, end = 0, now + self._window
+        if count < _MAX_COUNT:
+            count += 1
         self._put(unit, at, count, end, now)
         return count
 

@@ -68,14 +68,14 @@ def forward_auth_service(settings: Settings) -> Authorizer:
     """Forward-auth, by the settings' route file. Only with it does this process load the surfaces and the pipeline."""
     from bedesten.forward_auth.service import ForwardAuthService
     from bedesten.server.build import open_services
-    from bedesten.server.installation import open_installation
+    from bedesten.server.installation import open_for_server
 
     assert settings.gate_routes is not None
     return ForwardAuthService(
         settings.gate_routes,
         settings.gate_secret_file,
         read_secret=lambda path: load_secrets(path)[0],
-        open_services=lambda: open_services(open_installation(settings)),
+        open_services=lambda: open_services(open_for_server(settings)),
     )
 
 

@@ -39,7 +39,7 @@ async def run_sealer(store: Store) -> None:
 async def seal_pending(store: Store) -> None:
     """Seal until no row waits, a bounded number of rows in each transaction. Writes nothing if no row waits."""
     while await store.read_across(chain.waiting):
-        if await store.write_across(chain.seal) is None:
+        if await store.write_across(chain.seal_rows) is None:
             return
 
 

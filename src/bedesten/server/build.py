@@ -1,6 +1,7 @@
 """The only place where concrete parts meet: settings become a store, a gate, a pipeline and an application."""
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
@@ -23,7 +24,7 @@ from bedesten.http.services import Services
 from bedesten.ratelimit.limits import Counters, RateLimiter
 from bedesten.ratelimit.shared import SharedLimits
 from bedesten.ratelimit.throttle import AddressThrottle
-from bedesten.server.installation import Installation, open_installation
+from bedesten.server.installation import Installation, open_for_server
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
 from bedesten.server.shared_limits import open_buckets
@@ -31,6 +32,7 @@ from bedesten.store import wait_budget
 from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import operations
+from bedesten.telemetry import tracing
 from bedesten.telemetry.request_log import RequestLog
 
 log = structlog.get_logger("bedesten.server")
@@ -88,12 +90,27 @@ def web_application(settings_json: str) -> Adapter:
     """The ASGI application of one web process."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
+    traces = tracing.start("web")
     with wait_budget.limited(OPEN_TIMEOUT_S):
-        services = open_services(open_installation(settings))
+        installation = open_for_server(settings)
+        if traces is not None:
+            from bedesten.telemetry.traced_store import TracedStore
+
+            installation = replace(installation, store=TracedStore(installation.store, traces))
+        services = open_services(installation)
 
     async def started() -> None:
         await services.revision_check.confirm()  # a process that cannot answer does not listen
         services.start("web")
 
-    pages = NotFoundPages(Pipeline(services, RouteMap.of(ROUTES)))
-    return Adapter(pages.handle, started, services.close)
+    async def stopped() -> None:
+        await services.close()
+        await asyncio.to_thread(tracing.stop)
+
+    routes = RouteMap.of(ROUTES)
+    pipeline = Pipeline(services, routes)
+    if traces is not None:
+        from bedesten.http.traced_pipeline import TracedPipeline
+
+        pipeline = TracedPipeline(services, routes, traces)
+    return Adapter(NotFoundPages(pipeline).handle, started, stopped)

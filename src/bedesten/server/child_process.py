@@ -231,12 +231,12 @@ def report_failure(spec: ChildSpec, problem: BaseException) -> None:
     if spec.verbose:
         log.error("%s ends", spec.name, exc_info=problem)
     with contextlib.suppress(OSError):
-        os.write(spec.ready_fd, f"{type(problem).__name__}: {problem}".replace("\n", " ")[:400].encode())
+        _report(spec, f"{type(problem).__name__}: {problem}".replace("\n", " ")[:400].encode())
 
 
 def _run_plain(spec: ChildSpec, settings: str) -> int:
     target = resolve(spec.target)
-    os.write(spec.ready_fd, b"1")
+    _report(spec, b"1")
     os.close(spec.ready_fd)
     result = target(settings)
     if inspect.iscoroutine(result):
@@ -293,6 +293,12 @@ async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop
     return 0 if stopping else 1
 
 
+def _report(spec: ChildSpec, text: bytes) -> None:
+    """Tells the supervisor. One that was killed a moment ago hears nothing, and this process ends as it did."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(spec.ready_fd, text)
+
+
 def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop, refuse: Callable[[str], None]) -> Any:
     """`send` of the lifespan: listens as soon as the application can answer, and reports to the supervisor.
 
@@ -300,7 +306,7 @@ def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop, ref
     """
 
     def announce() -> None:
-        os.write(spec.ready_fd, b"1")
+        _report(spec, b"1")
         os.close(spec.ready_fd)
 
     async def sending(message: Any) -> None:
@@ -314,7 +320,7 @@ def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop, ref
         if message["type"] == "lifespan.startup.failed":
             reason = str(message.get("message", "startup failed"))
             refuse(reason)
-            os.write(spec.ready_fd, reason.encode()[:400])
+            _report(spec, reason.encode()[:400])
         await send(message)
         if message["type"] == "lifespan.startup.complete":
             loop.call_later(0.01, announce)

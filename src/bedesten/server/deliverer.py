@@ -24,6 +24,7 @@ from bedesten.server.wakes import Wakes
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
+from bedesten.telemetry import tracing
 from bedesten.telemetry.metrics import Metrics, Series
 from bedesten.tenants.cipher import DecryptionError
 from bedesten.webhooks import outbox, sender
@@ -215,14 +216,14 @@ class _Results:
         self._store = store
         self._leases = leases
         self._waiting: list[tuple[Delivery, Attempt, asyncio.Future[bool]]] = []
-        self._recording = asyncio.Lock()
+        self._record_lock = asyncio.Lock()
 
     async def record(self, due: Delivery, attempt: Attempt) -> bool:
         """Record one result, and return whether its endpoint was paused. An attempt without an error was accepted."""
         self._leases.drop([due])  # a renewal after the record would move its next attempt
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((due, attempt, done))
-        async with self._recording:
+        async with self._record_lock:
             if not done.done():
                 together, self._waiting = self._waiting, []
                 await self._record(together)
@@ -278,6 +279,7 @@ async def _deliver(
         object=due.object_id,
         host=host_of(due.url),
         delivery=due.id,
+        request_id=due.request_id,
         attempt=due.attempts + 1,
         status=outcome.status,
         error=outcome.error,
@@ -298,7 +300,29 @@ async def _send(
     """Make one attempt; one that the simulator wants to fail is not sent."""
     if due.script == "fail":
         return SendResult(None, "failed by the simulator")
-    return await sender.send(receivers, webhook, allowed)
+    with tracing.calling("POST", _attributes(due, webhook)) as span:
+        result = await sender.send(receivers, webhook, allowed)
+        tracing.note_result(span, result.error, result.status)
+    return result
+
+
+def _attributes(due: Delivery, webhook: OutgoingWebhook) -> dict[str, str | int]:
+    """What a span says of a delivery. The request id is that of the request's span, which caused the event; the event and
+    the order are those that its transaction's span names."""
+    order = webhook.body.get("orderId")
+    found: dict[str, str | int] = {
+        "http.request.method": "POST",
+        "server.address": host_of(due.url),
+        "bedesten.call": "webhook",
+        "bedesten.tenant.id": due.tenant_id,
+        "bedesten.event.id": due.event_id,
+        "bedesten.event.type": due.type,
+        "bedesten.delivery.id": due.id,
+        "bedesten.attempt": due.attempts + 1,
+    }
+    if due.request_id is not None:
+        found["bedesten.request.id"] = due.request_id
+    return found if order is None else {**found, "bedesten.order.id": str(order)}
 
 
 def _message(tx: SystemTransaction, installation: Installation, due: Delivery) -> Message:

@@ -5,7 +5,7 @@ migrations are imported where they are used.
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bedesten.core.ids import IdGenerator
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hasher, PasswordHash
 from bedesten.server.data_directory_lock import AlreadyServing, DataDirectoryLock
+from bedesten.server.database_connections import pool_sizes
 from bedesten.server.database_url import DatabaseUrl
 from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
@@ -196,7 +197,8 @@ def open_store(settings: Settings, clock: Clock | None = None, secret_cache: Sec
         from bedesten.store.postgres import PostgresStore
 
         try:
-            return PostgresStore(DatabaseUrl(settings, secret_cache or SecretCache.inherited()), clock, ids)
+            address = DatabaseUrl(settings, secret_cache or SecretCache.inherited())
+            return PostgresStore(address, clock, ids, pool_sizes(settings))
         except InvalidSetting as problem:
             raise InstallationError(str(problem)) from None
     return SqliteStore(settings.sqlite_file, clock or system_clock, ids)
@@ -214,6 +216,18 @@ def open_installation(
         return _open(settings, clock, secret_cache)
     except InvalidSetting as problem:
         raise InstallationError(str(problem)) from None
+
+
+def open_for_server(settings: Settings) -> Installation:
+    """Open an installation as `open_installation` does, for a process that serves until it ends.
+
+    The thread that opens it never uses the store again, so its connection to PostgreSQL is closed.
+    """
+    installation = open_installation(settings)
+    if not settings.database:
+        return installation
+    installation.store.close()
+    return replace(installation, store=open_store(settings))
 
 
 def _open(settings: Settings, clock: Clock | None, secret_cache: SecretCache) -> Installation:

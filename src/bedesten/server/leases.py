@@ -14,7 +14,7 @@ RENEW_INTERVAL_S = 2.0
 """Time between renewals: a third of the shortest lease, so that one that fails is made up for."""
 
 
-class Leased(Protocol):
+class LeaseItem(Protocol):
     """What can be leased."""
 
     @property
@@ -22,7 +22,7 @@ class Leased(Protocol):
         """Its id."""
 
 
-Item = TypeVar("Item", bound=Leased)
+Item = TypeVar("Item", bound=LeaseItem)
 
 
 class Leases(Generic[Item]):

@@ -14,6 +14,7 @@ from bedesten.server.rounds import IDLE_INTERVAL_S, errors_logged
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting, secret_of
 from bedesten.server.settings import Settings
+from bedesten.telemetry import tracing
 from bedesten.telemetry.metrics import Metrics
 
 log = structlog.get_logger("bedesten.server")
@@ -83,7 +84,9 @@ async def _send(
         return
     with leases.held_while(mail):
         try:
-            result = await asyncio.to_thread(sender.send, server, message)
+            with tracing.calling("send mail", _attributes(mail)) as span:
+                result = await asyncio.to_thread(sender.send, server, message)
+                tracing.note_result(span, "refused" if result.error else "")
         except InvalidSetting as problem:
             result = Result(str(problem))
     outcome = await store.write_across(lambda tx: outbox.settle(tx, mail, result))
@@ -98,3 +101,14 @@ async def _send(
         result=outcome,
         error=result.error,
     )
+
+
+def _attributes(mail: WaitingMail) -> dict[str, str | int]:
+    """What a span says of a mail: never whom it is for."""
+    return {
+        "bedesten.call": "mail",
+        "bedesten.tenant.id": mail.tenant_id,
+        "bedesten.mail.id": mail.id,
+        "bedesten.mail.kind": mail.kind,
+        "bedesten.attempt": mail.attempts,
+    }

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import httpx2
@@ -23,6 +24,7 @@ from bedesten.server.installation import Installation
 from bedesten.server.leases import Leases
 from bedesten.server.rounds import IDLE_INTERVAL_S, errors_logged, write_each
 from bedesten.store.tables import INSTALLATION
+from bedesten.telemetry import tracing
 from bedesten.telemetry.metrics import Metrics
 from bedesten.webhooks.targets import host_of, parse_networks
 
@@ -88,14 +90,16 @@ class Purchaser:
         adapter, wanted = ADAPTERS[job.adapter], job.purchase.request
         if job.call == PLACE:
             return await self._bought(http, leased, job, adapter, began)
-        if job.call == CANCEL:
-            return await adapter.cancel(http, job.target, wanted)
-        return await adapter.poll(http, job.target, wanted)
+        with _span(job.call, leased, job):
+            if job.call == CANCEL:
+                return await adapter.cancel(http, job.target, wanted)
+            return await adapter.poll(http, job.target, wanted)
 
     async def _bought(self, http: HttpCaller, leased: Lease, job: Job, adapter: Adapter, began: float) -> Answer | None:
         """Asks for the price and buys. The purchase is marked as sent before the call, in a transaction of its own."""
         wanted = job.purchase.request
-        price = await adapter.quote(http, job.target, wanted)
+        with _span(QUOTE, leased, job):
+            price = await adapter.quote(http, job.target, wanted)
         self.metrics.count("supplier_calls", QUOTE, _result(price))
         if not isinstance(price, Price):
             return price
@@ -107,7 +111,8 @@ class Purchaser:
             return None
         if not await self.installation.store.write(leased.tenant_id, purchases.sending, leased):
             return None
-        return await adapter.place(http, job.target, wanted)
+        with _span(PLACE, leased, job):
+            return await adapter.place(http, job.target, wanted)
 
     async def _wait_for_slot(self, supplier: tuple[str, str], interval_s: float) -> None:
         """Spaces the calls of this worker that buy from a supplier."""
@@ -131,6 +136,19 @@ class Purchaser:
             reason=getattr(answer, "reason", "") or None,
             host=host_of(job.target.url),
         )
+
+
+def _span(call: str, leased: Lease, job: Job) -> AbstractContextManager[object]:
+    """The span of a call to a supplier: which purchase, and where; never what was asked or answered."""
+    attributes: dict[str, str | int] = {
+        "server.address": host_of(job.target.url),
+        "bedesten.call": call,
+        "bedesten.tenant.id": leased.tenant_id,
+        "bedesten.supplier.id": leased.supplier_id,
+        "bedesten.line.id": leased.line_id,
+        "bedesten.purchase.id": leased.purchase_id,
+    }
+    return tracing.calling(f"supplier {call}", attributes)
 
 
 def _result(answer: Answer | Price) -> str:

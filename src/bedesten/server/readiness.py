@@ -5,7 +5,8 @@
 | `stopping` | the server drains (`admin_api.health`) |
 | `store` | the store cannot be reached, does not answer in time, or is no installation |
 | `schema` | the store has another version than this program |
-| `writes` | a write of its own is not committed in time: read-only, no room on the disk, a standby that is away |
+| `replica` | no synchronous standby is connected though one is expected, so that no write is committed |
+| `writes` | a write of its own is not committed in time: read-only, a full disk, a standby far behind; or no table grows |
 | `clock` | this machine's clock is far from the database's |
 | `secrets` | the master secrets are not those that the store demands |
 | `workers` | no worker accepts connections, or none answers |
@@ -22,7 +23,7 @@ from bedesten.core.clock import SECOND, Clock, system_clock
 from bedesten.server.installation import InstallationError, check_version, version_of
 from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.settings import Settings
-from bedesten.store import wait_budget
+from bedesten.store import replication, wait_budget
 from bedesten.store.database_clock import NOW
 from bedesten.store.postgres import MAX_WAITING
 from bedesten.store.revision_log import COUNTER
@@ -33,6 +34,8 @@ from bedesten.telemetry.metrics_file import ProcessSnapshot
 
 STORE_TIMEOUT_S = 2.5
 """Time that the store has to show that it can be read and written."""
+REPLICATION_TIMEOUT_S = 0.5
+"""Time to find out why it is not written."""
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 0.5, 1.0
 """Time that a worker has to accept a connection, and to answer on it."""
 MAX_CLOCK_DIFFERENCE = 30 * SECOND
@@ -52,12 +55,15 @@ class Readiness:
     snapshots: Callable[[], Iterable[ProcessSnapshot]]
     clock: Clock = system_clock
     measured: dict[str, float] = field(default_factory=dict)
+    _no_room: int = 0
+    """Writes without room that were counted when a table could grow last."""
 
     def check(self) -> None:
         """Raises `NotReady`, or the error of a store that cannot be asked. Blocks."""
+        snapshots = list(self.snapshots()) if self.store.dialect == "postgresql" else []
         try:
             with wait_budget.limited(STORE_TIMEOUT_S):
-                installed = self._check_store()
+                installed = self._check_store(snapshots)
         except StoreUnavailable as problem:
             if "read-only" in str(problem):
                 raise NotReady("the database is read-only", "writes") from problem
@@ -65,10 +71,10 @@ class Readiness:
         self._check_secrets(installed)
         if self.web is not None:
             check_workers(*self.web)
-            if self.store.dialect == "postgresql" and are_all_busy(self.snapshots()):
+            if are_all_busy(snapshots):
                 raise NotReady("every thread of the store is busy", "threads")
 
-    def _check_store(self) -> InstallationSettings:
+    def _check_store(self, snapshots: list[ProcessSnapshot]) -> InstallationSettings:
         try:
             check_version(self.store, version_of(self.store, self.settings))
         except InstallationError as problem:
@@ -81,17 +87,33 @@ class Readiness:
         if counter is None or installed is None or now is None:
             raise NotReady("the store is not an installation")
         began = time.monotonic()
+        no_room = count_no_room(snapshots)
         try:
             self.store.check_writable()
+            if no_room != self._no_room:
+                self.store.check_room()
         except NotWritable as problem:
             cause = problem.__cause__
             if cause is not None and "read-only" in str(cause):
                 raise NotReady("the database is read-only", "writes") from problem
+            if self._lacks_standby():
+                raise NotReady("no synchronous standby is connected, so no write is committed", "replica") from problem
             raise NotReady(str(problem), "writes") from problem
+        self._no_room = no_room
         self.measured["ready_write_seconds"] = time.monotonic() - began
         if self.store.dialect == "postgresql":
             self._check_clock(before, int(now[0]), after)
         return installed
+
+    def _lacks_standby(self) -> bool:
+        """Whether that is why nothing is committed. A standby that is away is no reason as long as writes are."""
+        if self.store.dialect != "postgresql":
+            return False
+        try:
+            with wait_budget.limited(REPLICATION_TIMEOUT_S):
+                return self.store.read_now(replication.read).missing is True
+        except Exception:
+            return False  # the reason that is known already is good enough
 
     def _check_clock(self, before: int, there: int, after: int) -> None:
         """The duration of the query does not count as a difference."""
@@ -123,6 +145,11 @@ def check_workers(host: str, port: int) -> None:
         answered = False
     if not answered:
         raise NotReady("a worker does not answer", "workers")
+
+
+def count_no_room(snapshots: Iterable[ProcessSnapshot]) -> int:
+    """The writes of all processes for which PostgreSQL's disk had no room, as they published it in the last second."""
+    return sum(value for one in snapshots for series, value in one.snapshot.counters if series[0] == "store_no_room")
 
 
 def are_all_busy(snapshots: Iterable[ProcessSnapshot]) -> bool:

@@ -15,6 +15,7 @@ from bedesten.server.secret_references import REFERENCE
 
 PREFIX = "BEDESTEN_"
 MAX_DRAIN_S = 3_600
+MAX_DATABASE_THREADS = 64
 _OURS = (f"{PREFIX}CHILD", f"{PREFIX}TEST_")
 """Prefixes of variables that are not settings: the server passes some to its processes, tests use the others."""
 
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
     data: Path = Path("bedesten-data")
     database: str | None = Field(default=None, pattern=rf"^(?:postgres(?:ql)?://|{REFERENCE})", repr=False)
     database_password: str | None = Field(default=None, min_length=1, repr=False)
+    database_readers: int = Field(default=3, ge=1, le=MAX_DATABASE_THREADS)
+    database_writers: int = Field(default=4, ge=1, le=MAX_DATABASE_THREADS)
     secrets: str | None = Field(default=None, pattern=f"^{REFERENCE}", repr=False)
     secrets_poll_seconds: int = Field(default=60, ge=5, le=3_600)
     checkout_seconds: int = Field(default=900, ge=1, le=86_400)

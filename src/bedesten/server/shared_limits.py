@@ -1,7 +1,7 @@
 """Where limits are shared: in the PostgreSQL of the store, in the Redis that `BEDESTEN_LIMITS` names, or by nobody else."""
 
 from bedesten.ratelimit.limits import MINUTE_US
-from bedesten.ratelimit.shared import BucketsUnavailable, SharedBuckets, Take, Taken
+from bedesten.ratelimit.shared import BucketsUnavailable, SharedBuckets, Take, TakeResult
 from bedesten.server.database_url import DatabaseUrl
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting, secret_of
@@ -21,11 +21,11 @@ class StoreBuckets:
         self._ask = Ask
         self._buckets = LimitBuckets(address)
 
-    async def take(self, take: Take, timeout_s: float) -> Taken:
+    async def take(self, take: Take, timeout_s: float) -> TakeResult:
         """Takes from one bucket. Raises `BucketsUnavailable`."""
         ask = self._ask(take.name, MINUTE_US // take.per_minute, take.per_minute, take.requests, take.exact)
         try:
-            return Taken(*await self._buckets.take(ask, timeout_s))
+            return TakeResult(*await self._buckets.take(ask, timeout_s))
         except StoreUnavailable as problem:
             raise BucketsUnavailable(str(problem)) from problem
 

@@ -263,7 +263,7 @@ class _Supervisor:
     def _spawn(self, child: _Child, listen_fd: int) -> None:
         again = child.started > 0
         ready, ready_end = os.pipe()
-        told_spec = ChildSpec(
+        child_spec = ChildSpec(
             name=child.name,
             target=child.target,
             parent=os.getpid(),
@@ -275,7 +275,7 @@ class _Supervisor:
             verbose=child.failures == 0,
         )
         kept = [ready_end, self._life[0], self._lock_fd] + ([listen_fd] if listen_fd >= 0 else [])
-        environment = {CHILD_VARIABLE: told_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
+        environment = {CHILD_VARIABLE: child_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
         if web := self._children[0].address:
             environment[WEB_VARIABLE] = json.dumps(web.address[:2])
         if self._spec.secret_cache_fd >= 0:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from bedesten.admin import alarms
+from bedesten.admin import alarms, product_import
 from bedesten.apikeys import expiry, imports
 from bedesten.apikeys.expiry import Expiring
 from bedesten.catalogue import batches, stock, stock_alarms
@@ -27,7 +27,7 @@ from bedesten.server.audit_sealer import run_sealer
 from bedesten.server.build import OPEN_TIMEOUT_S
 from bedesten.server.clock_monitor import ClockMonitor
 from bedesten.server.deliverer import DeliveryGauges, deliver_for_ever
-from bedesten.server.installation import Installation, open_installation
+from bedesten.server.installation import Installation, open_for_server
 from bedesten.server.logs import configure
 from bedesten.server.mailer import mail_for_ever
 from bedesten.server.purchaser import buy_for_ever
@@ -38,6 +38,7 @@ from bedesten.server.settings import Settings
 from bedesten.store import wait_budget
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
+from bedesten.telemetry import tracing
 from bedesten.telemetry.metrics import Series
 from bedesten.telemetry.process_metrics import memory_metrics, store_metrics
 from bedesten.telemetry.request_log import RequestLog
@@ -61,12 +62,14 @@ async def _until_stopped(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    tracing.start("worker")
     installation = await _opened(settings, stopped)
     if installation is not None:
         try:
             await _work(installation, stopped)
         finally:
             installation.store.close()
+            tracing.stop()
 
 
 async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | None:
@@ -74,7 +77,7 @@ async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | 
     wait_budget.limit(OPEN_TIMEOUT_S)
     while not stopped.is_set():
         try:
-            return await asyncio.to_thread(open_installation, settings)
+            return await asyncio.to_thread(open_for_server, settings)
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
         with contextlib.suppress(TimeoutError):
@@ -131,8 +134,8 @@ async def _expire_for_ever(installation: Installation) -> None:
 
 async def sound_alarms(store: Store) -> None:
     """Tell suppliers, partners and the log of stock and balances that fell below a threshold, once for each crossing."""
-    told = await write_each(store, await store.read_across(stock_alarms.crossed), alarms.tell_of_stock)
-    for tenant, low in told:
+    alarmed = await write_each(store, await store.read_across(stock_alarms.crossed), alarms.tell_of_stock)
+    for tenant, low in alarmed:
         if low is not None:
             log.warning(
                 "stock-low", tenant=tenant, product=low.product_id, available=low.available, threshold=low.threshold
@@ -160,9 +163,14 @@ async def maintain_webhooks(store: Store) -> None:
 
 
 async def maintain_stock(store: Store) -> None:
-    """Withdraw stock codes that are about to expire, and delete abandoned uploads."""
+    """Withdraw stock codes that are about to expire, delete abandoned uploads, and complete killed imports of products."""
     await write_each(store, await store.read_across(stock.due_to_expire), stock.withdraw_expired)
-    await write_each(store, await store.read_across(batches.abandoned), batches.drop)
+    while any(
+        more for _, more in await write_each(store, await store.read_across(batches.abandoned), batches.drop_part)
+    ):
+        await asyncio.sleep(POLL_INTERVAL_S)
+    while await store.write_across(product_import.complete_leftover):
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 def warn_of_keys(tx: SystemTransaction) -> list[tuple[Expiring, int]]:

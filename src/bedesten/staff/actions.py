@@ -70,7 +70,7 @@ _COLUMNS = (_S.id, _S.tenant_id, _S.email, _S.name, _S.roles, _S.password, _S.pe
 _CREATE = cross_tenant_insert_of(staff, or_ignore=True)
 _BY_EMAIL = cross_tenant_rows_as(StaffMember, select(*_COLUMNS).where(_S.email == p("email")))
 _BY_ID = cross_tenant_rows_as(StaffMember, select(*_COLUMNS).where(_S.id == p("id")))
-_LIST = cross_tenant_rows_as(StaffMember, select(*_COLUMNS).order_by(_S.email))
+_LIST = cross_tenant_rows_as(StaffMember, select(*_COLUMNS).where(_S.id > p("after")).order_by(_S.id).limit(p("most")))
 _OF_CODE = cross_tenant_rows_as(
     StaffMember,
     select(*_COLUMNS).where(_S.setup_digest == p("digest"), _S.setup_expires > p("now"), _S.disabled == 0),
@@ -149,9 +149,10 @@ def by_email(tx: SystemTransaction, email: str) -> StaffMember | None:
     return tx.one(_BY_EMAIL, email=text.email_or_none(email) or "")
 
 
-def list_all(tx: SystemTransaction) -> list[StaffMember]:
-    """Every member, by e-mail."""
-    return tx.all(_LIST)
+def list_page(tx: SystemTransaction, after: str = "", limit: int = 200) -> tuple[list[StaffMember], str | None]:
+    """Members in order of creation, and the id after which the next page begins."""
+    found = tx.all(_LIST, after=after, most=limit + 1)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
 def set_roles(tx: SystemTransaction, member: StaffMember, names: Iterable[str]) -> None:

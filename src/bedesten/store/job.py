@@ -41,6 +41,8 @@ class Job:
     __slots__ = (
         "_lock",
         "_runs_on",
+        "alone",
+        "answer_waits",
         "answered",
         "done",
         "error",
@@ -50,6 +52,7 @@ class Job:
         "result",
         "since",
         "state",
+        "tenant",
         "wait_budget",
         "work",
     )
@@ -60,8 +63,11 @@ class Job:
         wait_budget: WaitBudget,
         loop: asyncio.AbstractEventLoop | None = None,
         on_timeout: Callable[[JobState], None] | None = None,
+        tenant: str = "",
     ) -> None:
-        """`on_timeout` is called with how far the job had come, in the watchdog's thread."""
+        """`on_timeout` is called with how far the job had come, in the watchdog's thread. `tenant` is whose turn it takes,
+        empty for work of the installation itself."""
+        self.tenant = tenant
         self.work = work
         self.wait_budget = wait_budget
         self.loop = loop
@@ -71,6 +77,10 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.answered = False
+        self.alone = loop is None
+        """Whether it shares its transaction with no other job: its own thread waits, or it did, and that failed."""
+        self.answer_waits: Callable[[], bool] | None = None
+        """Says whether the store has answered and its waiter, a busy event loop, has not looked yet."""
         self.state = JobState.WAITING
         self.since = monotonic()
         self._runs_on: Interruptible | None = None
@@ -98,6 +108,17 @@ class Job:
             self.check_timeout()
             self.state = JobState.COMMITTING
 
+    def set_aside(self) -> bool:
+        """Another thread will commit for it; until then it waits. False if it was given up meanwhile."""
+        with self._lock:
+            self._runs_on = None
+        self.wait_started()
+        return not self.answered
+
+    def start_joint_commit(self, runs_on: Interruptible) -> bool:
+        """As `start_commit`, together with others. False if it was given up meanwhile."""
+        return self.start(runs_on, JobState.COMMITTING)
+
     def wait_started(self) -> None:
         """Something was asked of the store."""
         self.since = monotonic()
@@ -115,7 +136,7 @@ class Job:
     def requeue(self) -> None:
         """It waits for another turn: what it did was undone."""
         with self._lock:
-            self._runs_on, self.state = None, JobState.WAITING
+            self._runs_on, self.state, self.answer_waits = None, JobState.WAITING, None
 
     def set_outcome(self, result: Any, error: BaseException | None) -> bool:
         """Keeps the outcome, unless the job was given up (False); nothing is cut off any more afterwards."""
@@ -136,7 +157,10 @@ class Job:
 
     def is_overdue(self, now: float) -> bool:
         """Whether the store has been silent for too long."""
-        return not self.answered and now - self.since > self.wait_budget.left_s
+        if self.answered or now - self.since <= self.wait_budget.left_s:
+            return False
+        answer_waits = self.answer_waits
+        return answer_waits is None or not answer_waits()
 
     def time_out(self) -> None:
         """Answers that the store is unavailable, and cuts off what the job runs on."""

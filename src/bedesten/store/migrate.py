@@ -19,6 +19,7 @@ from bedesten.store.tables import SCHEMA_VERSION
 from bedesten.store.transaction import StoreUnavailable
 
 if TYPE_CHECKING:
+    import psycopg
     from alembic.config import Config
     from sqlalchemy import Connection as SqlConnection
 
@@ -34,7 +35,11 @@ class OlderPrograms(Exception):
 
 
 def engine(database: str | Path) -> Engine:
-    """An SQLAlchemy engine for migrations and inspection only; requests never go through it."""
+    """An SQLAlchemy engine for migrations and inspection only; requests never go through it.
+
+    libpq reads the address, as for every other connection: SQLAlchemy knows no address of several servers with ports.
+    Raises ValueError for an address of another kind; connecting raises `StoreUnavailable` if the text there is not UTF-8.
+    """
     if isinstance(database, Path):
         made = create_engine(f"sqlite:///{database}", module=dbapi2)
         event.listen(made, "connect", _own_transactions)
@@ -43,11 +48,24 @@ def engine(database: str | Path) -> Engine:
     scheme, _, rest = database.partition("://")
     if scheme not in ("postgresql", "postgres") or not rest:
         raise ValueError("the database must be given as postgresql://…")
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
     from bedesten.store.postgres_session import missing_defaults
 
-    return create_engine(
-        f"postgresql+psycopg://{rest}", connect_args={**missing_defaults(database), "prepare_threshold": None}
-    )
+    address = make_conninfo(database, **missing_defaults(database))
+
+    def connect() -> "psycopg.Connection[Any]":
+        made = psycopg.connect(address, prepare_threshold=None)
+        encoding = made.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            made.close()
+            raise StoreUnavailable(
+                f"the encoding of the database is {encoding}: make one with ENCODING 'UTF8' TEMPLATE template0"
+            )
+        return made
+
+    return create_engine("postgresql+psycopg://", creator=connect)
 
 
 def _own_transactions(connection: Any, _record: object) -> None:

@@ -4,7 +4,8 @@ READ COMMITTED with conditional updates: no action relies on an earlier read, it
 that lock the same rows lock them in the same order; a deadlock or a lost race runs the action again.
 
 Reads, writes and the revision counter have threads of their own. An action that meets a locked row soon leaves its thread
-and waits in a pool for such actions, so that one locked row never blocks more than a few threads.
+and waits in a pool for such actions, so that one locked row never blocks more than a few threads. In each pool tenants
+take turns, and none has all threads (`store.fair_queue`).
 
 No caller waits for a silent server beyond its wait budget: it gets an error and the connection is cut. While the query of
 the revision counter is overdue, later callers fail at once; so do writes while a COMMIT is overdue, since each would leave
@@ -12,6 +13,7 @@ one more server process waiting for a standby.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -25,11 +27,16 @@ from bedesten.core.clock import Clock, system_clock
 from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import Revision
 from bedesten.store import wait_budget
+from bedesten.store.connection_counts import PoolSizes
+from bedesten.store.counter_query import LoopQuery, read_counter
+from bedesten.store.fair_queue import Neighbours
+from bedesten.store.group_commit import GroupCommit
 from bedesten.store.job import Job, JobState, Watchdog
 from bedesten.store.postgres_connection import BEGIN_PLAIN, PostgresConnection
+from bedesten.store.postgres_probes import probe, probe_room
 from bedesten.store.postgres_session import CONNECTION_ERRORS, Address, PostgresSession
 from bedesten.store.recovery import Recovery
-from bedesten.store.revision_log import COUNTER
+from bedesten.store.shared_counter import SharedCounter, nothing
 from bedesten.store.store import MAX_ATTEMPTS, Store, StoreStats, Work
 from bedesten.store.thread_pool import ThreadPool
 from bedesten.store.transaction import (
@@ -44,23 +51,21 @@ from bedesten.store.wakes import Announcer, WakeListener
 
 Result = TypeVar("Result")
 
-READERS, WRITERS, LOCK_WAITERS = 3, 4, 2
-"""Threads, each with a connection; with the one for the revision counter a process has at most one more than these."""
 MAX_WAITING, MAX_LOCK_WAITING = 256, 32
 LOCK_TIMEOUT_MS, BUSY_LOCK_TIMEOUT_MS, LOCK_WAITER_TIMEOUT_MS, COMMAND_LOCK_TIMEOUT_MS = 200, 20, 2_000, 10_000
-"""How long a row may be locked by others: at first; at first while other actions wait for a locked row, which is then
-likely to be the same; for an action that waits for it; and for an operator's command."""
+"""How long a row may be locked by others: at first; at first while other actions of the tenant wait for a locked row,
+which is then likely to be the same; for an action that waits for it; and for an operator's command."""
 MIN_ATTEMPT_S, MAX_ATTEMPT_S = 3.0, 8.0
 """How long a silent server has to answer: an address of several hosts tries each of them for two seconds."""
 MAX_COMMIT_S = 300.0
 
 _RETRIED_ERRORS = (pg.DeadlockDetected, pg.SerializationFailure, RetryTransaction)
-_PROBE = "SELECT current_setting('transaction_read_only'), pg_logical_emit_message(true, 'bedesten', 'a write')"
-"""Writes something that no table shows: COMMIT then takes the way of every other one, standbys included."""
-
-
 _BEGIN_READING = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
 _BEGIN_BUSY = ("BEGIN", f"SET LOCAL lock_timeout = '{BUSY_LOCK_TIMEOUT_MS}ms'")
+
+
+class _SetAside(Exception):
+    """Another thread commits a job and answers it."""
 
 
 class RowLocked(StoreUnavailable):
@@ -68,13 +73,18 @@ class RowLocked(StoreUnavailable):
 
 
 class PostgresStore(Store):
-    """Lanes of threads, each with a connection of its own. All requests that arrive while a query of the revision counter
-    is under way share the next one. Callers without an event loop run their actions in their own thread."""
+    """Pools of threads, each with a connection of its own. Callers without an event loop run actions in their own thread."""
 
     dialect = "postgresql"
 
-    def __init__(self, address: str | Address, clock: Clock | None = None, ids: IdGenerator | None = None) -> None:
-        """A clock that is given counts in place of the machine's and of the database's (`store.moment`)."""
+    def __init__(
+        self,
+        address: str | Address,
+        clock: Clock | None = None,
+        ids: IdGenerator | None = None,
+        sizes: PoolSizes | None = None,
+    ) -> None:
+        """A `clock` replaces both the machine's and the database's (`store.database_clock`)."""
         self._address = address
         self._clock = clock or system_clock
         self.ids = ids or IdGenerator()
@@ -85,35 +95,31 @@ class PostgresStore(Store):
         self._closed = False
         self._generation = 0
         self._watchdog = Watchdog()
-        self._reads = ThreadPool(
-            "reads", READERS, MAX_WAITING, partial(self._session, LOCK_WAITER_TIMEOUT_MS), self._read
+        patient = partial(self._session, LOCK_WAITER_TIMEOUT_MS)
+        brief, waiting = (
+            partial(self._session, limit, plans_once=True) for limit in (LOCK_TIMEOUT_MS, LOCK_WAITER_TIMEOUT_MS)
         )
-        self._writes = ThreadPool("writes", WRITERS, MAX_WAITING, partial(self._session, LOCK_TIMEOUT_MS), self._write)
-        self._lock_waits = ThreadPool(
-            "locked rows",
-            LOCK_WAITERS,
-            MAX_LOCK_WAITING,
-            partial(self._session, LOCK_WAITER_TIMEOUT_MS),
-            self._wait_for_lock,
-        )
-        self._revisions = ThreadPool(
-            "revision", 1, MAX_WAITING, partial(self._session, LOCK_WAITER_TIMEOUT_MS), self._ask_counter
-        )
+        near = Neighbours()
+        readers, writers, waiters = sizes or PoolSizes()
+        self._reads = ThreadPool("reads", readers, MAX_WAITING, patient, self._read, near)
+        self._writes = ThreadPool("writes", writers, MAX_WAITING, brief, self._write, near)
+        self._lock_waits = ThreadPool("locked rows", waiters, MAX_LOCK_WAITING, waiting, self._wait_for_lock, near)
+        self._revisions = ThreadPool("revision", 1, MAX_WAITING, patient, self._ask_counter, near)
         self._silence = Recovery("silence", self._counter_again, MIN_ATTEMPT_S, MAX_ATTEMPT_S, probes=4)
         self._overdue_commit = Recovery("overdue commit", self._commit_again, 10.0, MAX_COMMIT_S)
-        self._next_counter: asyncio.Future[Revision] | None = None
-        self._counter_busy = False
+        self._loop_query = LoopQuery(self._watchdog, partial(self._submit, self._revisions))
+        self._counter = SharedCounter(self._loop_query.ask, self._on_silence, self._silence)
         self._announcer = Announcer(self._watched)
-        self._counter_sql = COUNTER.compiled("postgresql")
+        self._groups = GroupCommit(partial(self._submit_again, self._writes), self._watchdog, self.stats)
 
     # --- for callers ---
 
-    async def read_across(self, work: Work[Result]) -> Result:
-        return await self._in_pool(self._reads, work)
+    async def read_across(self, work: Work[Result], tenant: str = "") -> Result:
+        return await self._in_pool(self._reads, work, tenant)
 
-    async def write_across(self, work: Work[Result]) -> Result:
+    async def write_across(self, work: Work[Result], tenant: str = "") -> Result:
         self._check_writes()
-        return await self._in_pool(self._writes, work)
+        return await self._in_pool(self._writes, work, tenant)
 
     def read_now(self, work: Work[Result]) -> Result:
         return self._run_here(work, True, wait_budget.COMMAND_READ_BUDGET_S)
@@ -124,30 +130,26 @@ class PostgresStore(Store):
 
     def check_writable(self) -> None:
         try:
-            self.write_now(_probe)
+            self.write_now(probe)
         except StoreUnavailable as problem:
             raise NotWritable("the store takes no writes") from problem
 
+    def check_room(self) -> None:
+        try:
+            with contextlib.suppress(pg.InsufficientPrivilege):  # then the writes of others are all that tells
+                self.write_now(probe_room)
+        except StoreUnavailable as problem:
+            raise NotWritable("the store has no room: no table can grow") from problem
+
     async def counter(self) -> Revision:
         self._check_open()
-        if self._silence.active:
-            raise StoreUnavailable("the store is silent")
-        if self._next_counter is None:
-            self._next_counter = asyncio.get_running_loop().create_future()
-        mine = self._next_counter
-        if not self._counter_busy:
-            self._query_counter()
-        began, limit = monotonic(), wait_budget.current()
-        try:
-            return await asyncio.shield(mine)
-        finally:
-            if limit is not None:
-                limit.spend(monotonic() - began)
+        return await self._counter.read()
 
     def close(self) -> None:
         self._closed = True
         for recovery in (self._silence, self._overdue_commit):
             recovery.close()
+        self._loop_query.close()
         for pool in (self._reads, self._writes, self._lock_waits, self._revisions):
             pool.close()
         self._watchdog.close()
@@ -165,13 +167,14 @@ class PostgresStore(Store):
 
     # --- threads and sessions ---
 
-    async def _in_pool(self, pool: ThreadPool[PostgresSession], work: Work[Result]) -> Result:
+    async def _in_pool(self, pool: ThreadPool[PostgresSession], work: Work[Result], tenant: str) -> Result:
         self._check_open()
         job = Job(
             work,
             wait_budget.current() or WaitBudget(wait_budget.BACKGROUND_BUDGET_S),
             asyncio.get_running_loop(),
             self._on_timeout,
+            tenant,
         )
         self._submit(pool, job)
         assert job.future is not None
@@ -185,10 +188,13 @@ class PostgresStore(Store):
     def _submit(self, pool: ThreadPool[PostgresSession], job: Job) -> None:
         self._watchdog.watch(job)
         try:
-            pool.submit(job)
+            displaced = pool.submit(job)
         except StoreUnavailable:
             self._watchdog.forget(job)
             raise
+        if displaced is not None:
+            displaced.finish(None, pool.full())
+            self._watchdog.forget(displaced)
 
     def _run_here(self, work: Work[Result], reading: bool, seconds: float) -> Result:
         self._check_open()
@@ -214,8 +220,14 @@ class PostgresStore(Store):
             job.finish(None, None)
             self._watchdog.forget(job)
 
-    def _session(self, lock_timeout_ms: int) -> PostgresSession:
-        return PostgresSession(self._address, lock_timeout_ms, lambda: self._generation, self.stats.count_connection)
+    def _session(self, lock_timeout_ms: int, *, plans_once: bool = False) -> PostgresSession:
+        return PostgresSession(
+            self._address,
+            lock_timeout_ms,
+            lambda: self._generation,
+            self.stats.count_connection,
+            plans_once=plans_once,
+        )
 
     def _check_open(self) -> None:
         if self._closed:
@@ -231,30 +243,6 @@ class PostgresStore(Store):
 
     # --- the revision counter ---
 
-    def _query_counter(self) -> None:
-        """Sends one query for all current waiters; later callers share the next one."""
-        waiting, self._next_counter = self._next_counter, None
-        assert waiting is not None
-        self._counter_busy = True
-        job = Job(_nothing, WaitBudget(wait_budget.REVISION_BUDGET_S), asyncio.get_running_loop(), self._on_silence)
-        assert job.future is not None
-
-        def answered(done: "asyncio.Future[Revision]") -> None:
-            self._counter_busy = False
-            _pass_on(done, waiting)
-            if self._next_counter is not None:
-                if self._silence.active:  # who came meanwhile does not wait for another one
-                    following, self._next_counter = self._next_counter, None
-                    _pass_on(done, following)
-                else:
-                    self._query_counter()
-
-        job.future.add_done_callback(answered)
-        try:
-            self._submit(self._revisions, job)
-        except StoreUnavailable as problem:
-            job.future.set_exception(problem)
-
     def _on_silence(self, _state: JobState) -> None:
         """Connections from before the silence are not used again: those that were idle may lead nowhere."""
         self._generation += 1
@@ -262,35 +250,18 @@ class PostgresStore(Store):
 
     def _ask_counter(self, session: PostgresSession, job: Job) -> None:
         try:
-            job.finish(self._read_counter(session, job), None)
+            revision = read_counter(session, job)
+            self._loop_query.prepare(session)
+            job.finish(revision, None)
         except BaseException as error:
             job.finish(None, error)
         self._watchdog.forget(job)
 
-    def _read_counter(self, session: PostgresSession, job: Job) -> Revision:
-        if not job.start(session):
-            raise StoreUnavailable("the store is silent")
-        for last in (False, True):
-            try:
-                connection = PostgresConnection(session.connected(job), job, reads_outside=True)
-                row = connection.execute(self._counter_sql).fetchone()
-            except CONNECTION_ERRORS as error:
-                session.drop()
-                if last or job.answered:
-                    raise StoreUnavailable(f"the revision counter cannot be read: {error}") from error
-                continue
-            except psycopg.Error as error:
-                raise StoreUnavailable(f"the revision counter cannot be read: {error}") from error
-            if row is None:
-                raise StoreUnavailable("the revision counter is missing")
-            return Revision(*row)
-        raise AssertionError("unreachable")
-
     def _counter_again(self, limit_s: float) -> None:
-        self._once(Job(_nothing, WaitBudget(limit_s)), self._read_counter)
+        self._once(Job(nothing, WaitBudget(limit_s)), read_counter)
 
     def _commit_again(self, limit_s: float) -> None:
-        self._once(Job(_probe, WaitBudget(limit_s)), partial(self._transact, reading=False))
+        self._once(Job(probe, WaitBudget(limit_s)), partial(self._transact, reading=False))
 
     def _once(self, job: Job, run: Callable[[PostgresSession, Job], object]) -> None:
         """Runs a job on a connection that is for nothing else."""
@@ -310,12 +281,18 @@ class PostgresStore(Store):
             self._run(session, job, False)
         except RowLocked:
             self.stats.lock_waits += 1
+            job.alone = True
             job.requeue()
-            try:
-                self._lock_waits.submit(job)
-            except StoreUnavailable as full:
-                job.finish(None, full)
-                self._watchdog.forget(job)
+            self._submit_again(self._lock_waits, job)
+        finally:
+            self._groups.serve(session)
+            self._announcer.announce(session)
+
+    def _submit_again(self, pool: ThreadPool[PostgresSession], job: Job) -> None:
+        try:
+            self._submit(pool, job)
+        except StoreUnavailable as full:
+            job.finish(None, full)
 
     def _wait_for_lock(self, session: PostgresSession, job: Job) -> None:
         try:
@@ -328,6 +305,8 @@ class PostgresStore(Store):
         """Runs a job to its end. Raises only `RowLocked`: then the job is not answered yet."""
         try:
             result = self._transact(session, job, reading)
+        except _SetAside:
+            return
         except RowLocked:
             if not reading:
                 raise
@@ -339,10 +318,10 @@ class PostgresStore(Store):
             self._announcer.announce(session)
         self._watchdog.forget(job)
 
-    def _transaction(self, connection: PostgresConnection, attempt: int, lane: int) -> SystemTransaction:
+    def _transaction(self, connection: PostgresConnection, job: Job, attempt: int, lane: int) -> SystemTransaction:
         now = self._clock()
         made = SystemTransaction(connection, "postgresql", now, self.ids, at=now if self._one_clock else None)
-        made.attempt, made.lane = attempt, lane
+        made.attempt, made.lane, made.request_id = attempt, lane, job.wait_budget.request_id
         return made
 
     def _transact(self, session: PostgresSession, job: Job, reading: bool) -> Any:
@@ -353,7 +332,9 @@ class PostgresStore(Store):
             kept = session.kept
             connection = self._connection(session, job, reading)
             try:
-                result = job.work(self._transaction(connection, attempt, session.lane))
+                result = job.work(self._transaction(connection, job, attempt, session.lane))
+                if not reading and self._groups.sets_aside(session, job, connection, result):
+                    raise _SetAside
                 if not reading:
                     job.start_commit()
                 connection.commit()
@@ -372,6 +353,8 @@ class PostgresStore(Store):
                 raise RowLocked(f"a row was locked for too long: {error}") from error
             except CONNECTION_ERRORS as error:
                 session.drop()
+                if isinstance(error, pg.DiskFull) and not reading:
+                    self.stats.count_no_room()
                 if job.state is JobState.COMMITTING:
                     raise OutcomeUnknown(f"outcome open: the store went away at COMMIT: {error}") from error
                 if connection.answered or not kept or job.answered:
@@ -387,32 +370,14 @@ class PostgresStore(Store):
         except psycopg.Error as error:
             session.drop()
             raise StoreUnavailable(f"the store cannot be reached: {error}") from error
-        begin = self._begin(session, reading)
+        begin = self._begin(session, job, reading)
         if session.local_settings:
             return PostgresConnection(connection, job, (begin[0], *session.local_settings, *begin[1:]))
         return PostgresConnection(connection, job, begin, reads_outside=not reading)
 
-    def _begin(self, session: PostgresSession, reading: bool) -> Sequence[str]:
+    def _begin(self, session: PostgresSession, job: Job, reading: bool) -> Sequence[str]:
         if reading:
             return _BEGIN_READING
-        if session.lock_timeout_ms == LOCK_TIMEOUT_MS and self._lock_waits.busy:
+        if session.lock_timeout_ms == LOCK_TIMEOUT_MS and self._lock_waits.holds(job.tenant):
             return _BEGIN_BUSY
         return BEGIN_PLAIN
-
-
-def _nothing(_tx: SystemTransaction) -> None:
-    """What reads the counter is no action."""
-
-
-def _probe(tx: SystemTransaction) -> None:
-    if tx.text(_PROBE)[0] == "on":
-        raise StoreUnavailable("the database is read-only")
-
-
-def _pass_on(done: "asyncio.Future[Revision]", waiting: "asyncio.Future[Revision]") -> None:
-    if waiting.done():
-        return
-    if error := done.exception():
-        waiting.set_exception(error)
-    else:
-        waiting.set_result(done.result())

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import psycopg
 from psycopg import errors as pg
 
+from bedesten.store.joint_changes import joined
 from bedesten.store.sql import COUNTS_MARK
 from bedesten.store.transaction import Changes, StoreUnavailable
 
@@ -126,6 +127,21 @@ class PostgresConnection:
                 # an error that the action swallowed had ended the transaction, and COMMIT undid it
                 raise StoreUnavailable("the transaction ended under an action")
 
+    @property
+    def joint_changes(self) -> Changes | None:
+        """What is deferred, if it may be committed together with that of other actions."""
+        if self.opened or len(self._pending) != 1 or self._begin is not BEGIN_PLAIN or not self._pending[0].joins:
+            return None
+        return self._pending[0]
+
+    def commit_joint(self, changes: Sequence[Changes]) -> None:
+        """Commits changes of several actions of one shape in one transaction and one flight; see `joint_changes.joined`.
+
+        Raises `psycopg.Error`: then the caller undoes the transaction, and what is deferred here is still deferred.
+        """
+        begin = [(numbered(sql), None) for sql in self._begin]
+        self._sent([*begin, *((numbered(text), values) for text, values in joined(changes)), (_COMMIT, None)])
+
     def _opening(self) -> list[tuple[NumberedText, None]]:
         self.opened = True
         return [(numbered(sql), None) for sql in self._begin]
@@ -149,28 +165,25 @@ class PostgresConnection:
     def _sent(self, statements: Sequence[tuple[NumberedText, dict[str, Any] | None]]) -> list[Cursor]:
         """Runs statements in one flight; one alone needs no pipeline.
 
-        What follows a statement that fails is skipped, and the driver would count it as prepared. So several changes in one
-        flight are not prepared, nor are BEGIN and COMMIT.
+        What follows a statement that fails is skipped, and the driver counts it as prepared, until the caller rolls back.
         """
         self._waiter.wait_started()
         try:
             if len(statements) == 1:
                 cursors = [self._started(*statements[0])]
             else:
-                changes = {text.sql for text, values in statements if values is not None and not text.reads}
-                prepare = None if len(changes) < 2 else False
                 with self._connection.pipeline():
-                    cursors = [self._started(*one, prepare=prepare) for one in statements]
+                    cursors = [self._started(*one) for one in statements]
         finally:
             self._waiter.wait_ended()
         self.answered = True
         return cursors
 
-    def _started(self, text: NumberedText, parameters: dict[str, Any] | None, *, prepare: bool | None = None) -> Cursor:
+    def _started(self, text: NumberedText, parameters: dict[str, Any] | None) -> Cursor:
         cursor = psycopg.RawCursor(self._connection)
-        if not text.names or parameters is None:
-            return cursor.execute(text.sql, prepare=False)
-        return cursor.execute(text.sql, [parameters[name] for name in text.names], prepare=prepare)
+        if parameters is None:
+            return cursor.execute(text.sql, prepare=None if text.reads else False)
+        return cursor.execute(text.sql, [parameters[name] for name in text.names])
 
 
 _COMMIT = numbered("COMMIT")

@@ -7,10 +7,11 @@ connected to, and a standby is never used, whatever the address says: it would k
 
 import contextlib
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import conninfo
@@ -49,7 +50,8 @@ _PREPARE = """
 SELECT pg_is_in_recovery(), pid <> %(pid)s,
        CASE WHEN pid = %(pid)s THEN set_config('lock_timeout', %(lock_timeout)s, false) END,
        CASE WHEN pid = %(pid)s THEN set_config('idle_in_transaction_session_timeout', '30s', false) END,
-       CASE WHEN pid = %(pid)s THEN set_config('enable_bitmapscan', 'off', false) END
+       CASE WHEN pid = %(pid)s THEN set_config('enable_bitmapscan', 'off', false) END,
+       CASE WHEN pid = %(pid)s THEN set_config('plan_cache_mode', %(plans)s, false) END
 FROM pg_backend_pid() AS pid
 """
 _POOLED = ("SET LOCAL idle_in_transaction_session_timeout = '30s'", "SET LOCAL enable_bitmapscan = off")
@@ -79,14 +81,23 @@ class Address(Protocol):
 class PostgresSession:
     """One thread's connection, made when it is first needed and again when it broke. `interrupt` is for other threads.
 
-    `generation` gives a number: a connection that was made while it was another one is not used again.
+    `generation` gives a number: a connection that was made while it was another one is not used again. `plans_once`:
+    a prepared statement is planned once, and again after ANALYZE. Else PostgreSQL may plan it for each set of parameters,
+    which takes longer than an order.
     """
 
     def __init__(
-        self, address: str | Address, lock_timeout_ms: int, generation: Callable[[], int], opened: Callable[[], None]
+        self,
+        address: str | Address,
+        lock_timeout_ms: int,
+        generation: Callable[[], int],
+        opened: Callable[[], None],
+        *,
+        plans_once: bool = False,
     ) -> None:
         self._address = address
         self.lock_timeout_ms = lock_timeout_ms
+        self._plan_cache_mode = "force_generic_plan" if plans_once else "auto"
         self._generation = generation
         self._opened = opened
         self._made_in = -1
@@ -96,6 +107,8 @@ class PostgresSession:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self.wakes_worker = False
+        self.leads: tuple[Any, ...] | None = None
+        """For which group its thread commits (`store.group_commit`)."""
 
     @property
     def lane(self) -> int:
@@ -105,11 +118,11 @@ class PostgresSession:
     @property
     def kept(self) -> bool:
         """Whether there is a connection from before, which may have been lost meanwhile."""
-        return self._usable() is not None
+        return self.usable() is not None
 
     def connected(self, job: Job) -> Connection:
         """The connection. Raises `psycopg.Error`, and `StoreUnavailable` also if the job was given up meanwhile."""
-        connection = self._usable()
+        connection = self.usable()
         if connection is None:
             self.drop()
             job.wait_started()
@@ -127,6 +140,15 @@ class PostgresSession:
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
 
+    def has_input(self) -> bool:
+        """Whether the server has sent something that was not read yet. For any thread."""
+        with self._lock:
+            if self._socket is None:
+                return False
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+            return bool(poll.poll(0))
+
     def drop(self) -> None:
         """Lets go of the connection."""
         with self._lock:
@@ -138,14 +160,18 @@ class PostgresSession:
             twin.close()
 
     def undo(self) -> None:
-        """Undoes the open transaction, if there is one, or drops the connection if that cannot be done."""
+        """Undoes the open transaction, if there is one, or drops the connection if that cannot be done.
+
+        The driver then also forgets its prepared statements, of which it may not have prepared all.
+        """
         try:
             if self._connection is not None and self._connection.info.transaction_status != TransactionStatus.IDLE:
-                self._connection.execute("ROLLBACK", prepare=False)
+                self._connection.rollback()
         except psycopg.Error:
             self.drop()
 
-    def _usable(self) -> Connection | None:
+    def usable(self) -> Connection | None:
+        """The connection, if there is one that was not given up."""
         known = self._connection
         if known is None or known.closed or self._made_in != self._generation():
             return None
@@ -168,7 +194,11 @@ class PostgresSession:
         return connection
 
     def _prepare(self, connection: Connection) -> None:
-        parameters = {"pid": connection.info.backend_pid, "lock_timeout": f"{self.lock_timeout_ms}ms"}
+        parameters = {
+            "pid": connection.info.backend_pid,
+            "lock_timeout": f"{self.lock_timeout_ms}ms",
+            "plans": self._plan_cache_mode,
+        }
         row = connection.execute(_PREPARE, parameters, prepare=False).fetchone()
         if row is None or row[0]:
             raise StoreUnavailable("the store cannot be used: the server is a standby")

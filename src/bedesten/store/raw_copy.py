@@ -4,6 +4,7 @@ Everything else uses the store's transactions. A move needs what they do not off
 triggers that are off while history is copied, and a lock on all tables at once.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from bedesten.store.transaction import StoreUnavailable
 Row = tuple[Any, ...]
 CHUNK_ROWS = 5_000
 LOCK_TIMEOUT_MS = 5_000
+MAX_DEPARTURE_S = 5.0
+"""Seconds in which the connections of a server that was stopped just now may end."""
+DEPARTURE_POLL_S = 0.05
 
 
 class InUse(Exception):
@@ -103,18 +107,25 @@ class PostgresEnd:
             raise
 
     def _lock(self, tables: Sequence[str]) -> None:
+        deadline = time.monotonic() + MAX_DEPARTURE_S
+        while self._has_others():
+            if time.monotonic() >= deadline:
+                raise InUse("other programs are connected to the database: stop every server first")
+            self._connection.rollback()  # else the copy would see the database as it was before they ended
+            time.sleep(DEPARTURE_POLL_S)
         self._connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-        others = self._connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        ).fetchone()
-        if others != (0,):
-            raise InUse("other programs are connected to the database: stop every server first")
         names = sql.SQL(", ").join(map(sql.Identifier, tables))
         try:
             self._connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))
         except psycopg.errors.LockNotAvailable as problem:
             raise InUse("another program writes to the store") from problem
+
+    def _has_others(self) -> bool:
+        others = self._connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchone()
+        return others != (0,)
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
         """Every row of the table."""

@@ -7,6 +7,7 @@ milliseconds, minor units, 0 and 1), text and bytes, nothing else. No Python-sid
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, MetaData, Text, bindparam, or_, update
@@ -58,6 +59,11 @@ def timestamp(name: str, *, null: bool = False) -> Column[int]:
     return integer(name, CheckConstraint(f"{name} BETWEEN 0 AND {MAX_TIME_MS}", name=name), null=null)
 
 
+def one_of(name: str, *values: int) -> str:
+    """A condition: the column has one of the values. For `IN` with three or more of them SQLite fills a table each time."""
+    return f"({' OR '.join(f'{name} = {value}' for value in values)})"
+
+
 def blob(name: str, *constraints: SchemaItem, null: bool = False, key: bool = False) -> Column[bytes]:
     """A column of bytes, required unless `null`."""
     return Column(name, LargeBinary, *constraints, nullable=null, primary_key=key)
@@ -79,13 +85,14 @@ class Statement(Generic[Row]):
     """
 
     cross_tenant = False
-    __slots__ = ("_compiled", "columns", "core", "make_row")
+    __slots__ = ("_compiled", "_numbered", "columns", "core", "make_row")
 
     def __init__(self, core: ClauseElement, make_row: Callable[..., Row], columns: tuple[str, ...] = ()) -> None:
         self.core = core
         self.make_row = make_row
         self.columns = columns
         self._compiled: dict[DialectName, str] = {}
+        self._numbered: NumberedText | None = None
         _STATEMENTS.append(self)
 
     def compiled(self, dialect: DialectName) -> str:
@@ -94,6 +101,13 @@ class Statement(Generic[Row]):
         if known is None:
             known = self._compiled[dialect] = self._compile(dialect)
         return known
+
+    @property
+    def numbered(self) -> "NumberedText":
+        """The text for SQLite, whose driver binds parameters by number in two thirds of the time that names take."""
+        if self._numbered is None:
+            self._numbered = _number(self.compiled("sqlite"))
+        return self._numbered
 
     def _compile(self, dialect: DialectName) -> str:
         made = self.core.compile(dialect=DIALECTS[dialect], column_keys=list(self.columns))
@@ -115,6 +129,29 @@ def _inlined(text: str, dialect: DialectName, name: str, value: object) -> str:
     assert "%" not in literal, "a percent sign means something to psycopg"
     spelt = f":{name}" + r"\b" if dialect == "sqlite" else re.escape(f"%({name})s")
     return re.sub(spelt, lambda _: literal, text)
+
+
+class NumberedText(NamedTuple):
+    """A text with the parameters `?1`, `?2`, …, and what takes their values, in that order, from a dictionary of names."""
+
+    text: str
+    values: Callable[[dict[str, Any]], tuple[Any, ...]]
+
+
+_PARAMETER_OR_LITERAL = re.compile(r"'(?:[^']|'')*'|:(\w+)")
+
+
+def _number(text: str) -> NumberedText:
+    numbers: dict[str, int] = {}
+
+    def numbered(found: re.Match[str]) -> str:
+        name = found[1]
+        return found[0] if name is None else f"?{numbers.setdefault(name, len(numbers) + 1)}"
+
+    made, names = _PARAMETER_OR_LITERAL.sub(numbered, text), tuple(numbers)
+    if len(names) > 1:
+        return NumberedText(made, itemgetter(*names))
+    return NumberedText(made, lambda parameters: tuple(parameters[name] for name in names))
 
 
 class CrossTenantStatement(Statement[Row]):
@@ -152,8 +189,8 @@ def guarded_batch(statements: tuple[Statement[Any], ...]) -> str:
     numbers = range(len(parts))
     counts = ", ".join(f"(SELECT count(*) FROM s{number}) AS n{number}" for number in numbers)  # noqa: S608
     right = " AND ".join(f"n{number} = %({number}__rows)s" for number in numbers)
-    told = " || ',' || ".join(["CAST(%(part)s AS bigint)", *(f"n{number}" for number in numbers)])
-    wrong = f"CAST('{COUNTS_MARK}' || {told} AS bigint)"
+    counted = " || ',' || ".join(["CAST(%(part)s AS bigint)", *(f"n{number}" for number in numbers)])
+    wrong = f"CAST('{COUNTS_MARK}' || {counted} AS bigint)"
     return f"WITH {ran} SELECT CASE WHEN {right} THEN 0 ELSE {wrong} END FROM (SELECT {counts} OFFSET 0) AS c"  # noqa: S608
 
 

@@ -157,17 +157,22 @@ class _Writer:
         now = self._clock()
         transaction = SystemTransaction(connection, "sqlite", now, self._ids, at=now)
         outcomes: list[Outcome] = []
+        # The transaction of an action that is alone is its savepoint. Another one would copy each page that it changes.
+        alone = len(batch) == 1
+        undo = ("ROLLBACK", "BEGIN IMMEDIATE") if alone else ("ROLLBACK TO action",)
         for job in batch:
             if not job.start(state=JobState.COMMITTING):
                 continue
             if job.wait_budget.renewed:
                 job.disable_timeout()
-            connection.execute("SAVEPOINT action")
+            if not alone:
+                connection.execute("SAVEPOINT action")
             for attempt in range(1, MAX_ATTEMPTS + 1):
-                transaction.attempt = attempt
+                transaction.attempt, transaction.request_id = attempt, job.wait_budget.request_id
                 result, error = _attempt(job, transaction)
                 if error and connection.in_transaction:
-                    connection.execute("ROLLBACK TO action")
+                    for statement in undo:
+                        connection.execute(statement)
                 if not isinstance(error, RetryTransaction):
                     break
                 self._commits.retries += 1
@@ -175,7 +180,8 @@ class _Writer:
                 error = StoreUnavailable(f"the store was too contended: {error}")
             if not connection.in_transaction:
                 raise StoreUnavailable("the transaction ended under an action")
-            connection.execute("RELEASE action")
+            if not alone:
+                connection.execute("RELEASE action")
             outcomes.append((job, result, error))
         connection.execute("COMMIT")
         self._commits.add(len(outcomes))
@@ -223,7 +229,7 @@ class SqliteStore(Store):
         self._index: WalIndex | None = None
         self._counted: tuple[bytes | None, Revision] = (None, Revision(0, 0))
 
-    async def read_across(self, work: Work[Result]) -> Result:
+    async def read_across(self, work: Work[Result], _tenant: str = "") -> Result:
         return self.read_now(work)
 
     def read_now(self, work: Work[Result]) -> Result:
@@ -239,7 +245,7 @@ class SqliteStore(Store):
         except dbapi2.OperationalError as error:
             raise StoreUnavailable(f"the store cannot be read: {error}") from error
 
-    async def write_across(self, work: Work[Result]) -> Result:
+    async def write_across(self, work: Work[Result], _tenant: str = "") -> Result:
         job = Job(
             work, wait_budget.current() or WaitBudget(wait_budget.BACKGROUND_BUDGET_S), asyncio.get_running_loop()
         )

@@ -21,7 +21,8 @@ MAX_ATTEMPTS = 8
 
 class StoreStats:
     """What a store has done since it was opened: committed transactions, and the actions in them; actions that ran again
-    because another one overtook them, or that waited for a locked row; connections that it opened."""
+    because another one overtook them, or that waited for a locked row; connections that it opened; on PostgreSQL the writes
+    for which there was no room on its disk."""
 
     def __init__(self) -> None:
         self.transactions = 0
@@ -29,7 +30,13 @@ class StoreStats:
         self.retries = 0
         self.lock_waits = 0
         self.connections = 0
+        self.no_room = 0
         self._lock = threading.Lock()
+
+    def count_no_room(self) -> None:
+        """Counts one write for which there was no room."""
+        with self._lock:
+            self.no_room += 1
 
     def count_connection(self) -> None:
         """Counts one opened connection."""
@@ -69,12 +76,12 @@ class Store(ABC):
         return ()
 
     @abstractmethod
-    async def read_across(self, work: Work[Result]) -> Result:
-        """Runs a reading action over all tenants."""
+    async def read_across(self, work: Work[Result], tenant: str = "") -> Result:
+        """Runs a reading action over all tenants. `tenant` is whose turn it takes where actions wait for a thread."""
 
     @abstractmethod
-    async def write_across(self, work: Work[Result]) -> Result:
-        """Runs a writing action over all tenants."""
+    async def write_across(self, work: Work[Result], tenant: str = "") -> Result:
+        """Runs a writing action over all tenants. `tenant` as above."""
 
     @abstractmethod
     def read_now(self, work: Work[Result]) -> Result:
@@ -103,6 +110,9 @@ class Store(ABC):
     def check_writable(self) -> None:
         """Raises `NotWritable` if nothing can be written now. Blocks."""
 
+    def check_room(self) -> None:  # noqa: B027
+        """Raises `NotWritable` if no table can grow, where `check_writable` does not know that. Blocks."""
+
     @abstractmethod
     def close(self) -> None:
         """Finishes running work and closes every connection."""
@@ -115,7 +125,7 @@ class Store(ABC):
         **kwargs: Args.kwargs,
     ) -> Result:
         """Runs a reading action inside one tenant."""
-        return await self.read_across(lambda tx: action(tx.for_tenant(tenant), *args, **kwargs))
+        return await self.read_across(lambda tx: action(tx.for_tenant(tenant), *args, **kwargs), tenant)
 
     async def write(
         self,
@@ -125,4 +135,4 @@ class Store(ABC):
         **kwargs: Args.kwargs,
     ) -> Result:
         """Runs a writing action inside one tenant."""
-        return await self.write_across(lambda tx: action(tx.for_tenant(tenant), *args, **kwargs))
+        return await self.write_across(lambda tx: action(tx.for_tenant(tenant), *args, **kwargs), tenant)

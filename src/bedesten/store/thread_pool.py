@@ -1,10 +1,10 @@
-"""A few threads that run jobs, first come, first served, and the bounded queue in front of them."""
+"""A few threads that run jobs, tenants by turns, and the bounded queue in front of them."""
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from bedesten.store.fair_queue import FairQueue, Neighbours
 from bedesten.store.job import Job
 from bedesten.store.transaction import StoreUnavailable
 
@@ -36,13 +36,14 @@ class ThreadPool(Generic[Resource]):
         max_waiting: int,
         open_resource: Callable[[], Resource],
         run: Callable[[Resource, Job], None],
+        neighbours: Neighbours,
     ) -> None:
         self._name = name
         self._size = size
         self._max_waiting = max_waiting
         self._open_resource = open_resource
         self._run = run
-        self._queue: deque[Job] = deque()
+        self._queue: FairQueue[Job] = FairQueue(size, neighbours)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
@@ -58,20 +59,34 @@ class ThreadPool(Generic[Resource]):
         """How many threads run a job."""
         return max(0, len(self._threads) - self._idle)
 
-    def submit(self, job: Job) -> None:
-        """Puts a job at the end of the queue. Raises `StoreUnavailable` if the queue is full or the lane is closed."""
+    def holds(self, tenant: str) -> bool:
+        """Whether a job of this tenant waits or runs here."""
+        return self._queue.holds(tenant)
+
+    def submit(self, job: Job) -> Job | None:
+        """Puts a job behind those of its tenant. From a full queue, gives the newest job of the tenant that has the most:
+        it made room, and the caller answers it. Raises `StoreUnavailable` if the job's own tenant has the most, and if the
+        lane is closed."""
         with self._changed:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
+            displaced = None
             if len(self._queue) >= self._max_waiting + self._idle:
-                raise StoreUnavailable(f"more than {self._max_waiting} actions wait for the store ({self._name})")
-            self._queue.append(job)
+                displaced = self._queue.displace(job.tenant)
+                if displaced is None:
+                    raise self.full()
+            self._queue.put(job)
             if self._idle < len(self._queue) and len(self._threads) < self._size:
                 thread = threading.Thread(target=self._serve, name=f"store-{self._name}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
             else:
                 self._changed.notify()
+            return displaced
+
+    def full(self) -> StoreUnavailable:
+        """What a job is answered for which there is no room."""
+        return StoreUnavailable(f"more than {self._max_waiting} actions wait for the store ({self._name})")
 
     def close(self) -> None:
         """Runs what is queued, and ends the threads."""
@@ -83,14 +98,20 @@ class ThreadPool(Generic[Resource]):
 
     def _serve(self) -> None:
         resource = self._open_resource()
-        while (job := self._next()) is not None:
+        job = self._next(None)
+        while job is not None:
             self._run(resource, job)
+            job = self._next(job)
         resource.drop()
 
-    def _next(self) -> Job | None:
+    def _next(self, ended: Job | None) -> Job | None:
         with self._changed:
+            if ended is not None:
+                self._queue.ended(ended.tenant)
             self._idle += 1
-            while not self._queue and not self._closed:
+            while (job := self._queue.take()) is None and not (self._closed and not self._queue):
                 self._changed.wait()
             self._idle -= 1
-            return self._queue.popleft() if self._queue else None
+            if self._idle and (self._queue or self._closed):
+                self._changed.notify()  # what was held back may run now
+            return job

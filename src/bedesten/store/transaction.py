@@ -1,11 +1,11 @@
 """What an action is handed: one transaction, bound to one tenant, or to none and then under another name."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
-from bedesten.core.ids import IdGenerator
+from msgspec import Struct
+
 from bedesten.core.revision import new_nonce
 from bedesten.store.revision_log import ADVANCE, APPEND, INSERT_COUNTER
 from bedesten.store.sql import CrossTenantStatement, DialectName, Statement, batch, guarded_batch
@@ -35,6 +35,12 @@ class Connection(Protocol):
     def execute(self, sql: Any, parameters: Any = ..., /) -> Any: ...
 
 
+class IdSource(Protocol):
+    """What makes fresh ids (`core.ids`)."""
+
+    def new(self, prefix: str, /) -> str: ...
+
+
 class BatchConnection(Connection, Protocol):
     """A connection to a server that takes many statements before it is asked for an answer."""
 
@@ -44,14 +50,6 @@ class BatchConnection(Connection, Protocol):
     def fetch_each(self, queries: Sequence[tuple[str, dict[str, Any]]], /) -> list[list[tuple[Any, ...]]]: ...
     def defer(self, changes: Any, /) -> None: ...
     def flush(self) -> None: ...
-
-
-class Changes(NamedTuple):
-    """A guarded statement (`sql.guarded_batch`) that waits to travel, and what raises if its counts are wrong."""
-
-    text: str
-    parameters: dict[str, Any]
-    raise_for: Callable[[Sequence[int]], None]
 
 
 class StoreUnavailable(Exception):
@@ -73,18 +71,51 @@ class RetryTransaction(Exception):
 _defect = partial(AssertionError, "a row that had to change did not")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A statement that gives no rows, its parameters, and how many rows it must change, or `error` is raised."""
+class Step(Struct, frozen=True):
+    """A statement that gives no rows, its parameters, and how many rows it must change, or `error` is raised.
+
+    `sums` names parameters that may be added up with those of steps whose other parameters are equal: one step with the
+    sums changes what all of them change, and fails if one of them would fail after the others.
+    """
 
     statement: Statement[Any]
     parameters: dict[str, Any]
     rows: int = 1
     error: Callable[[], Exception] = _defect
+    sums: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Query(Generic[Row]):
+class Changes(Struct, frozen=True):
+    """Steps that wait to travel with COMMIT, and travel alone as one guarded statement (`sql.guarded_batch`).
+
+    `joins`: they may share a transaction with those of other actions of the tenant (`store.group_commit`).
+    """
+
+    tenant: str
+    steps: Sequence[Step]
+    joins: bool = False
+
+    @property
+    def text(self) -> str:
+        """The statement, which also needs the parameter `part`."""
+        return guarded_batch(tuple(step.statement for step in self.steps))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values of the statement by their names."""
+        parameters: dict[str, Any] = {"tenant": self.tenant}
+        for at, step in enumerate(self.steps):
+            parameters.update((f"{at}_{name}", value) for name, value in step.parameters.items())
+            parameters[f"{at}__rows"] = step.rows
+        return parameters
+
+    def raise_for(self, counts: Sequence[int]) -> None:
+        """Raises the error of the step that changed another number of rows than it must."""
+        for step, changed in zip(self.steps, counts, strict=True):
+            _check_count(step, changed)
+
+
+class Query(Struct, Generic[Row], frozen=True):
     """A statement that reads, and its parameters."""
 
     statement: Statement[Row]
@@ -94,10 +125,10 @@ class Query(Generic[Row]):
 class _StatementRunner:
     """Runs compiled statements on a driver's connection."""
 
-    __slots__ = ("_connection", "_dialect", "_ids", "at", "attempt", "lane", "now")
+    __slots__ = ("_connection", "_dialect", "_ids", "at", "attempt", "lane", "now", "request_id")
 
     def __init__(
-        self, connection: Connection, dialect: DialectName, now: int, ids: IdGenerator, *, at: int | None
+        self, connection: Connection, dialect: DialectName, now: int, ids: IdSource, *, at: int | None
     ) -> None:
         self._connection = connection
         self._ids = ids
@@ -108,6 +139,8 @@ class _StatementRunner:
         """How often the action was begun. From the second time on it expects that others are in its way."""
         self.lane = 0
         """A number of the connection. Connections with different numbers count in different rows."""
+        self.request_id: str | None = None
+        """The request that it is for, None outside of one."""
 
     def new_id(self, prefix: str) -> str:
         """Returns a fresh id such as `ord_01jd…`, from the generator of the store."""
@@ -119,6 +152,9 @@ class _StatementRunner:
             cast(BatchConnection, self._connection).wakes_worker = True
 
     def _execute(self, statement: Statement[Any], parameters: dict[str, Any]) -> Any:
+        if self._dialect == "sqlite":
+            text, values = statement.numbered
+            return self._connection.execute(text, values(parameters))
         return self._connection.execute(statement.compiled(self._dialect), parameters)
 
     def _execute_each(self, statement: Statement[Any], rows: Sequence[dict[str, Any]]) -> int:
@@ -131,16 +167,16 @@ class _StatementRunner:
 
 class Transaction(_StatementRunner):
     """One transaction that sees one tenant. `now` is the moment at which it began, in epoch milliseconds, by this
-    machine's clock; `at` is the parameter of statements that hold `store.moment.DATABASE_NOW`.
+    machine's clock; `at` is the parameter of statements that hold `store.database_clock.DATABASE_NOW`.
 
-    Conflicts that can be expected are conditional statements (`ON CONFLICT DO EMPTY`, `UPDATE … WHERE`) whose count
+    Conflicts that can be expected are conditional statements (`ON CONFLICT DO NOTHING`, `UPDATE … WHERE`) whose count
     is looked at; a constraint that fires is a defect and undoes the whole action.
     """
 
     __slots__ = ("tenant",)
 
     def __init__(
-        self, connection: Connection, dialect: DialectName, now: int, ids: IdGenerator, tenant: str, *, at: int | None
+        self, connection: Connection, dialect: DialectName, now: int, ids: IdSource, tenant: str, *, at: int | None
     ) -> None:
         super().__init__(connection, dialect, now, ids, at=at)
         self.tenant = tenant
@@ -162,6 +198,10 @@ class Transaction(_StatementRunner):
         parameters["tenant"] = self.tenant
         count: int = self._execute(statement, parameters).rowcount
         return count
+
+    def run_step(self, step: Step) -> None:
+        """Runs one step; raises its error if another number of rows changed."""
+        _check_count(step, self._execute(step.statement, {**step.parameters, "tenant": self.tenant}).rowcount)
 
     def one_each(self, statement: Statement[Row], rows: Sequence[dict[str, Any]]) -> list[Row | None]:
         """`one` for each set of parameters, in their order; a server gets them all before it is asked for an answer."""
@@ -190,18 +230,21 @@ class Transaction(_StatementRunner):
         """
         if self._dialect == "sqlite":
             for step in steps:
-                _check_count(step, self.run(step.statement, **step.parameters))
+                self.run_step(step)
             return
         for start in range(0, len(steps), MAX_BATCH_STEPS):
             part = steps[start : start + MAX_BATCH_STEPS]
             for step, changed in zip(part, self._run_batch(part), strict=True):
                 _check_count(step, changed)
 
-    def run_last(self, *batches: Sequence[Step]) -> None:
+    def run_last(self, *batches: Sequence[Step], joins: bool = False) -> None:
         """Runs batches of steps, one after another, as the last changes of the action: a server gets them with COMMIT.
 
         The steps of a batch neither need nor see each other's changes. The step whose row others wait for comes last. A
-        wrong count raises after the action has returned, or at its next statement; `run_pending` makes that now.
+        wrong count raises after the action has returned, or at its next statement; `run_pending` makes that now. `joins`:
+        a server may commit them together with those of other actions of the tenant that differ only in their values.
+        The first values of a step must then name the row that it changes, and rows of one statement be locked in the order
+        of those values: see `store.joint_changes`.
         """
         if self._dialect == "sqlite":
             for steps in batches:
@@ -209,21 +252,13 @@ class Transaction(_StatementRunner):
             return
         for steps in batches:
             for start in range(0, len(steps), MAX_LAST_STEPS):
-                self._defer(steps[start : start + MAX_LAST_STEPS])
+                changes = Changes(self.tenant, steps[start : start + MAX_LAST_STEPS], joins)
+                cast(BatchConnection, self._connection).defer(changes)
 
     def run_pending(self) -> None:
         """Runs what `run_last` left for COMMIT; its errors are raised here."""
         if self._dialect == "postgresql":
             cast(BatchConnection, self._connection).flush()
-
-    def _defer(self, steps: Sequence[Step]) -> None:
-        parameters: dict[str, Any] = {"tenant": self.tenant}
-        for at, step in enumerate(steps):
-            parameters.update((f"{at}_{name}", value) for name, value in step.parameters.items())
-            parameters[f"{at}__rows"] = step.rows
-        text = guarded_batch(tuple(step.statement for step in steps))
-        changes = Changes(text, parameters, partial(_check_counts, steps))
-        cast(BatchConnection, self._connection).defer(changes)
 
     def _run_batch(self, steps: Sequence[Step]) -> tuple[int, ...]:
         parameters: dict[str, Any] = {"tenant": self.tenant}
@@ -239,11 +274,6 @@ class Transaction(_StatementRunner):
         advance_revision(self._connection, self._dialect, kind, ref)
 
 
-def _check_counts(steps: Sequence[Step], counts: Sequence[int]) -> None:
-    for step, changed in zip(steps, counts, strict=True):
-        _check_count(step, changed)
-
-
 def _check_count(step: Step, changed: int) -> None:
     if changed != step.rows:
         raise step.error()
@@ -257,10 +287,21 @@ class SystemTransaction(_StatementRunner):
 
     __slots__ = ()
 
+    @property
+    def ids(self) -> IdSource:
+        """Where fresh ids come from."""
+        return self._ids
+
+    def observed(self, wrap: Callable[[Connection], Connection], ids: IdSource) -> "SystemTransaction":
+        """The same transaction, whose statements pass through what `wrap` makes of its connection."""
+        made = SystemTransaction(wrap(self._connection), self._dialect, self.now, ids, at=self.at)
+        made.attempt, made.lane, made.request_id = self.attempt, self.lane, self.request_id
+        return made
+
     def for_tenant(self, tenant: str) -> Transaction:
         """The same transaction, seen by one tenant."""
         bound = Transaction(self._connection, self._dialect, self.now, self._ids, tenant, at=self.at)
-        bound.attempt, bound.lane = self.attempt, self.lane
+        bound.attempt, bound.lane, bound.request_id = self.attempt, self.lane, self.request_id
         return bound
 
     def one(self, statement: CrossTenantStatement[Row], **parameters: Any) -> Row | None:
@@ -278,8 +319,9 @@ class SystemTransaction(_StatementRunner):
         return count
 
     def text(self, sql: str) -> tuple[Any, ...]:
-        """The first row of SQL that only this engine understands: the store's own, never an action's."""
-        row: tuple[Any, ...] = self._connection.execute(sql).fetchone()
+        """The first row of SQL that only this engine understands, empty if it has none: never an action's."""
+        cursor = self._connection.execute(sql)
+        row: tuple[Any, ...] = cursor.fetchone() if cursor.description else ()
         return row
 
     def run_each(self, statement: CrossTenantStatement[Any], rows: Iterable[dict[str, Any]]) -> int:

@@ -4,6 +4,8 @@ What counts is silence, not work: the time for which nothing came back. A reques
 from the revision check to the answer of COMMIT; a statement that is answered within `FREE_S` costs nothing, so that a
 request with a thousand short statements is not cut off in the middle of its work. Everybody else has a longer time,
 and has the whole of it again for each statement.
+
+The budget of a request also names it, so that the store knows for which request a transaction is.
 """
 
 from collections.abc import Iterator
@@ -23,13 +25,17 @@ FREE_S = 0.05
 
 
 class WaitBudget:
-    """The silence that is still borne, in seconds. With `free_s` infinite, each statement has all of it."""
+    """The silence that is still borne, in seconds. With `free_s` infinite, each statement has all of it.
 
-    __slots__ = ("free_s", "left_s")
+    `request_id` is None outside of a request.
+    """
 
-    def __init__(self, left_s: float, free_s: float = inf) -> None:
+    __slots__ = ("free_s", "left_s", "request_id")
+
+    def __init__(self, left_s: float, free_s: float = inf, request_id: str | None = None) -> None:
         self.left_s = left_s
         self.free_s = free_s
+        self.request_id = request_id
 
     @property
     def renewed(self) -> bool:
@@ -49,9 +55,9 @@ def current() -> WaitBudget | None:
     return _CURRENT.get()
 
 
-def limit(seconds: float = REQUEST_BUDGET_S) -> None:
-    """From here on this task has so much time for the store, in sum."""
-    _CURRENT.set(WaitBudget(seconds, FREE_S))
+def limit(seconds: float = REQUEST_BUDGET_S, request_id: str | None = None) -> None:
+    """From here on this task has so much time for the store, in sum, and serves this request."""
+    _CURRENT.set(WaitBudget(seconds, FREE_S, request_id))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ VERSION: Final = (3_007_000).to_bytes(4, "little"), (3_007_000).to_bytes(4, "big
 _HALF: Final = 48
 
 
-class _Mapped:
+class _MappedIndex:
     """One file. `users` are the stores that look at it."""
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class _Mapped:
         os.close(self.descriptor)
 
 
-_mapped: dict[tuple[int, int], _Mapped] = {}
+_mapped: dict[tuple[int, int], _MappedIndex] = {}
 _mapping = threading.Lock()
 
 
@@ -51,7 +51,7 @@ class WalIndex:
             self._key = (found.st_dev, found.st_ino)
             mapped = _mapped.get(self._key)
             if mapped is None:
-                mapped = _mapped[self._key] = _Mapped(file)
+                mapped = _mapped[self._key] = _MappedIndex(file)
             mapped.users += 1
         self._memory: mmap.mmap | None = mapped.memory
 

@@ -25,7 +25,7 @@ async def reset_password(
     store, tenant = services.store, context.tenant.id
     account = await store.read(tenant, _owner, context, kind, body.token)
     await check_password(context, services, body.new_password, "newPassword", account.handle, account.name)
-    hashed = await services.passwords.hash(body.new_password)
+    hashed = await services.passwords.hash(context.tenant.id, body.new_password)
     await store.write(tenant, _reset, context, kind, body.token, hashed)
     return PasswordReset("changed")
 

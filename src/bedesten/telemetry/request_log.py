@@ -48,6 +48,7 @@ _STORE_COUNTERS = {
     "store_retries": "retries",
     "store_lock_waits": "lock_waits",
     "store_connections": "connections",
+    "store_no_room": "no_room",
 }
 """Metrics that are counted by the store, and its attributes for them."""
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,28 @@ from bedesten.tenants.tables import hosts, tenant_access, tenants
 
 DEFAULT_LIFETIMES = {Surface.RESELLER: HOUR, Surface.STOREFRONT: 30 * MINUTE}
 MIN_IDLE = 1_000
+_INITIAL_SETTINGS: Mapping[str, Any] = {
+    "suspended": 0,
+    "generation": 1,
+    "token_version": 1,
+    "reseller_token_version": 1,
+    "storefront_token_version": 1,
+    "lifetime_reseller": DEFAULT_LIFETIMES[Surface.RESELLER],
+    "lifetime_storefront": DEFAULT_LIFETIMES[Surface.STOREFRONT],
+    "idle_reseller": None,
+    "idle_storefront": None,
+    "origins": "",
+    "limits": "{}",
+    "brand": None,
+    "lenient": 0,
+    "checkout_limits": "{}",
+    "approve_above": None,
+    "mail_from": None,
+    "shop_url": None,
+    "verify_email": 0,
+    "site": "{}",
+}
+"""The columns of a new tenant that its creator does not choose."""
 
 _CREATE = cross_tenant_insert_of(tenants, or_ignore=True)
 _ADD_HOST = insert_of(hosts, or_ignore=True)
@@ -149,10 +171,13 @@ def _valid_name(name: str) -> str:
     return normal
 
 
-def _alike(tx: SystemTransaction, name: str) -> list[str]:
-    """Returns the names of other tenants that look like this one."""
-    wanted = text.skeleton(name)
-    return [row[0] for row in tx.all(_NAMES) if row[0] != name and text.skeleton(row[0]) == wanted]
+def _alike(tx: SystemTransaction, names: Iterable[str]) -> dict[str, list[str]]:
+    """Returns for each name those of other tenants that look like it."""
+    wanted = {name: text.skeleton(name) for name in names}
+    looks: dict[str, list[str]] = {skeleton: [] for skeleton in wanted.values()}
+    for (other,) in tx.all(_NAMES):
+        looks.get(text.skeleton(other), []).append(other)
+    return {name: [other for other in looks[skeleton] if other != name] for name, skeleton in wanted.items()}
 
 
 def name_of(tx: Transaction) -> str:
@@ -166,6 +191,23 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
 
     `alike` in the result lists tenants whose names look like the new one.
     """
+    return announce(tx, [insert_tenant(tx, cipher, new)])[0]
+
+
+def announce(tx: SystemTransaction, created: Sequence[dict[str, Any]]) -> list[dict[str, object]]:
+    """Completes what `insert_tenant` made in this transaction. Returns the tenants, each with the names that look like its.
+
+    Advances the revision once, whatever their number: processes remember no host that they did not find, so the new ones
+    need no change of their own. Every revocation waits for the revision from here until COMMIT.
+    """
+    alike = _alike(tx, [one["name"] for one in created])
+    for one in created[-1:]:
+        tx.advance_revision("host", one["hosts"][-1])
+    return [{**one, "alike": alike[one["name"]]} for one in created]
+
+
+def insert_tenant(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[str, Any]:
+    """Inserts a tenant with its hosts and its data key; `announce` must follow. Raises `Refusal`: -2, -8."""
     name = _valid_name(new.name)
     if new.currency not in EXPONENTS:
         raise bad_field("currency", "not a currency that can be used")
@@ -175,56 +217,42 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
     wrapping_id, wrapped = cipher.new_data_key(tenant)
     made = tx.run(
         _CREATE,
+        **_INITIAL_SETTINGS,
         id=tenant,
         name=name,
         name_key=text.key(name),
-        suspended=0,
         sandbox=int(new.sandbox),
         currency=new.currency,
         region=new.region,
-        generation=1,
-        token_version=1,
-        reseller_token_version=1,
-        storefront_token_version=1,
-        lifetime_reseller=DEFAULT_LIFETIMES[Surface.RESELLER],
-        lifetime_storefront=DEFAULT_LIFETIMES[Surface.STOREFRONT],
-        idle_reseller=None,
-        idle_storefront=None,
         idle_reseller_since=tx.now,
         idle_storefront_since=tx.now,
-        origins="",
-        limits="{}",
         wrapping_id=wrapping_id,
         wrapped_key=wrapped,
         created=tx.now,
-        brand=None,
-        lenient=0,
-        checkout_limits="{}",
-        approve_above=None,
-        mail_from=None,
-        shop_url=None,
-        verify_email=0,
-        site="{}",
     )
     if not made:
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})
     bound = tx.for_tenant(tenant)
-    added = [add_host(bound, host) for host in new.hosts]
+    added = [_insert_host(bound, host) for host in new.hosts]
     made_of = {"sandbox": new.sandbox, "currency": new.currency, "region": new.region}
     record(bound, OPERATOR, "tenant.create", tenant, name=name, hosts=added, **made_of)
-    shown = {"id": tenant, "name": name, "hosts": added, "sandbox": new.sandbox, "currency": new.currency}
-    return {**shown, "alike": _alike(tx, name)}
+    return {"id": tenant, "name": name, "hosts": added, "sandbox": new.sandbox, "currency": new.currency}
 
 
 def add_host(tx: Transaction, host: str) -> str:
     """Adds a host to the tenant and returns its canonical form. Raises `Refusal`: -2, -8."""
+    canonical = _insert_host(tx, host)
+    tx.advance_revision("host", canonical)
+    return canonical
+
+
+def _insert_host(tx: Transaction, host: str) -> str:
     try:
         canonical = valid_tenant_host(host, allow_loopback=True)
     except ValueError as error:
         raise bad_field("host", str(error)) from error
     if not tx.run(_ADD_HOST, host=canonical):
         raise Refusal(errors.CONFLICT, f"host {canonical} is taken", fields={"host": "a tenant has this host already"})
-    tx.advance_revision("host", canonical)
     record(tx, OPERATOR, "tenant.host.add", canonical)
     return canonical
 

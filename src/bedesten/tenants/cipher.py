@@ -30,9 +30,27 @@ class DecryptionError(Exception):
     """A value cannot be decrypted: wrong row, wrong tenant, damaged, or its master secret is missing."""
 
 
-class _Keys(NamedTuple):
+class TenantKeys(NamedTuple):
+    """The keys of one tenant. They need no transaction, so that much can be encrypted before it begins."""
+
+    tenant: str
     encryption: AESGCM
     fingerprints: bytes
+
+    def encrypt(self, purpose: str, row: str, value: str) -> bytes:
+        """Encrypts the value for this purpose, tenant and row only."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self.encryption.encrypt(nonce, value.encode(), _context(purpose, self.tenant, row))
+
+    def fingerprint(self, value: str) -> bytes:
+        """Returns a keyed digest that identifies duplicates.
+
+        Without the master secrets it reveals nothing about the value.
+        """
+        return hmac_sha256(self.fingerprints, frame(self.tenant, value))
+
+    def __repr__(self) -> str:
+        return f"TenantKeys(tenant={self.tenant!r})"
 
 
 class TenantCipher:
@@ -40,7 +58,7 @@ class TenantCipher:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._keys: dict[str, _Keys] = {}
+        self._keys: dict[str, TenantKeys] = {}
 
     def use_keyring(self, keyring: Keyring) -> None:
         """Replaces the keyring; cached keys of tenants stay."""
@@ -56,21 +74,18 @@ class TenantCipher:
 
     def encrypt(self, tx: Transaction, purpose: str, row: str, value: str) -> bytes:
         """Encrypts the value for this purpose, tenant and row only."""
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._keys_of(tx).encryption.encrypt(nonce, value.encode(), _context(purpose, tx.tenant, row))
+        return self.keys_of(tx).encrypt(purpose, row, value)
 
     def decrypt(self, tx: Transaction, purpose: str, row: str, ciphertext: bytes) -> str:
         """Decrypts a value. Raises `DecryptionError`."""
-        return _decrypt(self._keys_of(tx).encryption, ciphertext, _context(purpose, tx.tenant, row)).decode()
+        return _decrypt(self.keys_of(tx).encryption, ciphertext, _context(purpose, tx.tenant, row)).decode()
 
     def fingerprint(self, tx: Transaction, value: str) -> bytes:
-        """Returns a keyed digest that identifies duplicates.
+        """Returns a keyed digest that identifies duplicates, see `TenantKeys.fingerprint`."""
+        return self.keys_of(tx).fingerprint(value)
 
-        Without the master secrets it reveals nothing about the value.
-        """
-        return hmac_sha256(self._keys_of(tx).fingerprints, frame(tx.tenant, value))
-
-    def _keys_of(self, tx: Transaction) -> _Keys:
+    def keys_of(self, tx: Transaction) -> TenantKeys:
+        """Returns the keys of the transaction's tenant. Raises `DecryptionError`."""
         known = self._keys.get(tx.tenant)
         if known is None:
             found = tx.one(_WRAPPED)
@@ -80,7 +95,7 @@ class TenantCipher:
             encryption, fingerprints = (
                 derived_key(data_key, purpose, tx.tenant) for purpose in ("seal", "fingerprint")
             )
-            known = self._keys[tx.tenant] = _Keys(AESGCM(encryption), fingerprints)
+            known = self._keys[tx.tenant] = TenantKeys(tx.tenant, AESGCM(encryption), fingerprints)
         return known
 
     def _wrapping(self, wrapping_id: str) -> AESGCM:

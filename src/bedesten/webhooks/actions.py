@@ -4,8 +4,8 @@ import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import exists, func, select
 
 from bedesten.core.secret import Secret
@@ -25,8 +25,7 @@ MAX_NUMBERINGS = 50
 SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """A webhook endpoint of an account. Without a `url` only orders with their own URL are delivered."""
 
     id: str
@@ -35,8 +34,7 @@ class Endpoint:
     state: int
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One delivery to make: which endpoint signs, where it goes, and what the simulator asks of it."""
 
     endpoint: Endpoint
@@ -46,8 +44,7 @@ class Target:
     delay: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LineEvent:
+class LineEvent(msgspec.Struct, frozen=True):
     """One change of the status of `owner`'s order line; `sequence` counts the line's changes."""
 
     owner: str
@@ -140,6 +137,7 @@ def event_steps(tx: Transaction, change: LineEvent, endpoints: Sequence[Endpoint
         "status": change.status,
         "body": None,
         "test": 0,
+        "request_id": tx.request_id,
         "created": tx.now,
     }
     targets = [Target(one, url, order_url=True) for one in endpoints[:1]] if url else _targets(endpoints, change.type)
@@ -207,6 +205,7 @@ def stored_event_steps(
         "status": None,
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         "test": int(test),
+        "request_id": tx.request_id,
         "created": tx.now,
         "of_object": object_id,
         "of_owner": owner,

@@ -67,6 +67,7 @@ _W, _D = webhook_endpoints.c, deliveries.c
 _COLUMNS = (_W.id, _W.owner_id, _W.url, _W.event_types, _W.state, _W.created, _W.failing_since, _W.previous_until)
 _MINE = (_W.tenant_id == TENANT, or_(p("owner") == "", _W.owner_id == p("owner")), _W.state != DELETED)
 _ALL = rows_as(EndpointDetail, select(*_COLUMNS).where(*_MINE).order_by(_W.created, _W.id))
+_PAGE = rows_as(EndpointDetail, select(*_COLUMNS).where(*_MINE, _W.id > p("after")).order_by(_W.id).limit(p("most")))
 _ONE = rows_as(EndpointDetail, select(*_COLUMNS).where(*_MINE, _W.id == p("endpoint")).with_for_update())
 _LOCK_OWNER = statement(
     select(accounts.c.id).where(accounts.c.tenant_id == TENANT, accounts.c.id == p("owner")).with_for_update()
@@ -101,6 +102,11 @@ _DROP = move_of(DELIVERY, "drop", _D.state, _D.endpoint_id == p("endpoint"), las
 def list_endpoints(tx: Transaction, owner: str = "") -> list[EndpointDetail]:
     """Returns the account's endpoints, or those of all accounts, the oldest first."""
     return tx.all(_ALL, owner=owner)
+
+
+def endpoints_page(tx: Transaction, owner: str, after: str, most: int) -> list[EndpointDetail]:
+    """Returns endpoints as `list_endpoints` does, by id, after this one."""
+    return tx.all(_PAGE, owner=owner, after=after, most=most)
 
 
 def endpoint_of(tx: Transaction, owner: str, endpoint: str) -> EndpointDetail:

@@ -3,7 +3,7 @@
 A delivery that is being sent is leased: its next attempt is set to a later time, so that no other worker sends it. The
 worker renews its leases while it sends; those of a worker that dies expire by themselves within `LEASE`. The number of
 attempts tells a lease from the next one: a worker that lost its lease renews and returns nothing, and its failure is
-noted, but does not move the next attempt. All nodes compare and set times by one clock (`store.moment`); otherwise a
+noted, but does not move the next attempt. All nodes compare and set times by one clock (`store.database_clock`); otherwise a
 worker whose clock is ahead would take deliveries that others are sending.
 """
 
@@ -59,6 +59,7 @@ class Delivery:
     line_id: str | None
     status: int | None
     body: str | None
+    request_id: str | None
     created: int
     endpoint_id: str
     owner_id: str
@@ -102,8 +103,8 @@ _DUE = cross_tenant_rows_as(
     Delivery,
     select(
         _D.id, _D.tenant_id, _D.url, _D.order_url, _D.script, _D.attempts, _E.id, _E.type, _E.object_id, _E.sequence,
-        _E.line_id, _E.status, _E.body, _E.created, _W.id, _W.owner_id, _W.state, _W.failing_since, _W.secret,
-        _W.previous_secret, _W.previous_until, _W.outbound_key,
+        _E.line_id, _E.status, _E.body, _E.request_id, _E.created, _W.id, _W.owner_id, _W.state, _W.failing_since,
+        _W.secret, _W.previous_secret, _W.previous_until, _W.outbound_key,
     )
     .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
             webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)

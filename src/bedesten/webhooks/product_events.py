@@ -3,6 +3,8 @@
 `catalogue` lies below `webhooks`, so the caller that changes a product there calls this, in the transaction of the change.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts
@@ -32,10 +34,23 @@ def tell_of_change(tx: Transaction, before: Product) -> None:
 
     The body names the product and says whether it is on sale; its price is read with `Products/Detail`.
     """
-    after = catalogue.product(tx, before.id)
-    if after is None or (before.price, before.sellable) == (after.price, after.sellable):
+    tell_partners(tx, listeners(tx), before.id, before.price, before.sellable)
+
+
+def listeners(tx: Transaction) -> list[str]:
+    """The partners with an endpoint that chose the event."""
+    return list(dict.fromkeys(str(owner) for owner, types in tx.all(_PARTNERS) if is_chosen(TYPE, types)))
+
+
+def tell_partners(
+    tx: Transaction, partners: Sequence[str], product: str, was_price: int | None, was_sellable: bool
+) -> None:
+    """`tell_of_change` for partners that are known: what changes many products looks for them once."""
+    if not partners:
+        return
+    after = catalogue.product(tx, product)
+    if after is None or (was_price, was_sellable) == (after.price, after.sellable):
         return
     body = {"customerStoreProductId": after.id, "onSale": after.sellable}
-    partners = dict.fromkeys(str(owner) for owner, types in tx.all(_PARTNERS) if is_chosen(TYPE, types))
     for partner in partners:
         notify(tx, partner, TYPE, after.id, body)

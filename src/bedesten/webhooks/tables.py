@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyC
 from sqlalchemy.schema import Table
 
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, timestamp
+from bedesten.store.sql import blob, integer, metadata, one_of, timestamp
 
 events = Table(
     "events",
@@ -19,6 +19,7 @@ events = Table(
     integer("status", null=True),
     sql.text("body", null=True),
     integer("test", CheckConstraint("test IN (0, 1)", name="test")),
+    sql.text("request_id", null=True),
     timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("object_id", "sequence", "owner_id", "tenant_id"),
@@ -30,7 +31,8 @@ events = Table(
 )
 """`owner_id` is the account that receives the event. `sequence` counts the events of one object for one owner. An
 event of an order line (`line_id`, `status`) has no stored body, because the body may contain codes; every other event
-stores its body, a JSON object without secrets. `test` marks an event that the account asked for to try its receiver."""
+stores its body, a JSON object without secrets. `test` marks an event that the account asked for to try its receiver.
+`request_id` is the request that caused the event; NULL if the worker, a command or the console did."""
 
 webhook_endpoints = Table(
     "webhook_endpoints",
@@ -68,7 +70,7 @@ deliveries = Table(
     sql.text("url"),
     integer("order_url", CheckConstraint("order_url IN (0, 1)", name="order_url")),
     sql.text("script", CheckConstraint("script IN ('fail', 'repeat')", name="script"), null=True),
-    integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
+    integer("state", CheckConstraint(one_of("state", 0, 1, 2, 3), name="state")),
     integer("attempts"),
     timestamp("next_at"),
     integer("last_status", null=True),

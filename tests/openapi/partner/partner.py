@@ -43,7 +43,7 @@ refused = orders_create.sync_detailed(
     ),
 )
 unknown = generate_token.sync(client=Client(url), body=Login(email=email, password="not this one"))
-told = {
+outcome = {
     "order": read.order_id,
     "total": read.total,
     "statuses": [line.status.name for line in read.details],
@@ -53,4 +53,4 @@ told = {
     "login": [type(unknown).__name__, unknown.code],
     "currency": account_details.sync(client=client).data.currency,
 }
-sys.stdout.write(json.dumps(told) + "\n")
+sys.stdout.write(json.dumps(outcome) + "\n")

@@ -9,7 +9,7 @@ from bedesten.orders import actions as orders
 from bedesten.orders import cancel as cancellation
 from bedesten.orders import listing
 from bedesten.orders.actions import PlacedOrder
-from bedesten.orders.listing import Listed
+from bedesten.orders.listing import OrderWithLines
 from bedesten.orders.model import Buyer, Line, NewLine, NewOrder, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
@@ -92,7 +92,7 @@ def partners_order(tx: Transaction, context: RequestContext, order_id: str | Non
     return orders.order_of(tx, context.who.owner, order_id or "", reference or "")
 
 
-def _order_id(one: Listed) -> str:
+def _order_id(one: OrderWithLines) -> str:
     return one[0].id
 
 

@@ -30,7 +30,7 @@ from bedesten.surfaces.schemas import Login, Page, Token
 from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import basket, schemas
 from bedesten.surfaces.storefront.account_handlers import customer_of, require_verified
-from bedesten.surfaces.storefront.order_handlers import STATES
+from bedesten.surfaces.storefront.order_handlers import order_members
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.tenants.site import registration_is_open
 
@@ -44,7 +44,7 @@ async def register(
     await check_password(context, services, body.password, "password", body.email, body.name or "")
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
     await services.store.write(context.tenant.id, registrations.count, address_digest(context), limits.registrations)
-    hashed = await services.passwords.hash(body.password)
+    hashed = await services.passwords.hash(context.tenant.id, body.password)
     name = body.name or body.email.split("@")[0]
     await services.store.write(context.tenant.id, _register, context, body.email, name, hashed)
     return schemas.RegistrationResult("accepted")
@@ -86,7 +86,7 @@ async def change_password(context: RequestContext, services: LoginServices, body
     customer = await store.read(tenant, customer_of, context)
     await authenticate_password(context, services, Surface.STOREFRONT, customer.handle, body.current_password)
     await check_password(context, services, body.new_password, "newPassword", customer.handle, customer.name)
-    hashed = await services.passwords.hash(body.new_password)
+    hashed = await services.passwords.hash(context.tenant.id, body.new_password)
     changed = await store.write(tenant, _set_password, context, hashed)
     return views.token_view(context, await begin_session(context, services, Surface.STOREFRONT, changed))
 
@@ -191,13 +191,7 @@ def _order_view(
 ) -> schemas.CustomerOrder:
     refunds = payments.refunds_of_order(tx, order.id) if reveal else []
     return schemas.CustomerOrder(
-        order_id=order.id,
-        reference=order.reference,
-        state=STATES[order.state],
-        currency=order.currency,
-        total=to_decimal(order.total, order.currency),
-        created=wire_time(order.created),
-        expires=wire_time(order.expires) if order.expires else None,
+        **order_members(order),
         items=[_line_view(tx, context, order, line, reveal=reveal) for line in lines],
         refunds=[_refund_view(one) for one in refunds],
     )

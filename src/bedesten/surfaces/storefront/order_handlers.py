@@ -1,6 +1,7 @@
 """The handlers of the Storefront surface for a customer's orders: list and cancel."""
 
-from typing import get_args
+from decimal import Decimal
+from typing import TypedDict, get_args
 
 from bedesten.audit.actions import record
 from bedesten.core.clock import wire_time
@@ -9,7 +10,7 @@ from bedesten.http.context import RequestContext
 from bedesten.orders import actions as orders
 from bedesten.orders import cancel as cancellation
 from bedesten.orders import checkout, listing
-from bedesten.orders.listing import Listed
+from bedesten.orders.listing import OrderWithLines
 from bedesten.orders.model import PLACED, Line, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
@@ -42,12 +43,25 @@ def cancel(tx: Transaction, context: RequestContext, body: schemas.CancelOrder) 
     return _summary(withdrawn, orders.lines_of(tx, order.id))
 
 
-def _order_id(one: Listed) -> str:
+def _order_id(one: OrderWithLines) -> str:
     return one[0].id
 
 
-def _summary(order: Order, lines: list[Line]) -> schemas.CustomerOrderSummary:
-    return schemas.CustomerOrderSummary(
+class OrderMembers(TypedDict):
+    """The members that every view of a customer's order has."""
+
+    order_id: str
+    reference: str
+    state: schemas.OrderState
+    currency: str
+    total: Decimal
+    created: str
+    expires: str | None
+
+
+def order_members(order: Order) -> OrderMembers:
+    """Returns what every view of a customer's order shows."""
+    return OrderMembers(
         order_id=order.id,
         reference=order.reference,
         state=STATES[order.state],
@@ -55,6 +69,12 @@ def _summary(order: Order, lines: list[Line]) -> schemas.CustomerOrderSummary:
         total=to_decimal(order.total, order.currency),
         created=wire_time(order.created),
         expires=wire_time(order.expires) if order.expires else None,
+    )
+
+
+def _summary(order: Order, lines: list[Line]) -> schemas.CustomerOrderSummary:
+    return schemas.CustomerOrderSummary(
+        **order_members(order),
         items=[
             schemas.CustomerLineSummary(
                 order_detail_id=line.id,

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, OrderPaging, Period, ProductPaging, ids, since
+from bedesten_client._paging import Body, OrderPaging, Period, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints, webhooks
+from bedesten_client._surfaces.products import ProductCalls
 from bedesten_client.schemas import (
     Account,
     Amount,
@@ -20,7 +21,6 @@ from bedesten_client.schemas import (
     OrderSummary,
     Page,
     PlacedOrder,
-    Product,
     Statement,
     Status,
     Token,
@@ -77,8 +77,6 @@ RESET_PASSWORD = Operation(
     retry_policy=RetryPolicy.NEVER,
 )
 CATEGORIES = Operation(method="GET", path="/Categories", result=Page[Category])
-LIST_PRODUCTS = Operation(method="POST", path="/Products/List", result=Page[Product])
-PRODUCT = Operation(method="POST", path="/Products/Detail/{productId}", result=Product)
 CREATE_ORDER = Operation(method="POST", path="/Orders/Create", result=PlacedOrder)
 VALIDATE_ORDER = Operation(method="POST", path="/Orders/Validate", result=ValidOrder)
 GET_ORDER = Operation(method="POST", path="/Orders/Get", result=Order)
@@ -117,39 +115,8 @@ def categories() -> Call[Page[Category]]:
     return Call(CATEGORIES)
 
 
-def list_products(
-    *,
-    category_id: str | None = None,
-    search: str | None = None,
-    sku: str | None = None,
-    in_stock: bool | None = None,
-    regions: Sequence[str] = (),
-    sort: str | None = None,
-    updated_since: datetime | None = None,
-    page_size: int | None = None,
-    cursor: str | None = None,
-) -> Call[Page[Product]]:
-    """Return a page of the products that are sold in the region, or in `regions`.
-
-    `search`: words of the name. `sort`: `id` (the default), `name`, `price` or `-price`.
-    """
-    body = ProductPaging(
-        page_size=page_size,
-        cursor=cursor,
-        updated_since=since(updated_since),
-        category_id=category_id,
-        search=search,
-        sku=sku,
-        in_stock=in_stock,
-        regions=ids(regions),
-        sort=sort,
-    )
-    return Call(LIST_PRODUCTS, body)
-
-
-def product(product_id: str) -> Call[Product]:
-    """Return one product."""
-    return Call(PRODUCT, None, product_id)
+_PRODUCTS = ProductCalls("/Products")
+list_products, product = _PRODUCTS.list_products, _PRODUCTS.product
 
 
 def create_order(

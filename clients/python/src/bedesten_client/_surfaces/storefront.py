@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, Paging, Period, ProductPaging, ids, since
+from bedesten_client._paging import Body, Paging, Period, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints, shop_bodies
+from bedesten_client._surfaces.products import ProductCalls
 from bedesten_client._surfaces.reseller import login_body
 from bedesten_client.schemas import (
     Amount,
@@ -18,7 +19,6 @@ from bedesten_client.schemas import (
     CustomerPayment,
     Page,
     PaymentMethod,
-    Product,
     Profile,
     RequireData,
     Session,
@@ -93,8 +93,6 @@ RESET_PASSWORD = Operation(
 )
 CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, retry_policy=_NEVER)
 SITE = Operation(method="GET", path="/Storefront/Site/Configuration", result=SiteConfiguration, anonymous=True)
-LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
-PRODUCT = Operation(method="POST", path="/Storefront/Products/Detail/{productId}", result=Product, anonymous=True)
 GET_BASKET = Operation(method="POST", path="/Storefront/Basket/Get", result=Basket)
 SET_BASKET = Operation(method="POST", path="/Storefront/Basket/Set", result=Basket, retry_policy=_KEYED)
 ADD_TO_BASKET = Operation(method="POST", path="/Storefront/Basket/Add", result=Basket, retry_policy=_KEYED)
@@ -205,39 +203,8 @@ def site_configuration() -> Call[SiteConfiguration]:
     return Call(SITE)
 
 
-def list_products(
-    *,
-    category_id: str | None = None,
-    search: str | None = None,
-    sku: str | None = None,
-    in_stock: bool | None = None,
-    regions: Sequence[str] = (),
-    sort: str | None = None,
-    updated_since: datetime | None = None,
-    page_size: int | None = None,
-    cursor: str | None = None,
-) -> Call[Page[Product]]:
-    """Return a page of the products that are sold in the region, or in `regions`.
-
-    `search`: words of the name. `sort`: `id` (the default), `name`, `price` or `-price`.
-    """
-    body = ProductPaging(
-        page_size=page_size,
-        cursor=cursor,
-        updated_since=since(updated_since),
-        category_id=category_id,
-        search=search,
-        sku=sku,
-        in_stock=in_stock,
-        regions=ids(regions),
-        sort=sort,
-    )
-    return Call(LIST_PRODUCTS, body)
-
-
-def product(product_id: str) -> Call[Product]:
-    """Return one product."""
-    return Call(PRODUCT, None, product_id)
+_PRODUCTS = ProductCalls("/Storefront/Products", anonymous=True)
+list_products, product = _PRODUCTS.list_products, _PRODUCTS.product
 
 
 def get_basket() -> Call[Basket]:

@@ -29,7 +29,7 @@ class Complaint(ComplaintSummary, frozen=True):
 
 
 class SupplierComplaint(Schema, frozen=True):
-    """A complaint about a unit that the supplier delivered. `charged` is what of `earned` was taken back."""
+    """A complaint about a unit that the supplier delivered. `charged` is the part of `earned` that was taken back."""
 
     complaint_id: str
     order_detail_id: str

@@ -1,5 +1,6 @@
 """An in-memory model of complaints: the partner complains, the supplier answers, the shop decides."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
@@ -44,6 +45,18 @@ class ComplaintModel:
     supplier: SupplierModel
     complaints: list[Complaint] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
+
+    def operations(self) -> dict[str, Callable[[Data, str], Data]]:
+        """Return the operations on complaints, of the partner and of the supplier."""
+        return {
+            "POST /Complaints/Create": self.create,
+            "POST /Complaints/List": self.list_own,
+            "POST /Complaints/Get": self.get,
+            "POST /Complaints/Withdraw": self.withdraw,
+            "POST /Supplier/Complaints/List": self.list_for_supplier,
+            "POST /Supplier/Complaints/Get": self.get_for_supplier,
+            "POST /Supplier/Complaints/Answer": self.propose,
+        }
 
     # --- the buyer ---
 

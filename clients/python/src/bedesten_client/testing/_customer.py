@@ -7,7 +7,17 @@ from decimal import Decimal
 
 from bedesten_client.testing._basket import BasketModel
 from bedesten_client.testing._endpoints import EndpointModel
-from bedesten_client.testing._model import CURRENCY, DELIVERED, PROCESSING, Data, Line, Order, Refusal, moment
+from bedesten_client.testing._model import (
+    CURRENCY,
+    DELIVERED,
+    PROCESSING,
+    Data,
+    Line,
+    Order,
+    Refusal,
+    line_members,
+    moment,
+)
 from bedesten_client.testing._payments import OPEN, Checkout, Payment, PaymentModel
 from bedesten_client.testing._shop import ShopModel
 
@@ -314,20 +324,6 @@ def _accepts(method: Data, total: Decimal) -> bool:
 
 
 def _line_view(line: Line, *, reveal: bool) -> Data:
-    shown = line.codes if reveal and (line.status == DELIVERED or line.delivered) else []
-    return {
-        "orderDetailId": line.id,
-        "productId": line.product["customerStoreProductId"],
-        "productName": line.product["name"],
-        "quantity": line.quantity,
-        "delivered": line.delivered,
-        "cancelled": line.cancelled,
-        "unitPrice": line.product["price"],
-        "price": line.price,
-        "refunded": line.refunded,
-        "status": line.status,
-        "deliveryData": shown or None,
-        "deliveryItems": [dict.fromkeys(("pin", "serial", "url", "expires")) | {"code": code} for code in shown]
-        or None,
-        "deliveryNote": line.notes or None if reveal else None,
-    }
+    codes = line.codes if reveal and (line.status == DELIVERED or line.delivered) else []
+    product = {"productId": line.product["customerStoreProductId"]}
+    return product | line_members(line, codes, line.notes if reveal else [])

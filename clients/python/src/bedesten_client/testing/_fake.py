@@ -69,39 +69,13 @@ class FakeShop:
         self._payments = PaymentModel(shop)
         self._endpoints = EndpointModel(shop, RESELLER_TYPES)
         self._supplier_endpoints = EndpointModel(shop, SUPPLIER_TYPES)
-        supplier, complaints = self._supplier, self._complaints
         self._payment_endpoints = EndpointModel(shop, PAYMENT_TYPES)
         self._account = CustomerAccount(self.email, secrets.token_hex(12), end_sessions=self._tokens.clear)
         self._customer = CustomerModel(shop, BasketModel(shop), self._payments, self._payment_endpoints)
         self._operations: dict[str, Callable[[Data, str], Data]] = {
-            "GET /Categories": shop.categories,
-            "POST /Products/List": shop.list_products,
-            "POST /Storefront/Products/List": shop.list_products,
-            "POST /Products/Detail/{}": shop.product,
-            "POST /Storefront/Products/Detail/{}": shop.product,
-            "POST /Orders/Create": shop.create_order,
-            "POST /Orders/Validate": shop.validate_order,
-            "POST /Orders/Get": shop.get_order,
-            "POST /Orders/List": shop.list_orders,
-            "POST /Orders/Cancel": shop.cancel_order,
-            "GET /Orders/Detail/{}": shop.order_detail,
-            "GET /Account/Details": shop.account,
-            "POST /Account/Statement": shop.statement,
-            "POST /Complaints/Create": complaints.create,
-            "POST /Complaints/List": complaints.list_own,
-            "POST /Complaints/Get": complaints.get,
-            "POST /Complaints/Withdraw": complaints.withdraw,
-            "POST /Supplier/Orders/Awaiting": supplier.awaiting,
-            "POST /Supplier/Orders/Accept": supplier.accept,
-            "POST /Supplier/Orders/Reject": supplier.reject,
-            "POST /Supplier/Orders/Deliver": supplier.deliver,
-            "POST /Supplier/Stock/Upload": supplier.upload,
-            "POST /Supplier/Stock/List": supplier.list_stock,
-            "POST /Supplier/Stock/Withdraw": supplier.withdraw,
-            "POST /Supplier/Statement": supplier.statement,
-            "POST /Supplier/Complaints/List": complaints.list_for_supplier,
-            "POST /Supplier/Complaints/Get": complaints.get_for_supplier,
-            "POST /Supplier/Complaints/Answer": complaints.propose,
+            **shop.operations(),
+            **self._supplier.operations(),
+            **self._complaints.operations(),
             **self._endpoints.operations("/Webhooks"),
             **self._supplier_endpoints.operations("/Supplier/Webhooks"),
             **self._payment_endpoints.operations("/Payment/Webhooks"),
@@ -109,7 +83,6 @@ class FakeShop:
             **self._account.operations(),
             **self._customer.basket.operations(),
             **self._customer.operations(),
-            "POST /Account/LowBalance": shop.set_low_balance,
         }
 
     def __repr__(self) -> str:

@@ -166,8 +166,17 @@ def summary(order: Order) -> Data:
 def line_view(line: Line) -> Data:
     return {
         "deliverId": line.deliver_id,
-        "orderDetailId": line.id,
         "customerStoreProductId": line.product["customerStoreProductId"],
+        "currency": CURRENCY,
+        "updated": moment(),
+        **line_members(line, line.codes, line.notes),
+    }
+
+
+def line_members(line: Line, codes: list[str], notes: list[str]) -> Data:
+    """What partners and customers see of an order line, with the codes and notes that are shown."""
+    return {
+        "orderDetailId": line.id,
         "productName": line.product["name"],
         "quantity": line.quantity,
         "delivered": line.delivered,
@@ -175,11 +184,8 @@ def line_view(line: Line) -> Data:
         "unitPrice": line.product["price"],
         "price": line.price,
         "refunded": line.refunded,
-        "currency": CURRENCY,
         "status": line.status,
-        "deliveryData": line.codes or None,
-        "deliveryItems": [dict.fromkeys(("pin", "serial", "url", "expires")) | {"code": code} for code in line.codes]
-        or None,
-        "deliveryNote": line.notes or None,
-        "updated": moment(),
+        "deliveryData": codes or None,
+        "deliveryItems": [_PARTS | {"code": code} for code in codes] or None,
+        "deliveryNote": notes or None,
     }

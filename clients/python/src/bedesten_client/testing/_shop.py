@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -49,6 +50,25 @@ class ShopModel:
 
     # --- operations: from the request's body to the response's data ---
 
+    def operations(self) -> dict[str, Callable[[Data, str], Data]]:
+        """Return the operations of the partner, and the public catalogue."""
+        return {
+            "GET /Categories": self.categories,
+            "POST /Products/List": self.list_products,
+            "POST /Storefront/Products/List": self.list_products,
+            "POST /Products/Detail/{}": self.product,
+            "POST /Storefront/Products/Detail/{}": self.product,
+            "POST /Orders/Create": self.create_order,
+            "POST /Orders/Validate": self.validate_order,
+            "POST /Orders/Get": self.get_order,
+            "POST /Orders/List": self.list_orders,
+            "POST /Orders/Cancel": self.cancel_order,
+            "GET /Orders/Detail/{}": self.order_detail,
+            "GET /Account/Details": self.account,
+            "POST /Account/Statement": self.statement,
+            "POST /Account/LowBalance": self.set_low_balance,
+        }
+
     def categories(self, _: Data, __: str) -> Data:
         """GET /Categories."""
         found: dict[str, int] = {}
@@ -85,14 +105,8 @@ class ShopModel:
 
     def create_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Create: all or nothing, and once for a reference."""
-        reference, basket = body.get("orderReference"), body.get("basketData")
-        if not reference or not basket:
-            name = "basketData" if reference else "orderReference"
-            raise Refusal(400, -2, fields={name: "is required"})
-        known = self.orders.get(reference)
+        reference, basket, known = self._named_order(body)
         if known is not None:
-            if known.request != body:
-                raise Refusal(409, -8)
             return known.placed
         self.balance -= self._checked_total(basket)
         order = Order(self.new_id("ord"), reference, body, [self.claim(one) for one in basket], {})
@@ -105,13 +119,7 @@ class ShopModel:
 
     def validate_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Validate: the checks of `create_order`; nothing changes."""
-        reference, basket = body.get("orderReference"), body.get("basketData")
-        if not reference or not basket:
-            name = "basketData" if reference else "orderReference"
-            raise Refusal(400, -2, fields={name: "is required"})
-        known = self.orders.get(reference)
-        if known is not None and known.request != body:
-            raise Refusal(409, -8)
+        reference, basket, known = self._named_order(body)
         total = self._checked_total(basket) if known is None else known.placed["total"]
         details = [self._valid_line(one) for one in basket]
         return {
@@ -121,6 +129,17 @@ class ShopModel:
             "total": total,
             "details": details,
         }
+
+    def _named_order(self, body: Data) -> tuple[str, list[Data], Order | None]:
+        """Reference and basket of a request, and the order that it has made already. Refuses a reference of another one."""
+        reference, basket = body.get("orderReference"), body.get("basketData")
+        if not reference or not basket:
+            name = "basketData" if reference else "orderReference"
+            raise Refusal(400, -2, fields={name: "is required"})
+        known = self.orders.get(reference)
+        if known is not None and known.request != body:
+            raise Refusal(409, -8)
+        return reference, basket, known
 
     def _valid_line(self, body: Data) -> Data:
         price, product_id = self.products[body["customerStoreProductId"]]["price"], body["customerStoreProductId"]

@@ -1,5 +1,6 @@
 """An in-memory model of what a supplier does: its queue, its stock, its statement. The shop has one supplier."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -37,6 +38,19 @@ class SupplierModel:
     shop: ShopModel
     batches: list[Batch] = field(default_factory=list)
     withdrawn: set[str] = field(default_factory=set)
+
+    def operations(self) -> dict[str, Callable[[Data, str], Data]]:
+        """Return the operations of the surface on lines, stock and money."""
+        return {
+            "POST /Supplier/Orders/Awaiting": self.awaiting,
+            "POST /Supplier/Orders/Accept": self.accept,
+            "POST /Supplier/Orders/Reject": self.reject,
+            "POST /Supplier/Orders/Deliver": self.deliver,
+            "POST /Supplier/Stock/Upload": self.upload,
+            "POST /Supplier/Stock/List": self.list_stock,
+            "POST /Supplier/Stock/Withdraw": self.withdraw,
+            "POST /Supplier/Statement": self.statement,
+        }
 
     # --- the queue ---
 

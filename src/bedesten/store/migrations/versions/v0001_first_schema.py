@@ -26,7 +26,7 @@ SQLITE = {
     "audit_chain_forward": f"UPDATE ON audit_chain WHEN {_BACKWARDS}",
     "audit_chain_kept": "DELETE ON audit_chain",
 }
-"""`INSERT OR REPLACE` and `UPDATE OR REPLACE` delete rows without firing DELETE triggers, hence the checks for a row that
+"""`INSERT OR REPLACE` and `UPDATE OR REPLACE` delete rows without firing DELETE triggers, so there are checks for a row that
 they would replace."""
 
 POSTGRESQL = {
@@ -360,6 +360,22 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
+        "product_import_runs",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("announced", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stored", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("touched", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("state <> 'written' OR stored = announced", name=op.f("ck_product_import_runs_whole")),
+        sa.CheckConstraint("state IN ('pending', 'written', 'abandoned')", name=op.f("ck_product_import_runs_state")),
+        sa.CheckConstraint("announced > 0", name=op.f("ck_product_import_runs_announced")),
+        sa.CheckConstraint("stored BETWEEN 0 AND announced", name=op.f("ck_product_import_runs_stored")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_product_import_runs_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_product_import_runs")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_product_import_runs_tenant_id_id")),
+    )
+    op.create_table(
         "ledger_accounts",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -629,7 +645,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "order_id", name=op.f("pk_holds")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_holds_account_id"), "holds", ["account_id"], unique=False)
     op.create_table(
         "integration_limits",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -725,14 +740,13 @@ def upgrade() -> None:
         sa.CheckConstraint("(state = 0) = (expires IS NOT NULL)", name=op.f("ck_orders_expires_while_unpaid")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_created")),
         sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_expires")),
-        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_orders_state")),
+        sa.CheckConstraint("(state = 0 OR state = 1 OR state = 2 OR state = 3)", name=op.f("ck_orders_state")),
         sa.CheckConstraint("total >= 0 AND total < 1000000000000000", name=op.f("ck_orders_total")),
         sa.CheckConstraint("units >= 1", name=op.f("ck_orders_units")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"], name=op.f("fk_orders_tenant_id_buyer_id")
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_orders")),
-        sa.UniqueConstraint("buyer_id", "reference", "tenant_id", name=op.f("uq_orders_buyer_id_reference_tenant_id")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_orders_buyer", "orders", ["buyer_id", "id"], unique=False)
@@ -760,6 +774,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
     )
+    op.create_index("uq_orders_reference", "orders", ["buyer_id", "reference", "tenant_id"], unique=True)
     op.create_table(
         "payment_methods",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -1189,14 +1204,18 @@ def upgrade() -> None:
         sa.CheckConstraint("cancelled >= 0", name=op.f("ck_order_lines_cancelled")),
         sa.CheckConstraint("delivered + cancelled <= quantity", name=op.f("ck_order_lines_no_unit_twice")),
         sa.CheckConstraint("delivered >= 0", name=op.f("ck_order_lines_delivered")),
-        sa.CheckConstraint("placed_status IN (1, 2, 3)", name=op.f("ck_order_lines_placed_status")),
+        sa.CheckConstraint(
+            "(placed_status = 1 OR placed_status = 2 OR placed_status = 3)", name=op.f("ck_order_lines_placed_status")
+        ),
         sa.CheckConstraint(
             "price = unit_price * quantity AND price < 1000000000000000", name=op.f("ck_order_lines_price")
         ),
         sa.CheckConstraint("quantity BETWEEN 1 AND 1000", name=op.f("ck_order_lines_quantity")),
         sa.CheckConstraint("refunded <= delivered * unit_price", name=op.f("ck_order_lines_never_more_than_paid")),
         sa.CheckConstraint("refunded >= 0", name=op.f("ck_order_lines_refunded")),
-        sa.CheckConstraint("status IN (0, 1, 2, 3)", name=op.f("ck_order_lines_status")),
+        sa.CheckConstraint(
+            "(status = 0 OR status = 1 OR status = 2 OR status = 3)", name=op.f("ck_order_lines_status")
+        ),
         sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_order_lines_unit_cost")),
         sa.CheckConstraint("unit_price >= 0 AND unit_price < 1000000000000000", name=op.f("ck_order_lines_unit_price")),
         sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_order_lines_updated")),
@@ -1335,6 +1354,56 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "product_id", name=op.f("pk_product_sourcing")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "product_import_rows",
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=True),
+        sa.Column("sku_key", sa.Text(), nullable=True),
+        sa.Column("category_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("region", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("price", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("cost", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("accepted_cost", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("fulfilment", sa.Text(), nullable=True),
+        sa.Column("supplier_id", sa.Text(), nullable=True),
+        sa.Column("supplier_sku", sa.Text(), nullable=True),
+        sa.Column("supplier_sku_key", sa.Text(), nullable=True),
+        sa.Column("proposed_name", sa.Text(), nullable=True),
+        sa.Column("refused_name", sa.Text(), nullable=True),
+        sa.Column("require_data", sa.Text(), nullable=True),
+        sa.Column("code_comparison", sa.Text(), nullable=True),
+        sa.Column("code_pattern", sa.Text(), nullable=True),
+        sa.Column("pin_pattern", sa.Text(), nullable=True),
+        sa.Column("serial_pattern", sa.Text(), nullable=True),
+        sa.Column("active", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("offered", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("publishes", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("takes_sku", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("was_updated", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("was_price", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("was_cost", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("was_offered", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("was_sellable", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("audit_tail", sa.Text(), nullable=True),
+        sa.Column("audit_action", sa.Text(), nullable=True),
+        sa.Column("audit_detail", sa.Text(), nullable=True),
+        sa.Column("low_stock", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("alarm_tail", sa.Text(), nullable=True),
+        sa.Column("alarm_detail", sa.Text(), nullable=True),
+        sa.CheckConstraint("action IN ('create', 'change', 'alarm')", name=op.f("ck_product_import_rows_action")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"],
+            ["product_import_runs.tenant_id", "product_import_runs.id"],
+            name=op.f("fk_product_import_rows_tenant_id_run_id"),
+        ),
+        sa.PrimaryKeyConstraint("run_id", "product_id", name=op.f("pk_product_import_rows")),
     )
     op.create_table(
         "product_suppliers",
@@ -1674,6 +1743,7 @@ def upgrade() -> None:
         sa.Column("status", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("test", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("(line_id IS NULL) = (body IS NOT NULL)", name=op.f("ck_events_body")),
         sa.CheckConstraint("(line_id IS NULL) = (status IS NULL)", name=op.f("ck_events_line_and_status")),
@@ -1850,12 +1920,17 @@ def upgrade() -> None:
             "(batch_id IS NULL) = (position IS NULL) AND (state IN (2, 5) OR batch_id IS NOT NULL)",
             name=op.f("ck_stock_codes_batch"),
         ),
-        sa.CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name=op.f("ck_stock_codes_claimed_by_a_line")),
+        sa.CheckConstraint(
+            "(state = 0 OR state = 3 OR state = 4) = (line_id IS NULL)", name=op.f("ck_stock_codes_claimed_by_a_line")
+        ),
         sa.CheckConstraint("(state IN (1, 2)) = (unit IS NOT NULL)", name=op.f("ck_stock_codes_unit")),
         sa.CheckConstraint("(state IN (3, 5)) = (reason IS NOT NULL)", name=op.f("ck_stock_codes_reason")),
         sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_codes_expires")),
         sa.CheckConstraint("folds IN (0, 1)", name=op.f("ck_stock_codes_folds")),
-        sa.CheckConstraint("state IN (0, 1, 2, 3, 4, 5)", name=op.f("ck_stock_codes_state")),
+        sa.CheckConstraint(
+            "(state = 0 OR state = 1 OR state = 2 OR state = 3 OR state = 4 OR state = 5)",
+            name=op.f("ck_stock_codes_state"),
+        ),
         sa.CheckConstraint("unit >= 0 AND unit < line_quantity", name=op.f("ck_stock_codes_no_more_than_ordered")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "batch_id", "product_id"],
@@ -1921,7 +1996,7 @@ def upgrade() -> None:
         sa.CheckConstraint("script IN ('fail', 'repeat')", name=op.f("ck_deliveries_script")),
         sa.CheckConstraint("next_at BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_next_at")),
         sa.CheckConstraint("order_url IN (0, 1)", name=op.f("ck_deliveries_order_url")),
-        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_deliveries_state")),
+        sa.CheckConstraint("(state = 0 OR state = 1 OR state = 2 OR state = 3)", name=op.f("ck_deliveries_state")),
         sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_updated")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "endpoint_id"],

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @dataclass
-class HoldingReceiver:
+class BlockingReceiver:
     """Paths that begin with `/held` are answered when `release` is set, all others at once."""
 
     url: str = ""
@@ -37,9 +37,9 @@ class HoldingReceiver:
 
 
 @contextlib.contextmanager
-def holding() -> Iterator[HoldingReceiver]:
+def blocking_receiver() -> Iterator[BlockingReceiver]:
     """A receiver on a port of its own, until the end of the block."""
-    receiver = HoldingReceiver()
+    receiver = BlockingReceiver()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,0 +1,120 @@
+"""The bounded queue in front of a pool of threads: tenants take turns, and none takes the room or the threads of all.
+
+Pure bookkeeping; the pool (`store.thread_pool`, `http.password_hash_pool`) holds its lock around every call.
+"""
+
+from collections import deque
+from time import monotonic
+from typing import Generic, Protocol, TypeVar
+
+NEIGHBOUR_S = 60.0
+"""For so long after two tenants used the store, each leaves one thread of a pool to the others."""
+
+
+class OfTenant(Protocol):
+    """What is queued."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        ...
+
+
+Item = TypeVar("Item", bound=OfTenant)
+
+
+class Neighbours:
+    """Whether more than one tenant uses a store. Shared by the store's pools; read and written without a lock."""
+
+    __slots__ = ("_last", "_until")
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._until = 0.0
+
+    def note(self, tenant: str) -> None:
+        """A tenant uses the store; the empty name stands for work of the installation itself, which is nobody's."""
+        if tenant and tenant != self._last:
+            if self._last:
+                self._until = monotonic() + NEIGHBOUR_S
+            self._last = tenant
+
+    @property
+    def any(self) -> bool:
+        """Whether there was more than one lately."""
+        return monotonic() < self._until
+
+
+class FairQueue(Generic[Item]):
+    """Jobs by tenant. The tenant whose turn is longest ago is next; its own jobs keep their order.
+
+    While there are neighbours, a tenant's jobs run on at most `threads - 1` threads: what holds up one tenant (a locked
+    row, a slow list) leaves a thread to everybody else. A tenant that is alone has all of them. Without `neighbours`, for
+    jobs that are all equally short, every tenant has all of them.
+    """
+
+    def __init__(self, threads: int, neighbours: Neighbours | None = None) -> None:
+        self._most = max(1, threads - 1)
+        self._neighbours = neighbours
+        self._queues: dict[str, deque[Item]] = {}
+        self._running: dict[str, int] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def holds(self, tenant: str) -> bool:
+        """Whether a job of this tenant waits or runs. Safe without a lock."""
+        return tenant in self._queues or tenant in self._running
+
+    def put(self, job: Item) -> None:
+        """Puts a job behind those of its tenant."""
+        if self._neighbours is not None:
+            self._neighbours.note(job.tenant)
+        queue = self._queues.get(job.tenant)
+        if queue is None:
+            self._queues[job.tenant] = deque((job,))
+        else:
+            queue.append(job)
+        self._length += 1
+
+    def displace(self, tenant: str) -> Item | None:
+        """Takes out the newest job of the tenant with the most, if that is not this one: a full queue makes room so."""
+        longest = max(self._queues, key=lambda name: len(self._queues[name]), default=tenant)
+        if len(self._queues.get(longest, ())) <= len(self._queues.get(tenant, ())) + 1:
+            return None
+        self._length -= 1
+        return self._queues[longest].pop()
+
+    def remove(self, job: Item) -> bool:
+        """Takes out a job that nobody wants any more. False if it is not here."""
+        queue = self._queues.get(job.tenant, deque())
+        if job not in queue:
+            return False
+        queue.remove(job)
+        if not queue:
+            del self._queues[job.tenant]
+        self._length -= 1
+        return True
+
+    def take(self) -> Item | None:
+        """The next job, which counts as running until `ended`. None if no tenant that waits may have another thread."""
+        reserves = self._neighbours is not None and self._neighbours.any
+        for tenant in self._queues:
+            if not reserves or self._running.get(tenant, 0) < self._most:
+                break
+        else:
+            return None
+        queue = self._queues.pop(tenant)
+        job = queue.popleft()
+        if queue:
+            self._queues[tenant] = queue
+        self._running[tenant] = self._running.get(tenant, 0) + 1
+        self._length -= 1
+        return job
+
+    def ended(self, tenant: str) -> None:
+        """A job that was taken has left its thread."""
+        others = self._running.pop(tenant) - 1
+        if others:
+            self._running[tenant] = others

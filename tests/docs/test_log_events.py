@@ -1,0 +1,62 @@
+"""The page about the log names every event that the program writes, and no other one."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import bedesten
+from tests.support.documents import DOCS, tables
+
+PAGE = DOCS / "how-to" / "logging.md"
+SOURCES = Path(bedesten.__file__).parent
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+OF_PROCESSES = {"process-died", "process-killed", "process-respawned", "connections-few"}
+"""`serve` writes them, without a logger: those of the supervisor with the name in parts, and the warning at its start."""
+
+
+def methods(node: ast.AST) -> bool:
+    """Whether this names a method of the module's logger somewhere."""
+    return any(
+        isinstance(one, ast.Attribute)
+        and one.attr in LEVELS
+        and isinstance(one.value, ast.Name)
+        and one.value.id == "log"
+        for one in ast.walk(node)
+    )
+
+
+def written(module: ast.Module) -> Iterator[str]:
+    """The first argument of every call of the logger, also by a method that was chosen before."""
+    chosen = {
+        target.id
+        for one in ast.walk(module)
+        if isinstance(one, ast.Assign) and methods(one.value)
+        for target in one.targets
+        if isinstance(target, ast.Name)
+    }
+    for call in ast.walk(module):
+        if isinstance(call, ast.Call) and (
+            methods(call.func) or (isinstance(call.func, ast.Name) and call.func.id in chosen)
+        ):
+            assert isinstance(call.args[0], ast.Constant), (
+                f"the name of an event is not written out: {ast.unparse(call)}"
+            )
+            yield str(call.args[0].value)
+
+
+def in_code() -> set[str]:
+    """The names of events. What is a sentence comes from the standard library's loggers and is no event."""
+    found = [name for path in SOURCES.rglob("*.py") for name in written(ast.parse(path.read_text("utf-8")))]
+    return {name for name in found if re.fullmatch(r"[a-z]+(-[a-z]+)*", name)} | OF_PROCESSES
+
+
+def test_the_page_names_the_events_that_the_program_writes() -> None:
+    (table,) = [one for one in tables(PAGE.read_text("utf-8")) if "event" in one[0][0]]
+    on_page = [name for row in table[1:] for name in re.findall(r"`([a-z-]+)`", row[0])]
+    assert sorted(on_page) == sorted(in_code())
+
+
+def test_an_event_that_is_written_by_a_chosen_method_is_found() -> None:
+    text = 'write = log.warning if bad else log.info\nwrite("mail", tenant=1)\nlog.exception("failed")\nwrite_json("x")'
+    assert list(written(ast.parse(text))) == ["mail", "failed"]

@@ -1,0 +1,175 @@
+"""What holds up one tenant leaves room, threads and turns to the others."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from bedesten.server.installation import Installation, open_store
+from bedesten.store import postgres, wait_budget
+from bedesten.store.fair_queue import Neighbours
+from bedesten.store.job import Job
+from bedesten.store.thread_pool import ThreadPool
+from bedesten.store.transaction import StoreUnavailable, Transaction
+from bedesten.store.wait_budget import WaitBudget
+from tests.store import notes
+from tests.store.fresh import fresh_tenant
+from tests.store.raw import raw
+from tests.support.metrics import until
+from tests.support.sites import opened
+
+THREADS, ROOM = 4, 8
+DEADLINE_S = 30
+
+
+class Desk:
+    """What each thread of the pool below keeps: nothing."""
+
+    def drop(self) -> None:
+        """Nothing to let go of."""
+
+
+@dataclass
+class Pool:
+    """A pool whose jobs wait until they are let go; who began, in order."""
+
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    begun: list[str] = field(default_factory=list)
+    release: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.threads = ThreadPool("test", THREADS, ROOM, Desk, self._run, self.neighbours)
+
+    def _run(self, _: Desk, job: Job) -> None:
+        self.begun.append(job.tenant)
+        assert self.release.wait(DEADLINE_S)
+        job.finish(None, None)
+
+    def submit(self, tenant: str) -> tuple[Job, Job | None]:
+        """A job of a tenant, and which one made room for it."""
+        job = Job(lambda _: None, WaitBudget(DEADLINE_S), tenant=tenant)
+        return job, self.threads.submit(job)
+
+    def holds(self, busy: int, waiting: int) -> bool:
+        """Whether this comes true: so many jobs run, and so many wait."""
+        return until(lambda: (len(self.begun), self.threads.waiting) == (busy, waiting))
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """The pool."""
+    made = Pool()
+    yield made
+    made.release.set()
+    made.threads.close()
+
+
+def test_a_tenant_that_is_alone_has_every_thread(pool: Pool) -> None:
+    for _ in range(THREADS + 2):
+        pool.submit("loud")
+    assert pool.holds(THREADS, 2)
+
+
+def test_a_tenant_leaves_one_thread_to_its_neighbours_and_both_get_their_turns(pool: Pool) -> None:
+    for tenant in ("quiet", "loud"):
+        pool.neighbours.note(tenant)
+    for _ in range(ROOM):
+        pool.submit("loud")
+    assert pool.holds(THREADS - 1, ROOM - THREADS + 1)
+    pool.submit("quiet")
+    assert until(lambda: pool.begun == ["loud"] * (THREADS - 1) + ["quiet"])
+    pool.submit("quiet")
+    pool.submit("third")
+    pool.release.set()
+    assert until(lambda: len(pool.begun) == ROOM + 3)
+
+
+def test_a_full_queue_makes_room_for_a_tenant_that_has_less_in_it(pool: Pool) -> None:
+    """The newest of the tenant with the most goes; that tenant itself is refused."""
+    for _ in range(THREADS):
+        pool.submit("loud")
+    assert pool.holds(THREADS, 0)
+    submitted = [pool.submit("loud") for _ in range(ROOM)]
+    assert [displaced for _, displaced in submitted] == [None] * ROOM
+    with pytest.raises(StoreUnavailable, match="more than 8 actions wait"):
+        pool.submit("loud")
+    _, displaced = pool.submit("quiet")
+    assert displaced is submitted[-1][0]
+    pool.release.set()
+    assert until(lambda: len(pool.begun) == THREADS + ROOM)
+    assert pool.begun.count("quiet") == 1
+    assert pool.begun.index("quiet") <= THREADS + 1
+
+
+@dataclass
+class Contention:
+    """An action on a row that somebody else has locked. `second` is set when the action runs again, in the pool of actions
+    that wait for such rows."""
+
+    runs: int = 0
+    second: threading.Event = field(default_factory=threading.Event)
+
+    def action(self, tx: Transaction) -> bool:
+        """Writes the note."""
+        self.runs += 1
+        if self.runs > 1:
+            self.second.set()
+        return notes.put(tx, "row")
+
+
+@contextlib.contextmanager
+def locked(installation: Installation, tenant: str) -> Iterator[None]:
+    """Another connection has written the tenant's note and has not committed it."""
+    insert = (
+        "INSERT INTO idempotency (tenant_id, owner_id, key, digest, answer, created) "
+        f"VALUES ('{tenant}', '{notes.WRITER}', 'row', :digest, '', 1)"
+    )
+    with raw(installation.settings) as other:
+        other.run("BEGIN")
+        other.run(insert, digest=b"d" * 32)
+        yield
+        other.run("ROLLBACK")
+
+
+async def write(store: postgres.PostgresStore, tenant: str, contention: Contention) -> bool:
+    """As a request would."""
+    wait_budget.limit(DEADLINE_S)
+    return await store.write(tenant, contention.action)
+
+
+def test_a_tenant_whose_row_is_briefly_locked_waits_its_turn_though_another_fills_the_pool_of_such_waits(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with opened("postgresql", tmp_path_factory.mktemp("fair")) as installation, contextlib.ExitStack() as stack:
+        loud, quiet = fresh_tenant(installation), fresh_tenant(installation)
+        store = open_store(installation.settings)
+        assert isinstance(store, postgres.PostgresStore)
+        stack.callback(store.close)
+        stack.enter_context(locked(installation, loud))
+        brief = stack.enter_context(contextlib.ExitStack())
+        brief.enter_context(locked(installation, quiet))
+        asyncio.run(_both(store, loud, quiet, brief))
+
+
+async def _both(store: postgres.PostgresStore, loud: str, quiet: str, brief: contextlib.ExitStack) -> None:
+    """The loud tenant wants its row more often than there is room for; then the quiet one comes, and gets its own."""
+
+    async def keep_wanting() -> None:
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                await write(store, loud, Contention())
+
+    crowd = [asyncio.create_task(keep_wanting()) for _ in range(3 * postgres.MAX_LOCK_WAITING)]
+    while {kind: waiting for kind, _, waiting in store.load()}["locked row"] < postgres.MAX_LOCK_WAITING:
+        await asyncio.sleep(0.01)
+    contention = Contention()
+    mine = asyncio.create_task(write(store, quiet, contention))
+    await asyncio.to_thread(contention.second.wait, DEADLINE_S)
+    brief.close()
+    assert await mine is True
+    for task in crowd:
+        task.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)

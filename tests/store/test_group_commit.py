@@ -1,0 +1,205 @@
+"""Group commit: who commits for whom, and what each action gets if that fails. The sessions are stand-ins."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from psycopg import errors as pg
+
+from bedesten.store import group_commit
+from bedesten.store.group_commit import GroupCommit, Member, Turn
+from bedesten.store.job import Job, JobState, Watchdog
+from bedesten.store.postgres_session import PostgresSession
+from bedesten.store.sql import Statement
+from bedesten.store.store import StoreStats
+from bedesten.store.tables import INSERT_ANSWER, STORED_ANSWER
+from bedesten.store.transaction import Changes, OutcomeUnknown, Step, StoreUnavailable
+from bedesten.store.wait_budget import WaitBudget
+
+
+class Session(PostgresSession):
+    """Notes what becomes of a session that leads nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__("postgresql://nowhere", 200, lambda: 0, lambda: None)
+        self.happened: list[str] = []
+
+    def connected(self, job: Job) -> Any:
+        return None
+
+    def undo(self) -> None:
+        self.happened.append("undo")
+
+    def drop(self) -> None:
+        self.happened.append("drop")
+
+    def interrupt(self) -> None:
+        self.happened.append("interrupt")
+
+
+class Groups:
+    """Actions of one tenant: the first commits, and others come before it has ended."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.session = Session()
+        self.committed: list[list[str]] = []
+        self.again: list[Job] = []
+        self.fails: Exception | None = None
+        self.jobs: dict[str, Job] = {}
+        self.watchdog = Watchdog()
+        self.stats = StoreStats()
+        self.groups = GroupCommit(self.again.append, self.watchdog, self.stats)
+        outer = self
+
+        class Connection:
+            def __init__(self, _connection: object, waiter: Any, _begin: object) -> None:
+                self._waiter = waiter
+
+            def commit_joint(self, changes: Sequence[Changes]) -> None:
+                self._waiter.wait_started()
+                outer.committed.append([str(one.steps[0].parameters["name"]) for one in changes])
+                outer.session.happened.append("commit")
+                self._waiter.wait_ended()
+                if outer.fails is not None:
+                    raise outer.fails
+
+        monkeypatch.setattr(group_commit, "PostgresConnection", Connection)
+
+    def member(
+        self, name: str, statement: Statement[Any] = INSERT_ANSWER, tenant: str = "t", wakes: bool = False
+    ) -> Member:
+        job = self.jobs[name] = Job(lambda _tx: None, WaitBudget(60.0), tenant=tenant)
+        job.alone = False
+        job.start(self.session)
+        changes = Changes(tenant, (Step(statement, {"name": name}),), joins=True)
+        return Member(job, changes, f"result of {name}", wakes)
+
+    def come(self, *names: str) -> None:
+        """The first one leads, the others are put aside."""
+        self.first = self.member("first")
+        assert self.groups.turn(self.first) is Turn.LEAD
+        for name in names:
+            assert self.groups.turn(self.member(name)) is Turn.ASIDE
+
+    def end(self) -> None:
+        """The first one has committed."""
+        self.session.leads = self.first.key
+        self.groups.serve(self.session)
+        assert self.groups.turn(self.member("later")) is Turn.LEAD, "nobody commits for the key any more"
+
+    def results(self, *names: str) -> list[object]:
+        return [self.jobs[name].result for name in names]
+
+    def errors(self, *names: str) -> list[type]:
+        return [type(self.jobs[name].error) for name in names]
+
+
+@pytest.fixture
+def groups(monkeypatch: pytest.MonkeyPatch) -> Groups:
+    return Groups(monkeypatch)
+
+
+def test_actions_that_come_while_one_commits_are_committed_together_and_answered(groups: Groups) -> None:
+    groups.come("second", "third", "fourth", "fifth")
+    assert not groups.jobs["second"].answered
+    groups.end()
+    assert groups.committed == [["second", "third", "fourth", "fifth"]]
+    assert groups.results("second", "fifth") == ["result of second", "result of fifth"]
+    assert (groups.stats.transactions, groups.stats.actions) == (1, 4)
+    assert groups.session.happened == ["commit"]
+
+
+def test_a_group_has_one_of_a_few_sizes_and_who_is_left_over_is_in_the_next_one(groups: Groups) -> None:
+    """Each size is a statement to prepare."""
+    groups.come(*"abcdefghijk")
+    groups.end()
+    assert ["".join(names) for names in groups.committed] == ["abcdefgh", "ij", "k"]
+
+
+@pytest.mark.parametrize("other", [{"tenant": "u"}, {"statement": STORED_ANSWER}])
+def test_actions_of_another_tenant_or_with_other_statements_are_apart(groups: Groups, other: dict[str, Any]) -> None:
+    groups.come("second")
+    assert groups.groups.turn(groups.member("apart", **other)) is Turn.LEAD
+
+
+def test_not_more_are_put_aside_than_there_is_room_for(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MAX_ASIDE", 2)
+    groups.come("second", "third")
+    assert groups.groups.turn(groups.member("fourth")) is Turn.ALONE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pg.LockNotAvailable(), pg.DeadlockDetected(), pg.DivisionByZero(), pg.UniqueViolation(), StoreUnavailable("full")],
+)
+def test_a_group_that_fails_is_undone_before_each_member_runs_again_by_itself(groups: Groups, error: Exception) -> None:
+    groups.come("second", "third")
+    groups.fails = error
+    groups.end()
+    assert groups.session.happened == ["commit", "undo"]
+    assert groups.again == [groups.jobs["second"], groups.jobs["third"]]
+    for job in groups.again:
+        assert (job.alone, job.answered, job.state) == (True, False, JobState.WAITING)
+
+
+@pytest.mark.parametrize("error", [pg.AdminShutdown("the server goes down"), RuntimeError("a defect")])
+def test_where_the_end_is_not_known_the_outcome_of_every_member_is_open_and_none_runs_again(
+    groups: Groups, error: Exception
+) -> None:
+    groups.come("second", "third")
+    groups.fails = error
+    groups.end()
+    assert groups.session.happened == ["commit", "drop"]
+    assert groups.errors("second", "third") == [OutcomeUnknown] * 2
+    assert groups.again == []
+
+
+def test_a_member_that_was_given_up_while_it_was_aside_is_not_committed(groups: Groups) -> None:
+    groups.come("second", "third", "fourth")
+    groups.jobs["second"].time_out()
+    groups.end()
+    assert groups.committed == [["third"], ["fourth"]]
+    assert groups.errors("second") == [StoreUnavailable]
+    assert groups.session.happened == ["commit", "commit"], "its thread has other work: nothing was cut off"
+
+
+def test_a_member_that_is_given_up_in_the_middle_of_commit_cuts_the_group_off(groups: Groups) -> None:
+    """The server is silent. What it did is not known."""
+    groups.come("second", "third")
+    assert groups.jobs["third"].start_joint_commit(groups.session)
+    groups.jobs["third"].time_out()
+    assert groups.session.happened == ["interrupt"]
+    assert groups.errors("third") == [OutcomeUnknown]
+
+
+def test_if_everybody_was_given_up_nothing_is_committed(groups: Groups) -> None:
+    groups.come("second", "third")
+    for name in ("second", "third"):
+        groups.jobs[name].time_out()
+    groups.end()
+    assert groups.committed == []
+
+
+def test_an_action_that_was_given_up_is_not_put_aside(groups: Groups) -> None:
+    groups.come()
+    late = groups.member("late")
+    late.job.time_out()
+    assert groups.groups.turn(late) is Turn.ALONE, "start_commit says why it ends"
+
+
+def test_a_worker_is_woken_if_one_member_has_work_for_it(groups: Groups) -> None:
+    groups.come("second")
+    assert groups.groups.turn(groups.member("third", wakes=True)) is Turn.ASIDE
+    for name in ("fourth", "fifth"):
+        assert groups.groups.turn(groups.member(name)) is Turn.ASIDE
+    assert groups.groups.turn(groups.member("sixth")) is Turn.ASIDE
+    groups.end()
+    assert len(groups.committed) == 2
+    assert groups.session.wakes_worker
+
+
+def test_the_watchdog_forgets_whom_it_need_not_watch_any_more(groups: Groups) -> None:
+    groups.come("second", "third")
+    groups.watchdog._jobs |= {groups.jobs["second"], groups.jobs["third"]}
+    groups.end()
+    assert groups.watchdog._jobs == set()
