@@ -14,7 +14,7 @@ from bedesten.errors import Refusal
 from bedesten.mail import actions as mail
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import orders
-from bedesten.store.sql import TENANT, p, statement
+from bedesten.store.sql import TENANT, any_value, p, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -22,7 +22,7 @@ MAX_RESULTS = 50
 _A, _O = table.c, orders.c
 _RESERVED = (
     select(_O.buyer_id, func.count().label("checkouts"), func.sum(_O.units).label("units"))
-    .where(_O.tenant_id == TENANT, _O.state == UNPAID)
+    .where(_O.tenant_id == TENANT, _O.state == UNPAID, any_value(_O.buyer_id))
     .group_by(_O.buyer_id)
     .subquery("held")
 )

@@ -25,7 +25,7 @@ from bedesten.ledger import balance_alarms
 from bedesten.mail import outbox as mail
 from bedesten.store import replication, wait_budget
 from bedesten.store.database_clock import DATABASE_NOW
-from bedesten.store.sql import cross_tenant, p
+from bedesten.store.sql import any_value, cross_tenant, p
 from bedesten.store.store import Store
 from bedesten.store.transaction import SystemTransaction
 from bedesten.telemetry import metrics_file
@@ -116,7 +116,7 @@ GAUGES = {
 _D = deliveries.c
 _DUE_ROWS = select(literal(1)).where(_D.state == DUE, _D.next_at <= DATABASE_NOW).limit(p("most")).subquery()
 _DUE = cross_tenant(select(func.count()).select_from(_DUE_ROWS))
-_LAG = cross_tenant(select(DATABASE_NOW - func.min(_D.next_at)).where(_D.state == DUE))
+_LAG = cross_tenant(select(DATABASE_NOW - func.min(_D.next_at)).where(_D.state == DUE, any_value(_D.next_at)))
 
 
 Write = Callable[[str], tuple[bytes, str]]

@@ -27,7 +27,7 @@ from bedesten.core.ids import IdGenerator
 from bedesten.errors import BAD_REQUEST, CONFLICT, Refusal
 from bedesten.gate.api_keys import SAMPLE_KEY, find_keys, imported_form, imported_form_of_sha256
 from bedesten.gate.keyring import Keyring
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
+from bedesten.store.sql import TENANT, any_value, cross_tenant, insert_of, p, statement
 from bedesten.store.transaction import SystemTransaction, Transaction
 
 MAX_IMPORT_LINES = 100_000
@@ -57,7 +57,7 @@ _ABANDON = statement(update(key_import_runs).where(_PENDING).values(state="aband
 
 _GIVE_UP = cross_tenant(
     update(key_import_runs)
-    .where(_R.state == "pending", or_(_R.touched < p("before"), _R.touched > p("ahead")))
+    .where(_R.state == "pending", any_value(_R.tenant_id), or_(_R.touched < p("before"), _R.touched > p("ahead")))
     .values(state="abandoned")
 )
 _ABANDONED = cross_tenant(select(_R.id).where(_R.state == "abandoned").limit(1))

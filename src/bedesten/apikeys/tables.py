@@ -11,10 +11,9 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy import text as fragment
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import blob, integer, metadata, text, timestamp
+from bedesten.store.sql import blob, integer, metadata, partial_index, text, timestamp
 
 key_import_runs = Table(
     "key_import_runs",
@@ -31,14 +30,7 @@ key_import_runs = Table(
 """An import of API keys, whose rows are inserted in many transactions. When the import finishes, all of its keys become
 valid at once; the keys of an abandoned import are removed in batches. `touched` is when it last stored a part."""
 
-_PENDING = fragment("state = 'pending'")
-Index(
-    "uq_key_import_runs_pending",
-    key_import_runs.c.tenant_id,
-    unique=True,
-    sqlite_where=_PENDING,
-    postgresql_where=_PENDING,
-)
+partial_index("uq_key_import_runs_pending", key_import_runs.c.tenant_id, where="state = 'pending'", unique=True)
 
 api_keys = Table(
     "api_keys",
@@ -63,14 +55,7 @@ api_keys = Table(
 the surface offers; `warned` is the last expiry warning, as the number of days that were left. A key with an `import_id`
 exists once that import has finished: every query of keys includes `key_exists`."""
 
-_OF_IMPORT = fragment("import_id IS NOT NULL")
-Index(
-    "ix_api_keys_import_id_id",
-    api_keys.c.import_id,
-    api_keys.c.id,
-    sqlite_where=_OF_IMPORT,
-    postgresql_where=_OF_IMPORT,
-)
+partial_index("ix_api_keys_import_id_id", api_keys.c.import_id, api_keys.c.id)
 
 
 def key_exists() -> ColumnElement[bool]:
@@ -82,8 +67,7 @@ def key_exists() -> ColumnElement[bool]:
 
 
 Index(None, api_keys.c.owner_id)
-_EXPIRING = fragment("expires IS NOT NULL")
-Index("ix_api_keys_expires", api_keys.c.expires, sqlite_where=_EXPIRING, postgresql_where=_EXPIRING)
+partial_index("ix_api_keys_expires", api_keys.c.expires)
 
 key_secrets = Table(
     "key_secrets",
@@ -104,9 +88,8 @@ current secret means that a rotation made it and nobody has used it yet: its fir
 this much later. `imported` marks the digest of another system's digest, replaced on first use. Revoking deletes the
 row, so that a revoked key is indistinguishable from an unknown one."""
 
-_IMPORTED = fragment("imported = 1")
-Index("ix_key_secrets_imported", key_secrets.c.tenant_id, sqlite_where=_IMPORTED, postgresql_where=_IMPORTED)
-Index("ix_key_secrets_expires", key_secrets.c.expires, sqlite_where=_EXPIRING, postgresql_where=_EXPIRING)
+partial_index("ix_key_secrets_imported", key_secrets.c.tenant_id, where="imported = 1")
+partial_index("ix_key_secrets_expires", key_secrets.c.expires)
 
 key_imports = Table(
     "key_imports",

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from bedesten.audit.tables import audit, audit_chain
 from bedesten.core.clock import MINUTE, wire_time
@@ -103,7 +103,8 @@ _MOVE_HEAD = cross_tenant(
     update(audit_chain).where(audit_chain.c.id == p("chain")).values(seq=p("last"), hash=p("digest"))
 )
 _UNSEALED = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq.is_(None)).order_by(_A.at, _A.id).limit(p("most")))
-_SEAL = cross_tenant(update(audit).where(_A.id == p("row"), _A.seq.is_(None)).values(seq=p("number"), hash=p("digest")))
+_UNNUMBERED = func.coalesce(_A.seq, 0) == 0  # in other words than the index of these rows, which is not to be used here
+_SEAL = cross_tenant(update(audit).where(_A.id == p("row"), _UNNUMBERED).values(seq=p("number"), hash=p("digest")))
 _SEALED = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq > p("after")).order_by(_A.seq).limit(p("most")))
 _BY_SEQ = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq == p("number")))
 

@@ -7,13 +7,12 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, one_of, timestamp
+from bedesten.store.sql import blob, integer, metadata, one_of, partial_index, timestamp
 
 categories = Table(
     "categories",
@@ -285,28 +284,13 @@ compares folded forms. A code that a supplier delivered on demand has no batch. 
 code is invalid, `reason` says why it was withdrawn or is bad. A bad code keeps the line to which it was delivered, but
 not its unit, which another code may take."""
 
-Index(
-    "ux_stock_codes_folded",
-    stock_codes.c.folded_digest,
-    stock_codes.c.tenant_id,
-    unique=True,
-    sqlite_where=text("folds = 1"),
-    postgresql_where=text("folds = 1"),
+partial_index(
+    "ux_stock_codes_folded", stock_codes.c.folded_digest, stock_codes.c.tenant_id, where="folds = 1", unique=True
 )
-Index(
-    "ix_stock_codes_free",
-    stock_codes.c.product_id,
-    stock_codes.c.batch_id,
-    stock_codes.c.position,
-    sqlite_where=text("state = 0"),
-    postgresql_where=text("state = 0"),
+partial_index(
+    "ix_stock_codes_free", stock_codes.c.product_id, stock_codes.c.batch_id, stock_codes.c.position, where="state = 0"
 )
-Index(
-    "ix_stock_codes_claimed",
-    stock_codes.c.product_id,
-    sqlite_where=text("state = 1"),
-    postgresql_where=text("state = 1"),
-)
+partial_index("ix_stock_codes_claimed", stock_codes.c.product_id, where="state = 1")
 
 product_import_runs = Table(
     "product_import_runs",

@@ -7,13 +7,12 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, timestamp
+from bedesten.store.sql import blob, integer, metadata, partial_index, timestamp
 
 complaints = Table(
     "complaints",
@@ -59,23 +58,10 @@ complaints = Table(
 minor units. `ciphertext` has the buyer's text and evidence; `digest` covers what the buyer said, so that the same complaint
 again is the same one."""
 
-_STANDING = text("state IN (0, 1, 2)")
-_STILL_OPEN = text("state = 0")
-Index(
-    "ux_complaints_subject",
-    complaints.c.subject,
-    complaints.c.tenant_id,
-    unique=True,
-    sqlite_where=_STANDING,
-    postgresql_where=_STANDING,
+partial_index(
+    "ux_complaints_subject", complaints.c.subject, complaints.c.tenant_id, where="state IN (0, 1, 2)", unique=True
 )
-Index(
-    "ix_complaints_open",
-    complaints.c.tenant_id,
-    complaints.c.id,
-    sqlite_where=_STILL_OPEN,
-    postgresql_where=_STILL_OPEN,
-)
+partial_index("ix_complaints_open", complaints.c.tenant_id, complaints.c.id, where="state = 0")
 Index(None, complaints.c.buyer_id, complaints.c.id)
 Index(None, complaints.c.supplier_id, complaints.c.id)
 Index(None, complaints.c.line_id)

@@ -27,7 +27,17 @@ from bedesten.orders.assignments import Assignment
 from bedesten.orders.model import PROCESSING, Line, Order
 from bedesten.orders.tables import line_assignments, order_lines
 from bedesten.store.database_clock import DATABASE_NOW
-from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, insert_of, move_of, p, rows_as, statement
+from bedesten.store.sql import (
+    TENANT,
+    any_value,
+    cross_tenant,
+    cross_tenant_rows_as,
+    insert_of,
+    move_of,
+    p,
+    rows_as,
+    statement,
+)
 from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -194,7 +204,7 @@ _LATER = statement(
 _OPEN_COUNT = cross_tenant(
     select(func.count())
     .select_from(purchases)
-    .where(or_(_P.state == PLANNED, _P.state == PLACING, _P.state == ORDERED))
+    .where(or_(_P.state == PLANNED, _P.state == PLACING, _P.state == ORDERED), any_value(_P.next_at))
 )
 
 

@@ -1,11 +1,11 @@
 """Tables of purchases and of the cards that they bring."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import integer, metadata, timestamp
+from bedesten.store.sql import integer, metadata, partial_index, timestamp
 
 purchases = Table(
     "purchases",
@@ -45,8 +45,7 @@ purchases = Table(
 supplier's. `unit_cost` is the agreed cost in minor units. `lease` counts the leases: a worker books only while the number is
 still that of its own. `attempts` counts the calls since the state changed. `next_at` is a time by the database's clock;
 `placed` is when the call that buys was sent last; `charged` is what the supplier says that it took."""
-_OPEN = text("state IN (0, 1, 2)")
-Index("ix_purchases_due", purchases.c.next_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+partial_index("ix_purchases_due", purchases.c.next_at, where="state IN (0, 1, 2)")
 Index(None, purchases.c.line_id)
 Index(None, purchases.c.supplier_id, purchases.c.state)
 

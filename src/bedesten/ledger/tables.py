@@ -1,11 +1,10 @@
 """Tables of ledger accounts, transfers, holds, money orders and statements."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
-from sqlalchemy import text as sql_text
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
-from bedesten.store.sql import integer, metadata, text, timestamp
+from bedesten.store.sql import integer, metadata, partial_index, text, timestamp
 
 ledger_accounts = Table(
     "ledger_accounts",
@@ -124,13 +123,7 @@ money_orders = Table(
 """What an operator books by hand. `amount` is what the owner's balance changes by. `two_persons`: it was above the
 tenant's limit, so somebody other than `created_by` has to approve it. `decision` is why it was rejected."""
 Index(None, money_orders.c.account_id)
-Index(
-    "ix_money_orders_waiting",
-    money_orders.c.tenant_id,
-    money_orders.c.id,
-    sqlite_where=sql_text("state = 0"),
-    postgresql_where=sql_text("state = 0"),
-)
+partial_index("ix_money_orders_waiting", money_orders.c.tenant_id, money_orders.c.id, where="state = 0")
 
 statement_heads = Table(
     "statement_heads",

@@ -10,7 +10,7 @@ from bedesten.errors import Refusal
 from bedesten.mail.moves import MAIL, WAITING
 from bedesten.mail.tables import mail_counts, mails
 from bedesten.store.database_clock import DATABASE_NOW
-from bedesten.store.sql import TENANT, insert_of, p, statement
+from bedesten.store.sql import TENANT, any_value, insert_of, p, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -55,7 +55,7 @@ _BEFORE = or_(p("before") == "", _M.id < p("before"))
 _LIST = statement(select(*_COLUMNS).where(_M.tenant_id == TENANT, _BEFORE).order_by(_M.id.desc()).limit(p("most")))
 _LIST_WAITING = statement(
     select(*_COLUMNS)
-    .where(_M.tenant_id == TENANT, _M.state == WAITING, _BEFORE)
+    .where(_M.tenant_id == TENANT, _M.state == WAITING, any_value(_M.next_at), _BEFORE)
     .order_by(_M.id.desc())
     .limit(p("most"))
 )  # fmt: skip

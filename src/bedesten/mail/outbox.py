@@ -21,7 +21,7 @@ from bedesten.mail.actions import EMAIL, EMAIL_CHANGED, NOTICES, PARTNER_PASSWOR
 from bedesten.mail.moves import MAIL, WAITING
 from bedesten.mail.tables import mail_counts, mails
 from bedesten.store.database_clock import DATABASE_NOW
-from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, move_of, p, statement
+from bedesten.store.sql import TENANT, any_value, cross_tenant, cross_tenant_rows_as, move_of, p, statement
 from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.mail_settings import mail_settings
@@ -66,7 +66,11 @@ _DUE = cross_tenant_rows_as(
     .limit(p("most"))
     .with_for_update(skip_locked=True),
 )
-_OVERDUE = cross_tenant(select(_M.tenant_id, _M.id).where(_M.state == WAITING, _M.expires <= p("now")).limit(p("most")))
+_OVERDUE = cross_tenant(
+    select(_M.tenant_id, _M.id)
+    .where(_M.state == WAITING, _M.expires <= p("now"), any_value(_M.next_at))
+    .limit(p("most"))
+)
 _ROW = _M.id == p("id")
 _LEASE = move_of(MAIL, "retry", _M.state, _ROW, attempts=_M.attempts + 1, next_at=DATABASE_NOW + LEASE)
 _RENEW = statement(
@@ -88,7 +92,9 @@ _SEND, _REFUSE, _EXPIRE, _DROP = (
 _FORGET = cross_tenant(delete(mails).where(_M.state != WAITING, _M.updated < p("before")))
 _FORGET_COUNTS = cross_tenant(delete(mail_counts).where(mail_counts.c.since < p("before")))
 _FORGET_LINKS = cross_tenant(delete(account_links).where(account_links.c.expires < p("before")))
-_WAITING = cross_tenant(select(func.count(), DATABASE_NOW - func.min(_M.created)).where(_M.state == WAITING))
+_WAITING = cross_tenant(
+    select(func.count(), DATABASE_NOW - func.min(_M.created)).where(_M.state == WAITING, any_value(_M.next_at))
+)
 MAX_EXPIRED = 500
 
 

@@ -1,10 +1,9 @@
 """Tables of mails and of their numbers by address."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint
-from sqlalchemy import text as sql_text
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import blob, integer, metadata, text, timestamp
+from bedesten.store.sql import blob, integer, metadata, partial_index, text, timestamp
 
 mails = Table(
     "mails",
@@ -31,7 +30,7 @@ mails = Table(
 )
 """`recipient` is a canonical e-mail, with or without an account; `actor` asked for the mail. There is no content: it is
 written when the mail is sent. `error` says what happened to the last attempt, without the server's words."""
-Index("ix_mails_waiting", mails.c.next_at, sqlite_where=sql_text("state = 0"), postgresql_where=sql_text("state = 0"))
+partial_index("ix_mails_waiting", mails.c.next_at, where="state = 0")
 Index(None, mails.c.recipient)
 Index(None, mails.c.updated)
 

@@ -1,11 +1,11 @@
 """Tables of orders, their lines and the holders of checkouts."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, one_of, timestamp
+from bedesten.store.sql import blob, integer, metadata, one_of, partial_index, timestamp
 
 orders = Table(
     "orders",
@@ -34,10 +34,9 @@ orders = Table(
 """`digest` covers the normalised request: the same reference with another digest is a conflict. `region` and `address`
 (a keyed digest) come from the request, because an expired checkout is checked again like a new order."""
 
-_OPEN = text("state = 0")
-Index("ix_orders_unpaid", orders.c.expires, sqlite_where=_OPEN, postgresql_where=_OPEN)
-Index("ix_orders_unpaid_buyer", orders.c.buyer_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
-Index("ix_orders_unpaid_address", orders.c.address, sqlite_where=_OPEN, postgresql_where=_OPEN)
+partial_index("ix_orders_unpaid", orders.c.expires, where="state = 0")
+partial_index("ix_orders_unpaid_buyer", orders.c.buyer_id, where="state = 0")
+partial_index("ix_orders_unpaid_address", orders.c.address, where="state = 0")
 Index("ix_orders_buyer", orders.c.buyer_id, orders.c.id)
 Index("uq_orders_reference", orders.c.buyer_id, orders.c.reference, orders.c.tenant_id, unique=True)
 # It is made last, not with the table: of two indexes that look equally good, which all do while a table is empty,
@@ -114,20 +113,14 @@ is the supplier's cost when the order was placed: the supplier gets that amount,
 `cancelled` count units; `refunded` is in minor units. `hold` says why a line was taken out of processing. `deadline` is
 set while a line waits for a supplier that has to accept or to deliver it by then."""
 
-Index(
+partial_index(
     "ix_order_lines_queue",
     order_lines.c.supplier_id,
     order_lines.c.queued,
     order_lines.c.id,
-    sqlite_where=text("queued IS NOT NULL AND status = 2"),
-    postgresql_where=text("queued IS NOT NULL AND status = 2"),
+    where="queued IS NOT NULL AND status = 2",
 )
-Index(
-    "ix_order_lines_deadline",
-    order_lines.c.deadline,
-    sqlite_where=text("deadline IS NOT NULL"),
-    postgresql_where=text("deadline IS NOT NULL"),
-)
+partial_index("ix_order_lines_deadline", order_lines.c.deadline)
 
 refunds = Table(
     "refunds",
@@ -257,14 +250,12 @@ line_assignments = Table(
 )
 """One row for each time that a line is given to a supplier. A supplier whose assignment ended may not deliver the line
 any more. `unit_cost` is what it earns for a unit of the line, in minor units."""
-_CURRENT = text("ended IS NULL")
-Index(
+partial_index(
     "ux_line_assignments_current",
     line_assignments.c.line_id,
     line_assignments.c.tenant_id,
+    where="ended IS NULL",
     unique=True,
-    sqlite_where=_CURRENT,
-    postgresql_where=_CURRENT,
 )
 Index(None, line_assignments.c.line_id, line_assignments.c.id)
 Index(None, line_assignments.c.supplier_id, line_assignments.c.ended)

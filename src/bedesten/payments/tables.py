@@ -1,11 +1,11 @@
 """Tables of deposits, integrations' limits, payments, refunds, providers' events and settlements."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, timestamp
+from bedesten.store.sql import blob, integer, metadata, partial_index, timestamp
 
 deposits = Table(
     "deposits",
@@ -81,13 +81,7 @@ payments = Table(
 `refunded` and `lost` (in a dispute) are minor units; the payment has paid its order when `captured` = `amount`.
 `refunded` counts requested refunds too. `reason` is the provider's, of a failure or a dispute. `method` is the code of the
 payment method with which the customer started the payment; NULL if the payment service announced it."""
-Index(
-    "uq_payments_captured",
-    payments.c.order_id,
-    unique=True,
-    sqlite_where=text("captured = amount"),
-    postgresql_where=text("captured = amount"),
-)
+partial_index("uq_payments_captured", payments.c.order_id, where="captured = amount", unique=True)
 Index(None, payments.c.order_id)
 
 payment_methods = Table(
@@ -173,12 +167,11 @@ provider_events = Table(
 """`name` is the provider's id of the event. `payment_id` is what the event says: such a payment may be missing.
 `outcome` says for people what came of the event."""
 Index(None, provider_events.c.integration_id, provider_events.c.id)
-Index(
+partial_index(
     "ix_provider_events_waiting",
     provider_events.c.integration_id,
     provider_events.c.payment_reference,
-    sqlite_where=text("state = 0"),
-    postgresql_where=text("state = 0"),
+    where="state = 0",
 )
 
 settlements = Table(

@@ -10,7 +10,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, MetaData, Text, bindparam, or_, update
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, MetaData, Text, bindparam, or_, update
+from sqlalchemy import text as fragment
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as _insert
@@ -41,6 +42,8 @@ DIALECTS: dict[DialectName, Dialect] = {
     "postgresql": postgresql.psycopg.dialect(),  # type: ignore[no-untyped-call]
 }
 
+MAX_INTEGER = 2**63 - 1
+
 Row = TypeVar("Row")
 
 
@@ -62,6 +65,24 @@ def timestamp(name: str, *, null: bool = False) -> Column[int]:
 def one_of(name: str, *values: int) -> str:
     """A condition: the column has one of the values. For `IN` with three or more of them SQLite fills a table each time."""
     return f"({' OR '.join(f'{name} = {value}' for value in values)})"
+
+
+def partial_index(
+    name: str, first: Column[Any], *others: Column[Any], where: str | None = None, unique: bool = False
+) -> Index:
+    """An index of those rows that meet `where`, for statements that look up `first` among them.
+
+    Its condition also says that `first` is not NULL: only a statement that compares `first` implies this, so no other one
+    can use the index. Otherwise PostgreSQL may read all of it to find one row by its id, which it does while its statistics
+    call the index empty: each order would read the whole stock that was added to a product after it had sold out.
+    """
+    condition = fragment(" AND ".join([*([where] if where else []), f"{first.name} IS NOT NULL"]))
+    return Index(name, first, *others, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+def any_value(column: Column[Any]) -> ColumnElement[bool]:
+    """A condition that all values but NULL meet: with it, a statement may read a partial index of the column as a whole."""
+    return column >= {str: "", int: -MAX_INTEGER, bytes: b""}[column.type.python_type]
 
 
 def blob(name: str, *constraints: SchemaItem, null: bool = False, key: bool = False) -> Column[bytes]:
@@ -122,13 +143,23 @@ class Statement(Generic[Row]):
 
 def _inlined(text: str, dialect: DialectName, name: str, value: object) -> str:
     """The text with a constant of the statement written out: a partial index is not used for a parameter."""
-    assert value is None or isinstance(value, int | str), "constants are integers, text or NULL"
-    literal = (
-        "NULL" if value is None else str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
-    )
+    literal = _literal(value, dialect)
     assert "%" not in literal, "a percent sign means something to psycopg"
     spelt = f":{name}" + r"\b" if dialect == "sqlite" else re.escape(f"%({name})s")
     return re.sub(spelt, lambda _: literal, text)
+
+
+def _literal(value: object, dialect: DialectName) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case int():
+            return str(value)
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+        case bytes():
+            return f"X'{value.hex()}'" if dialect == "sqlite" else f"'\\x{value.hex()}'"
+    raise TypeError("constants are integers, text, bytes or NULL")
 
 
 class NumberedText(NamedTuple):

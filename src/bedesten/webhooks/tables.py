@@ -1,10 +1,10 @@
 """Tables of events, endpoints, deliveries and the attempts of each delivery."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, one_of, timestamp
+from bedesten.store.sql import blob, integer, metadata, one_of, partial_index, timestamp
 
 events = Table(
     "events",
@@ -84,10 +84,8 @@ deliveries = Table(
 )
 """`order_url`: the order named the URL, and the endpoint only signs. `script` is what the simulator asks of the next
 attempt: to fail without being sent, or to be repeated after its success."""
-Index("ix_deliveries_due", deliveries.c.next_at, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
-Index(
-    "ix_deliveries_held", deliveries.c.endpoint_id, sqlite_where=text("state = 3"), postgresql_where=text("state = 3")
-)
+partial_index("ix_deliveries_due", deliveries.c.next_at, where="state = 0")
+partial_index("ix_deliveries_held", deliveries.c.endpoint_id, where="state = 3")
 Index("ix_deliveries_endpoint", deliveries.c.endpoint_id, deliveries.c.id)
 
 delivery_attempts = Table(

@@ -10,6 +10,7 @@ from bedesten.catalogue.tables import products, stock_batches, stock_codes, stoc
 from bedesten.integrity.invariants.query import invariant_query, sum_where
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
+from bedesten.store.sql import any_value
 
 _O, _L = orders.c, order_lines.c
 _C, _S, _P, _B = stock_codes.c, stock_levels.c, products.c, stock_batches.c
@@ -17,7 +18,7 @@ _C, _S, _P, _B = stock_codes.c, stock_levels.c, products.c, stock_batches.c
 
 _free = (
     select(_C.tenant_id, _C.product_id, func.count().label("codes"))
-    .where(_C.state == FREE)
+    .where(_C.state == FREE, any_value(_C.product_id))
     .group_by(_C.tenant_id, _C.product_id)
     .subquery("free")
 )
@@ -63,7 +64,7 @@ _of_batch = (
 _codes, _loading = func.coalesce(_of_batch.c.codes, 0), func.coalesce(_of_batch.c.loading, 0)
 _first_expiry = (
     select(_C.tenant_id, _C.product_id, func.min(_C.expires).label("at"))
-    .where(_C.expires.is_not(None), _C.state == FREE)
+    .where(_C.expires.is_not(None), _C.state == FREE, any_value(_C.product_id))
     .group_by(_C.tenant_id, _C.product_id)
     .subquery("first_expiry")
 )

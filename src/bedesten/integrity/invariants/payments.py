@@ -16,6 +16,7 @@ from bedesten.payments.actions import APPROVAL_NEEDED
 from bedesten.payments.life import REFUSAL_REFERENCE
 from bedesten.payments.moves import AWAITING, BOOKED, LOST, NOT_PAID_OUT, REFUSED
 from bedesten.payments.tables import deposits, payment_captures, payment_refunds, payments
+from bedesten.store.sql import any_value
 
 _T, _O, _A = transfers.c, orders.c, ledger_accounts.c
 _D, _Y, _R, _C = deposits.c, payments.c, payment_refunds.c, payment_captures.c
@@ -24,7 +25,7 @@ _PREFIX = "payment:"
 
 _captured_payments = (
     select(_Y.tenant_id, _Y.order_id, func.count().label("captured"))
-    .where(_Y.captured == _Y.amount)
+    .where(_Y.captured == _Y.amount, any_value(_Y.order_id))
     .group_by(_Y.tenant_id, _Y.order_id)
     .subquery("captured_payments")
 )

@@ -28,7 +28,7 @@ from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders.tables import order_lines, orders
 from bedesten.staff.tables import staff
-from bedesten.store.sql import metadata, p
+from bedesten.store.sql import any_value, metadata, p
 from bedesten.store.tables import idempotency
 from bedesten.tenants.tables import tenants
 
@@ -59,7 +59,7 @@ def _uniqueness_query(
     )
     same = ", ".join(column.name for column in columns)
     message = f"{{}} rows of {table.name} have the same {same}: {{}} to {{}}"
-    return invariant_query(3, message, found if where is None else found.where(where))
+    return invariant_query(3, message, found if where is None else found.where(where, any_value(columns[0])))
 
 
 def _uniqueness_queries() -> Iterator[InvariantQuery]:

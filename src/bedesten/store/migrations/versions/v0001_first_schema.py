@@ -356,8 +356,8 @@ def upgrade() -> None:
         "key_import_runs",
         ["tenant_id"],
         unique=True,
-        sqlite_where=sa.text("state = 'pending'"),
-        postgresql_where=sa.text("state = 'pending'"),
+        sqlite_where=sa.text("state = 'pending' AND tenant_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 'pending' AND tenant_id IS NOT NULL"),
     )
     op.create_table(
         "product_import_runs",
@@ -450,8 +450,8 @@ def upgrade() -> None:
         "mails",
         ["next_at"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND next_at IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND next_at IS NOT NULL"),
     )
     op.create_table(
         "staff",
@@ -715,8 +715,8 @@ def upgrade() -> None:
         "money_orders",
         ["tenant_id", "id"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND tenant_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND tenant_id IS NOT NULL"),
     )
     op.create_table(
         "orders",
@@ -755,24 +755,24 @@ def upgrade() -> None:
         "orders",
         ["expires"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND expires IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND expires IS NOT NULL"),
     )
     op.create_index(
         "ix_orders_unpaid_address",
         "orders",
         ["address"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND address IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND address IS NOT NULL"),
     )
     op.create_index(
         "ix_orders_unpaid_buyer",
         "orders",
         ["buyer_id"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND buyer_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND buyer_id IS NOT NULL"),
     )
     op.create_index("uq_orders_reference", "orders", ["buyer_id", "reference", "tenant_id"], unique=True)
     op.create_table(
@@ -909,8 +909,8 @@ def upgrade() -> None:
         "provider_events",
         ["integration_id", "payment_reference"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND integration_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND integration_id IS NOT NULL"),
     )
     op.create_table(
         "sessions",
@@ -1149,8 +1149,8 @@ def upgrade() -> None:
         "key_secrets",
         ["tenant_id"],
         unique=False,
-        sqlite_where=sa.text("imported = 1"),
-        postgresql_where=sa.text("imported = 1"),
+        sqlite_where=sa.text("imported = 1 AND tenant_id IS NOT NULL"),
+        postgresql_where=sa.text("imported = 1 AND tenant_id IS NOT NULL"),
     )
     op.create_table(
         "key_uses",
@@ -1248,8 +1248,8 @@ def upgrade() -> None:
         "order_lines",
         ["supplier_id", "queued", "id"],
         unique=False,
-        sqlite_where=sa.text("queued IS NOT NULL AND status = 2"),
-        postgresql_where=sa.text("queued IS NOT NULL AND status = 2"),
+        sqlite_where=sa.text("queued IS NOT NULL AND status = 2 AND supplier_id IS NOT NULL"),
+        postgresql_where=sa.text("queued IS NOT NULL AND status = 2 AND supplier_id IS NOT NULL"),
     )
     op.create_table(
         "order_notes",
@@ -1334,8 +1334,8 @@ def upgrade() -> None:
         "payments",
         ["order_id"],
         unique=True,
-        sqlite_where=sa.text("captured = amount"),
-        postgresql_where=sa.text("captured = amount"),
+        sqlite_where=sa.text("captured = amount AND order_id IS NOT NULL"),
+        postgresql_where=sa.text("captured = amount AND order_id IS NOT NULL"),
     )
     op.create_table(
         "product_sourcing",
@@ -1719,8 +1719,8 @@ def upgrade() -> None:
         "complaints",
         ["tenant_id", "id"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND tenant_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND tenant_id IS NOT NULL"),
     )
     op.create_index(op.f("ix_complaints_supplier_id_id"), "complaints", ["supplier_id", "id"], unique=False)
     op.create_index(
@@ -1728,8 +1728,8 @@ def upgrade() -> None:
         "complaints",
         ["subject", "tenant_id"],
         unique=True,
-        sqlite_where=sa.text("state IN (0, 1, 2)"),
-        postgresql_where=sa.text("state IN (0, 1, 2)"),
+        sqlite_where=sa.text("state IN (0, 1, 2) AND subject IS NOT NULL"),
+        postgresql_where=sa.text("state IN (0, 1, 2) AND subject IS NOT NULL"),
     )
     op.create_table(
         "events",
@@ -1817,8 +1817,8 @@ def upgrade() -> None:
         "line_assignments",
         ["line_id", "tenant_id"],
         unique=True,
-        sqlite_where=sa.text("ended IS NULL"),
-        postgresql_where=sa.text("ended IS NULL"),
+        sqlite_where=sa.text("ended IS NULL AND line_id IS NOT NULL"),
+        postgresql_where=sa.text("ended IS NULL AND line_id IS NOT NULL"),
     )
     op.create_table(
         "payment_captures",
@@ -1959,24 +1959,24 @@ def upgrade() -> None:
         "stock_codes",
         ["product_id"],
         unique=False,
-        sqlite_where=sa.text("state = 1"),
-        postgresql_where=sa.text("state = 1"),
+        sqlite_where=sa.text("state = 1 AND product_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 1 AND product_id IS NOT NULL"),
     )
     op.create_index(
         "ix_stock_codes_free",
         "stock_codes",
         ["product_id", "batch_id", "position"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND product_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND product_id IS NOT NULL"),
     )
     op.create_index(
         "ux_stock_codes_folded",
         "stock_codes",
         ["folded_digest", "tenant_id"],
         unique=True,
-        sqlite_where=sa.text("folds = 1"),
-        postgresql_where=sa.text("folds = 1"),
+        sqlite_where=sa.text("folds = 1 AND folded_digest IS NOT NULL"),
+        postgresql_where=sa.text("folds = 1 AND folded_digest IS NOT NULL"),
     )
     op.create_table(
         "deliveries",
@@ -2017,8 +2017,8 @@ def upgrade() -> None:
         "deliveries",
         ["next_at"],
         unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        sqlite_where=sa.text("state = 0 AND next_at IS NOT NULL"),
+        postgresql_where=sa.text("state = 0 AND next_at IS NOT NULL"),
     )
     op.create_index("ix_deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
     op.create_index(
@@ -2026,8 +2026,8 @@ def upgrade() -> None:
         "deliveries",
         ["endpoint_id"],
         unique=False,
-        sqlite_where=sa.text("state = 3"),
-        postgresql_where=sa.text("state = 3"),
+        sqlite_where=sa.text("state = 3 AND endpoint_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 3 AND endpoint_id IS NOT NULL"),
     )
     op.create_table(
         "line_deliveries",
@@ -2117,8 +2117,8 @@ def upgrade() -> None:
         "purchases",
         ["next_at"],
         unique=False,
-        sqlite_where=sa.text("state IN (0, 1, 2)"),
-        postgresql_where=sa.text("state IN (0, 1, 2)"),
+        sqlite_where=sa.text("state IN (0, 1, 2) AND next_at IS NOT NULL"),
+        postgresql_where=sa.text("state IN (0, 1, 2) AND next_at IS NOT NULL"),
     )
     op.create_index(op.f("ix_purchases_line_id"), "purchases", ["line_id"], unique=False)
     op.create_index(op.f("ix_purchases_supplier_id_state"), "purchases", ["supplier_id", "state"], unique=False)

@@ -1,0 +1,96 @@
+"""A partial index is read for the rows that a statement looks up in it, never as a whole to find one of them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from pysqlite3 import dbapi2 as sqlite
+from sqlalchemy import Index, create_engine
+from sqlalchemy.engine import Connection
+
+from bedesten.store import migrate
+from bedesten.store.sql import metadata
+from tests.store.test_store_statements import STATEMENTS, examples_for, text_of
+from tests.support.postgres_databases import postgres_database
+
+READ_AS_A_WHOLE = "ix_audit_unsealed"
+_LOOKED_UP = re.compile(r"\((\w+) = (?:'x'::text|'\\x78'::bytea|\$\d+)\)")
+"""In a condition of a plan: a column that must have the value of a parameter, see `examples_for`."""
+_DEFINITIONS = {
+    "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    "postgresql": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+def partial_indexes() -> dict[str, Index]:
+    """The indexes of some rows of a table only."""
+    every = (one for table in metadata.sorted_tables for one in table.indexes)
+    return {str(one.name): one for one in every if one.dialect_options["postgresql"]["where"] is not None}
+
+
+def definitions(connection: Connection) -> set[str]:
+    """How a database says what its indexes are."""
+    texts = {" ".join(row[0].split()) for row in connection.exec_driver_sql(_DEFINITIONS[connection.dialect.name])}
+    return {one for one in texts if "alembic_version" not in one}
+
+
+def test_a_partial_index_says_that_what_it_begins_with_is_not_null() -> None:
+    """So only a statement that compares this column implies its condition, see `store.sql.partial_index`."""
+    conditions = {name: str(one.dialect_options["postgresql"]["where"]) for name, one in partial_indexes().items()}
+    assert len(conditions) > 20
+    without = [
+        name for name, one in partial_indexes().items()
+        if f"{one.columns.keys()[0]} IS NOT NULL" not in conditions[name].split(" AND ")
+    ]  # fmt: skip
+    assert without == [READ_AS_A_WHOLE]
+
+
+def test_the_migrations_give_indexes_the_conditions_that_the_tables_declare(tmp_path: Path) -> None:
+    """Alembic does not compare them."""
+    migrate.upgrade(tmp_path / "migrated.db")
+    urls = [(f"sqlite:///{tmp_path}/migrated.db", f"sqlite:///{tmp_path}/declared.db")]
+    with postgres_database() as migrated, postgres_database() as declared:
+        migrate.upgrade(migrated)
+        urls.append((migrated, declared))
+        for migrated_url, declared_url in urls:
+            found = []
+            for url in (migrated_url, declared_url):
+                module = {"module": sqlite} if url.startswith("sqlite") else {}
+                engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), **module)
+                if url == declared_url:
+                    metadata.create_all(engine)
+                with engine.connect() as connection:
+                    found.append(definitions(connection))
+                engine.dispose()
+            assert found[0] == found[1]
+            assert len(found[0]) > 60
+
+
+def whole_scans(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The indexes that a plan reads from end to end, each with the condition that rows must meet then."""
+    if "Index Name" in plan and "Index Cond" not in plan:
+        yield plan["Index Name"], plan.get("Filter", "")
+    for part in plan.get("Plans", ()):
+        yield from whole_scans(part)
+
+
+def test_no_statement_reads_the_whole_of_a_partial_index_to_find_some_of_its_rows() -> None:
+    """Here the tables are empty, so the planner takes each of these indexes for empty. It also does while its statistics
+    are from before a product that had sold out got new stock. Then each order read all of this stock."""
+    partial, scanned, found = partial_indexes(), 0, []
+    with postgres_database() as url:
+        migrate.upgrade(url)
+        with psycopg.connect(url) as connection:
+            connection.execute("SET enable_seqscan = off")
+            connection.execute("SET enable_bitmapscan = off")  # as `store.postgres_session` does
+            for statement in STATEMENTS:
+                sql = f"EXPLAIN (FORMAT JSON) {statement.compiled('postgresql')}"
+                for (root,) in connection.execute(sql, examples_for(statement)).fetchall():
+                    for index, condition in whole_scans(root[0]["Plan"]):
+                        scanned += index in partial
+                        if index in partial and set(_LOOKED_UP.findall(condition)) - {"tenant_id"}:
+                            found.append((index, condition, text_of(statement)))
+    assert found == []
+    assert scanned > 0
