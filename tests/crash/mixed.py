@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from tests.crash.mixed_operator import METHOD, MixedOperator
@@ -24,7 +24,8 @@ RECENT = 40
 
 
 class MixedTraffic:
-    """Runs the clients until `operations` were answered. `answers` counts them by operation and error code."""
+    """Runs the clients until `operations` were answered and each of `expected` has succeeded, or ten times as many were
+    answered. `answers` counts them by operation and error code."""
 
     def __init__(
         self,
@@ -35,13 +36,15 @@ class MixedTraffic:
         operator: MixedOperator,
         called: str,
         hook: str,
+        expected: Set[str],
     ) -> None:
         self.shop = shop
         self.operator = operator
         self.called = called
         self.hook = hook
         self.port = port
-        self.operations = operations
+        self._operations = operations
+        self._missing = set(expected)
         self.answers: Counter[tuple[str, int]] = Counter()
         self.failures: list[str] = []
         self.sent_again = 0
@@ -84,7 +87,7 @@ class MixedTraffic:
     def _run(self, chance: random.Random) -> None:
         session = _Session(self, chance)
         try:
-            while self.answered < self.operations:
+            while self.answered < self._operations or (self._missing and self.answered < 10 * self._operations):
                 session.act()
         except BaseException as problem:
             self.failures.append("".join(traceback.format_exception(problem)))
@@ -114,6 +117,8 @@ class MixedTraffic:
         code = 0 if answer.status == 200 else int(answer.json["code"])
         with self._lock:
             self.answers[operation, code] += 1
+            if code == 0:
+                self._missing.discard(operation)
             if code == -1:
                 self.failures.append(f"{operation}: -1")
 

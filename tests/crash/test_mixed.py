@@ -34,12 +34,14 @@ def test_after_mixed_operations_and_kills_every_sum_agrees(
     with running(engine, tmp_path) as run, supplier_double() as double:
         operator = MixedOperator(run.shop)
         called = operator.open_shop(double.url)
-        traffic = MixedTraffic(run.shop, lambda: run.site.port, OPERATIONS, engine, operator, called, run.receiver.url)
+        traffic = MixedTraffic(
+            run.shop, lambda: run.site.port, OPERATIONS, engine, operator, called, run.receiver.url, EXPECTED
+        )
         traffic.start()
         for number in range(1, KILLS + 1):
             _wait_for(traffic, OPERATIONS * number // (KILLS + 1))
             _kill(run, number, chance)
-        traffic.join(max(120, OPERATIONS / 8))
+        traffic.join(max(240, OPERATIONS / 4))
         assert traffic.failures == [], traffic.failures[0]
         assert traffic.answered >= OPERATIONS
         assert traffic.sent_again > 0
