@@ -17,7 +17,7 @@ from bedesten.catalogue.stock import PreparedCode
 from bedesten.catalogue.tables import stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import DAY
 from bedesten.errors import Refusal
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, statement
+from bedesten.store.sql import TENANT, among, cross_tenant, insert_of, move_of, p, statement
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -107,7 +107,7 @@ _PART = (
     .where(_part.c.tenant_id == TENANT, _part.c.batch_id == p("batch"), _part.c.state == LOADING)
     .limit(p("most"))
 )
-_DROP_PART = statement(delete(stock_codes).where(_OF_BATCH, _C.state == LOADING, _C.id.in_(_PART)))
+_DROP_PART = statement(delete(stock_codes).where(_OF_BATCH, _C.state == LOADING, among(_C.id, _PART)))
 _DROP = statement(delete(stock_batches).where(_BATCH, _B.state == LOADING_BATCH))
 CONSIGN = statement(
     update(stock_levels).where(_L.tenant_id == TENANT, _L.product_id == p("product")).values(consigned=1)

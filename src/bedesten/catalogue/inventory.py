@@ -21,7 +21,7 @@ from bedesten.catalogue.model import Product
 from bedesten.catalogue.moves import BAD, CLAIMED, DELIVERED, FREE, UNIT, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.errors import Refusal
-from bedesten.store.sql import TENANT, Statement, move_of, p, rows_as, statement
+from bedesten.store.sql import TENANT, Statement, among, move_of, p, rows_as, statement
 from bedesten.store.transaction import Query, RetryTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -111,7 +111,7 @@ def _part_of(codes: FromClause) -> "Select[tuple[str]]":
 
 _ANY_FREE = statement(_part_of(stock_codes))
 _PART = _part_of(stock_codes.alias("part"))
-_IN_PART = _C.id.in_(_PART)
+_IN_PART = among(_C.id, _PART)
 _WITHDRAW_PART = move_of(UNIT, "withdraw", _C.state, _IN_PART, _C.state == FREE, reason=p("why"))
 _WITHDRAW_BATCH = move_of(UNIT, "withdraw", _C.state, _C.batch_id == p("batch"), _C.state == FREE, reason=p("why"))
 _BY_DIGEST = statement(

@@ -22,7 +22,7 @@ from bedesten.catalogue.levels import AVAILABLE, count_taken, undo_count
 from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, UNIT
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import HOUR
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, statement
+from bedesten.store.sql import TENANT, among, cross_tenant, insert_of, move_of, p, statement
 from bedesten.store.transaction import RetryTransaction, Step, SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher, TenantKeys
 
@@ -78,11 +78,12 @@ _SOLD = {"line_id": p("line"), "line_quantity": p("quantity")}
 _FIRST = _C.id == _UNLOCKED.with_only_columns(_C.id).scalar_subquery()
 _CHOSEN = _UNLOCKED.cte("chosen")
 _UNIT = func.row_number().over(order_by=(_CHOSEN.c.batch_id, _CHOSEN.c.position)) - 1
+_IS_CHOSEN = among(_C.id, select(_CHOSEN.c.id))
 _PLACED = select(_CHOSEN.c.id, _UNIT.label("unit")).subquery()
 _EVENTS = {CLAIMED: "claim", DELIVERED: "sell"}
 _ATTACH_ONE = {to: move_of(UNIT, event, _C.state, _FIRST, unit=0, **_SOLD) for to, event in _EVENTS.items()}
 _ATTACH_MANY = {
-    to: move_of(UNIT, event, _C.state, _C.id == _PLACED.c.id, unit=_PLACED.c.unit, **_SOLD)
+    to: move_of(UNIT, event, _C.state, _C.id == _PLACED.c.id, _IS_CHOSEN, unit=_PLACED.c.unit, **_SOLD)
     for to, event in _EVENTS.items()
 }
 _OF_LINE = (_C.tenant_id == TENANT) & (_C.line_id == p("line"))

@@ -10,16 +10,31 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, MetaData, Text, bindparam, or_, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    Select,
+    Text,
+    bindparam,
+    or_,
+    update,
+)
 from sqlalchemy import text as fragment
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as _insert
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem, Table
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.sql.functions import FunctionElement
 
 from bedesten.core.clock import MAX_TIME_MS
 from bedesten.core.moves import MoveTable
@@ -83,6 +98,38 @@ def partial_index(
 def any_value(column: Column[Any]) -> ColumnElement[bool]:
     """A condition that all values but NULL meet: with it, a statement may read a partial index of the column as a whole."""
     return column >= {str: "", int: -MAX_INTEGER, bytes: b""}[column.type.python_type]
+
+
+class _Among(FunctionElement[bool]):
+    """What `among` gives; its clauses are the column and the query."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def self_group(self, against: Any = None) -> "_Among":  # noqa: ARG002
+        """Itself: it is a condition on SQLite too, where SQLAlchemy would compare it with 1."""
+        return self
+
+
+@compiles(_Among)
+def _in(made: _Among, compiler: SQLCompiler, **keywords: Any) -> str:
+    column, few = (compiler.process(clause, **keywords) for clause in made.clauses)
+    return f"{column} IN {few}"
+
+
+@compiles(_Among, "postgresql")
+def _any(made: _Among, compiler: SQLCompiler, **keywords: Any) -> str:
+    column, few = (compiler.process(clause, **keywords) for clause in made.clauses)
+    return f"{column} = ANY (ARRAY{few})"
+
+
+def among(column: ColumnElement[Any], few: Select[Any]) -> ColumnElement[bool]:
+    """A condition: the column has one of the values of a query that gives few.
+
+    On PostgreSQL each is looked up by the column's index. `IN` may read the whole table there: of a query whose LIMIT is a
+    parameter, PostgreSQL expects a tenth of all rows.
+    """
+    return _Among(column, few.scalar_subquery())
 
 
 def blob(name: str, *constraints: SchemaItem, null: bool = False, key: bool = False) -> Column[bytes]:
