@@ -40,7 +40,7 @@ class Flight:
         self.tenant = tenant
         address = tenant.installation.settings.database
         assert address
-        self.session = PostgresSession(address, 200, lambda: 0, lambda: None, plans_once=True)
+        self.session = PostgresSession(address, 200, lambda: 0, lambda: None)
         self.job = Job(lambda _tx: None, WaitBudget(60.0))
         self.ready: list[tuple[PostgresConnection, Changes]] = []
         self.lane: int | None = None

@@ -75,7 +75,8 @@ _AWAIT_FREE = statement(_FREE.with_for_update())
 _SAME_TERMS = select(_L.consigned).where(_LEVEL).scalar_subquery() == p("earns")
 _UNLOCKED = _FREE.where(_SAME_TERMS).with_for_update(skip_locked=True)
 _SOLD = {"line_id": p("line"), "line_quantity": p("quantity")}
-_FIRST = _C.id == _UNLOCKED.with_only_columns(_C.id).scalar_subquery()
+_FIRST = _C.id == _UNLOCKED.with_only_columns(_C.id).limit(1).scalar_subquery()
+# With a parameter as its LIMIT, PostgreSQL would plan the statement of an order again for each order.
 _CHOSEN = _UNLOCKED.cte("chosen")
 _UNIT = func.row_number().over(order_by=(_CHOSEN.c.batch_id, _CHOSEN.c.position)) - 1
 _IS_CHOSEN = among(_C.id, select(_CHOSEN.c.id))

@@ -95,15 +95,12 @@ class PostgresStore(Store):
         self._closed = False
         self._generation = 0
         self._watchdog = Watchdog()
-        patient = partial(self._session, LOCK_WAITER_TIMEOUT_MS)
-        brief, waiting = (
-            partial(self._session, limit, plans_once=True) for limit in (LOCK_TIMEOUT_MS, LOCK_WAITER_TIMEOUT_MS)
-        )
+        brief, patient = (partial(self._session, limit) for limit in (LOCK_TIMEOUT_MS, LOCK_WAITER_TIMEOUT_MS))
         near = Neighbours()
         readers, writers, waiters = sizes or PoolSizes()
         self._reads = ThreadPool("reads", readers, MAX_WAITING, patient, self._read, near)
         self._writes = ThreadPool("writes", writers, MAX_WAITING, brief, self._write, near)
-        self._lock_waits = ThreadPool("locked rows", waiters, MAX_LOCK_WAITING, waiting, self._wait_for_lock, near)
+        self._lock_waits = ThreadPool("locked rows", waiters, MAX_LOCK_WAITING, patient, self._wait_for_lock, near)
         self._revisions = ThreadPool("revision", 1, MAX_WAITING, patient, self._ask_counter, near)
         self._silence = Recovery("silence", self._counter_again, MIN_ATTEMPT_S, MAX_ATTEMPT_S, probes=4)
         self._overdue_commit = Recovery("overdue commit", self._commit_again, 10.0, MAX_COMMIT_S)
@@ -220,14 +217,8 @@ class PostgresStore(Store):
             job.finish(None, None)
             self._watchdog.forget(job)
 
-    def _session(self, lock_timeout_ms: int, *, plans_once: bool = False) -> PostgresSession:
-        return PostgresSession(
-            self._address,
-            lock_timeout_ms,
-            lambda: self._generation,
-            self.stats.count_connection,
-            plans_once=plans_once,
-        )
+    def _session(self, lock_timeout_ms: int) -> PostgresSession:
+        return PostgresSession(self._address, lock_timeout_ms, lambda: self._generation, self.stats.count_connection)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -50,8 +50,7 @@ _PREPARE = """
 SELECT pg_is_in_recovery(), pid <> %(pid)s,
        CASE WHEN pid = %(pid)s THEN set_config('lock_timeout', %(lock_timeout)s, false) END,
        CASE WHEN pid = %(pid)s THEN set_config('idle_in_transaction_session_timeout', '30s', false) END,
-       CASE WHEN pid = %(pid)s THEN set_config('enable_bitmapscan', 'off', false) END,
-       CASE WHEN pid = %(pid)s THEN set_config('plan_cache_mode', %(plans)s, false) END
+       CASE WHEN pid = %(pid)s THEN set_config('enable_bitmapscan', 'off', false) END
 FROM pg_backend_pid() AS pid
 """
 _POOLED = ("SET LOCAL idle_in_transaction_session_timeout = '30s'", "SET LOCAL enable_bitmapscan = off")
@@ -81,9 +80,7 @@ class Address(Protocol):
 class PostgresSession:
     """One thread's connection, made when it is first needed and again when it broke. `interrupt` is for other threads.
 
-    `generation` gives a number: a connection that was made while it was another one is not used again. `plans_once`:
-    a prepared statement is planned once, and again after ANALYZE. Else PostgreSQL may plan it for each set of parameters,
-    which takes longer than an order.
+    `generation` gives a number: a connection that was made while it was another one is not used again.
     """
 
     def __init__(
@@ -92,12 +89,9 @@ class PostgresSession:
         lock_timeout_ms: int,
         generation: Callable[[], int],
         opened: Callable[[], None],
-        *,
-        plans_once: bool = False,
     ) -> None:
         self._address = address
         self.lock_timeout_ms = lock_timeout_ms
-        self._plan_cache_mode = "force_generic_plan" if plans_once else "auto"
         self._generation = generation
         self._opened = opened
         self._made_in = -1
@@ -197,7 +191,6 @@ class PostgresSession:
         parameters = {
             "pid": connection.info.backend_pid,
             "lock_timeout": f"{self.lock_timeout_ms}ms",
-            "plans": self._plan_cache_mode,
         }
         row = connection.execute(_PREPARE, parameters, prepare=False).fetchone()
         if row is None or row[0]:
