@@ -22,6 +22,7 @@ from tests.support.cli_program import Program
 from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, api_key, bearer
 from tests.support.metrics import ask, of, scrape, settled, until
+from tests.support.pausing import pause
 from tests.support.postgres_databases import postgres_database
 from tests.support.sites import ENGINES
 
@@ -265,7 +266,7 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
 
         assert readiness() == (200, "")
         supervisor = here.server.process.pid
-        os.kill(supervisor, signal.SIGSTOP)  # it puts nobody in the place of who dies
+        pause([supervisor])  # it puts nobody in the place of who dies
         try:
             os.kill(here.server.workers[0], signal.SIGKILL)
             assert until(lambda: readiness() == (503, "no worker takes connections"))
@@ -274,7 +275,7 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
             os.kill(supervisor, signal.SIGCONT)
         assert until(lambda: readiness() == (200, ""))
         stopped = here.server.until("respawned")["pid"]
-        os.kill(stopped, signal.SIGSTOP)
+        pause([stopped])
         try:
             assert readiness() == (503, "a worker does not answer")
         finally:

@@ -17,6 +17,7 @@ from tests.edge.test_edge_restart import Node
 from tests.silence.load import more_answers
 from tests.support.client import Client, api_key, bearer
 from tests.support.metrics import ask, until
+from tests.support.pausing import pause, resume
 
 pytestmark = [pytest.mark.slow, pytest.mark.external]
 
@@ -32,13 +33,11 @@ def every_process(node: Node) -> list[int]:
 def stopped(node: Node) -> Iterator[None]:
     """A node that takes connections, as its kernel does, and says nothing."""
     processes = every_process(node)
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    pause(processes)
     try:
         yield
     finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
+        resume(processes)
 
 
 def restart(node: Node) -> None:

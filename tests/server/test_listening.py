@@ -13,6 +13,7 @@ import pytest
 
 from bedesten.server.child_process import PortBusy, reserve
 from tests.server.processes import Server, Start, alive, eventually, refuses, starting
+from tests.support.pausing import pause
 
 pytestmark = pytest.mark.slow
 
@@ -66,19 +67,12 @@ def test_after_kill_9_of_a_worker_no_request_waits_for_its_successor(start: Star
     assert eventually(lambda: {int(server.get()) for _ in range(16)} == set(server.children), 20)
 
 
-def stopped(process: int) -> bool:
-    """Whether every thread of the process has stopped; a signal takes its time to reach each."""
-    states = [task.joinpath("stat").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
-    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
-
-
 def test_what_a_killed_worker_had_not_accepted_is_ended_at_once(start: Start, gate: Path) -> None:
     """A stopped worker accepts nothing, so connections queue up in its socket."""
     gate.touch()
     server = gated(start, gate, "on_ready", 1)
     (worker,) = server.children
-    os.kill(worker, signal.SIGSTOP)
-    assert eventually(lambda: stopped(worker), 30)
+    pause([worker])
     gate.unlink()
     with contextlib.ExitStack() as stack:
         queued = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(8)]

@@ -22,6 +22,7 @@ from tests.store.fresh import fresh_tenant
 from tests.store.raw import raw
 from tests.support.faulty_proxy import proxy_process
 from tests.support.metrics import of, scrape, until
+from tests.support.pausing import pause
 from tests.support.shop import fresh
 from tests.support.sites import opened
 
@@ -121,7 +122,7 @@ def test_behind_a_proxy_that_was_stopped_everything_is_unavailable_until_it_goes
 
         assert asyncio.run(asked("before"))[1:] == [None, True]
         assert now("before, too") is True
-        os.kill(proxy.pid, signal.SIGSTOP)
+        pause([proxy.pid])
         assert [type(one) for one in asyncio.run(asked("during"))] == [StoreUnavailable] * 3
         with pytest.raises(StoreUnavailable):
             now("during, too")

@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from bedesten.server.child_process import free_port
+from tests.support.pausing import pause
 from tests.support.postgres_cluster import SYSTEM_USER, find_program, until
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "patroni.yml"
@@ -128,12 +129,12 @@ class Member:
 
     def stop_sending(self) -> None:
         """Stops what sends changes to standbys: what is written from now on reaches none, and no COMMIT ends."""
-        _signal(signal.SIGSTOP, [int(str(pid)) for (pid,) in self.rows("SELECT pid FROM pg_stat_replication")])
+        pause(int(str(pid)) for (pid,) in self.rows("SELECT pid FROM pg_stat_replication"))
 
     def kill(self) -> None:
         """Ends PostgreSQL and Patroni as a machine that loses its power does."""
         pids = self.pids()
-        _signal(signal.SIGSTOP, pids)
+        pause(pids)
         _signal(signal.SIGKILL, pids)
         if self._patroni is not None:
             self._patroni.wait(60)

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from bedesten.server.child_process import free_port
+from tests.support.pausing import pause
 
 PATIENCE_S = 180.0
 """For whatever takes a moment on a quiet machine."""
@@ -134,7 +135,7 @@ class Cluster:
 
     def pause(self) -> None:
         """Stops every process where it is: whatever was sent to the server, and whatever comes, waits."""
-        self.signal(signal.SIGSTOP)
+        pause(self.pids())
 
     def resume(self) -> None:
         """Lets them go on."""
