@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 ALL = [sys.executable, "-m", "bedesten", "demo"]
 WRONG_ON_PURPOSE = """
 import sys
+from bedesten.cli import main
 from bedesten.demo import run
 def two_is_three(demo):
     with demo.step("Right", "Reseller", "none"):
@@ -31,7 +32,7 @@ def two_is_three(demo):
     with demo.step("Never", "Reseller", "none"):
         pass
 run.SCENARIOS = (two_is_three,)
-sys.exit(run.run(once=True, port=0))
+sys.exit(run.run(main, once=True, port=0))
 """
 
 

@@ -1,16 +1,16 @@
 """Every step of the demo, with nginx as we ship it between the callers and several nodes on one database."""
 
 import contextlib
-import functools
 import io
 import ssl
 from pathlib import Path
 
 import pytest
 
+from bedesten.cli import main
 from bedesten.demo import accounts
 from bedesten.demo.accounts import SANDBOX_HOST, SHOP_HOSTS
-from bedesten.demo.program import run_command
+from bedesten.demo.program import Operator
 from bedesten.demo.receiver import Receiver
 from bedesten.demo.reporter import Reporter
 from bedesten.demo.scenarios import SCENARIOS
@@ -27,14 +27,14 @@ def test_every_step_of_the_demo_passes_through_nginx_before_several_nodes(count:
     with contextlib.ExitStack() as stack:
         nodes = stack.enter_context(running_nodes(tmp_path, [0] * count))
         settings = nodes[0].installation.settings
-        receiver = Receiver()
-        created = accounts.create(functools.partial(run_command, settings), receiver.url)
+        operator, receiver = Operator(main, settings), Receiver()
+        created = accounts.create(operator.run, receiver.url)
         receiver.start(created.webhook_secret)
         first, *more = [node.site.port for node in nodes]
         front = stack.enter_context(nginx(tmp_path / "prefix", first, hosts, more_nodes=more))
         tls = ssl.create_default_context(cafile=str(front.authority))
         demo = Demo(
-            settings, created, receiver, Reporter(io.StringIO()), f"https://localhost:{front.tls_port}", tls=tls
+            operator, created, receiver, Reporter(io.StringIO()), f"https://localhost:{front.tls_port}", tls=tls
         )
         for scenario in SCENARIOS:
             scenario(demo)

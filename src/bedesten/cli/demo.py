@@ -11,6 +11,7 @@ def demo(
 ) -> None:
     """Run a throw-away installation with demo data: the orders of a partner and of a customer, through all four surfaces
     over HTTP, step by step. Then the server is yours until Ctrl-C."""
+    from bedesten.cli import main
     from bedesten.demo.run import run
 
-    raise typer.Exit(run(once=once, port=port))
+    raise typer.Exit(run(main, once=once, port=port))

@@ -1,6 +1,7 @@
 """The program `bedesten`, run as the operator runs it: the server, and commands beside it."""
 
 import contextlib
+import io
 import json
 import os
 import runpy
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 from bedesten.server.child_process import die_with_parent, free_port
 from bedesten.server.settings import Settings
 
-COMMAND_TIMEOUT_S, START_TIMEOUT_S, STOP_TIMEOUT_S = 60.0, 60.0, 6.0
+START_TIMEOUT_S, STOP_TIMEOUT_S = 60.0, 6.0
 POLL_INTERVAL_S = 0.5
 PYTHON = (sys.executable, "-P", "-m")
+Main = Callable[[Sequence[str]], int]
 SERVE = ("serve", "--admin-port", "0", "--workers", "2", "--json")
 
 
@@ -27,25 +29,36 @@ class ProgramFailed(Exception):
     """The program refuses, or does not start. The message has the reason."""
 
 
-def run_command(settings: Settings, *words: str, stdin: str = "") -> Any:
-    """Run `bedesten WORDS --json` on the installation and return its document. Raises `ProgramFailed`."""
-    done = subprocess.run(  # noqa: S603 (the words are the demo's own)
-        [*PYTHON, "bedesten", *words, "--json"],
-        env=_environment(settings),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_TIMEOUT_S,
-        check=False,
-    )
-    try:
-        document = json.loads(done.stdout, parse_float=Decimal)
-    except ValueError:
-        last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
-        raise ProgramFailed(f"`bedesten {' '.join(words)}` ended with exit code {done.returncode}: {last}") from None
-    if "error" in document:
-        raise ProgramFailed(f"`bedesten {' '.join(words)}`: {document['error']['message']}")
-    return document
+class Operator:
+    """Runs commands of the program on the installation, in this process: each would take half a second just to start.
+
+    `main` is the program: it takes the words and returns the exit code.
+    """
+
+    def __init__(self, main: Main, settings: Settings) -> None:
+        self._main = main
+        self._where = ["--data", str(settings.data)]
+        if settings.database:
+            self._where += ["--database", settings.database]
+
+    def run(self, *words: str, stdin: str = "") -> Any:
+        """Run `bedesten WORDS --json` and return its document. Raises `ProgramFailed`."""
+        given, output, errors = (io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8") for text in (stdin, "", ""))
+        kept, sys.stdin = sys.stdin, given
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                code = self._main([*words, "--json", *self._where])
+        finally:
+            sys.stdin = kept
+        written, complaints = map(_written, (output, errors))
+        try:
+            document = json.loads(written, parse_float=Decimal)
+        except ValueError:
+            last = (complaints or written).strip().rpartition("\n")[2]
+            raise ProgramFailed(f"`bedesten {' '.join(words)}` ended with exit code {code}: {last}") from None
+        if "error" in document:
+            raise ProgramFailed(f"`bedesten {' '.join(words)}`: {document['error']['message']}")
+        return document
 
 
 class Server:
@@ -99,6 +112,11 @@ class Server:
         self._process.kill()
         self._process.wait()
         os.close(self._life)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 def log_file(settings: Settings) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 from bedesten.demo import accounts
 from bedesten.demo.accounts import GIFT_CARD, PARTNER, SANDBOX_HOST, SHOP, SUPPLIER_NAME
-from bedesten.demo.program import ProgramFailed, Server, log_file, run_command
+from bedesten.demo.program import Main, Operator, ProgramFailed, Server, log_file
 from bedesten.demo.receiver import Receiver
 from bedesten.demo.reporter import Reporter
 from bedesten.demo.scenarios import SCENARIOS
@@ -41,8 +41,8 @@ curl -i "$URL/Login/Customer/Api/Verify" -H "Content-Type: application/json" \\
 """What a visitor may try. The variables are those of the credentials file."""
 
 
-def run(*, once: bool, port: int) -> int:
-    """Run the demo and return its exit code: 0 success, 1 failure.
+def run(main: Main, *, once: bool, port: int) -> int:
+    """Run the demo and return its exit code: 0 success, 1 failure. `main` is the program, see `Operator`.
 
     A signal (SIGINT, SIGTERM, SIGHUP) ends it with 0, but with 130 under `once`, which promises all steps.
     """
@@ -53,7 +53,7 @@ def run(*, once: bool, port: int) -> int:
         settings = Settings(data=Path(directory), database=None)
         code = 0
         try:
-            _run(settings, reporter, check_stop, once=once, port=port)
+            _run(main, settings, reporter, check_stop, once=once, port=port)
         except KeyboardInterrupt:
             code = INTERRUPTED if once else 0
         except (ProgramFailed, StepFailed) as problem:
@@ -77,11 +77,15 @@ def _note_signals() -> Callable[[], None]:
     return check_stop
 
 
-def _run(settings: Settings, reporter: Reporter, check_stop: Callable[[], None], *, once: bool, port: int) -> None:
+def _run(
+    main: Main, settings: Settings, reporter: Reporter, check_stop: Callable[[], None], *, once: bool, port: int
+) -> None:
+    operator = Operator(main, settings)
+
     def operate(*words: str, stdin: str = "") -> Any:
         check_stop()
         reporter.operator_command(words)
-        return run_command(settings, *words, stdin=stdin)
+        return operator.run(*words, stdin=stdin)
 
     reporter.title(f"A throw-away installation in {settings.data}")
     operate("init")
@@ -93,10 +97,10 @@ def _run(settings: Settings, reporter: Reporter, check_stop: Callable[[], None],
         created = accounts.create(operate, receiver.url)
         receiver.start(created.webhook_secret)
         server.wait_until_ready()
-        demo = Demo(settings, created, receiver, reporter, f"http://127.0.0.1:{server.port}", check_stop)
+        demo = Demo(operator, created, receiver, reporter, f"http://127.0.0.1:{server.port}", check_stop)
         _run_scenarios(demo)
         if not once:
-            _hand_over(demo, settings)
+            _hand_over(demo, operator, settings)
             _serve(reporter, server, receiver)
     finally:
         server.stop()
@@ -112,10 +116,10 @@ def _run_scenarios(demo: Demo) -> None:
         demo.reporter.summary(demo.steps, len(demo.receiver.deliveries), time.perf_counter() - begun)
 
 
-def _hand_over(demo: Demo, settings: Settings) -> None:
+def _hand_over(demo: Demo, operator: Operator, settings: Settings) -> None:
     """Give the visitor what the last scenario has revoked, and show what to try."""
-    run_command(settings, "partners", "scopes", PARTNER, "--all", "--tenant", SHOP)
-    key = run_command(settings, "keys", "create", "--surface", "supplier", "--owner", SUPPLIER_NAME, "--tenant", SHOP)
+    operator.run("partners", "scopes", PARTNER, "--all", "--tenant", SHOP)
+    key = operator.run("keys", "create", "--surface", "supplier", "--owner", SUPPLIER_NAME, "--tenant", SHOP)
     password = demo.accounts.partner_password
     with ResellerClient(demo.url, email=PARTNER, password=password) as partner:
         token = partner.generate_token(PARTNER, password).token.reveal()

@@ -9,10 +9,9 @@ from typing import Any
 import httpx2
 
 from bedesten.demo.accounts import PARTNER, Accounts
-from bedesten.demo.program import POLL_INTERVAL_S, ProgramFailed, run_command
+from bedesten.demo.program import POLL_INTERVAL_S, Operator, ProgramFailed
 from bedesten.demo.receiver import Receiver
 from bedesten.demo.reporter import Reporter, Step
-from bedesten.server.settings import Settings
 from bedesten_client import ApiError, PaymentClient, ResellerClient, StorefrontClient, SupplierClient
 
 WAIT_S = 30.0
@@ -31,7 +30,7 @@ class Demo:
 
     def __init__(
         self,
-        settings: Settings,
+        operator: Operator,
         accounts: Accounts,
         receiver: Receiver,
         reporter: Reporter,
@@ -42,7 +41,7 @@ class Demo:
         """`url` is the server's, or that of a proxy in front of it, which needs `tls` if it begins with https."""
         self.url, self.accounts, self.receiver, self.reporter = url, accounts, receiver, reporter
         self.steps: list[Step] = []
-        self._settings, self._check_stop, self._tls = settings, check_stop, tls
+        self._operator, self._check_stop, self._tls = operator, check_stop, tls
 
         self.http = self.connect()
         self.payment = PaymentClient(url, key=accounts.payment_key, http=self.http)
@@ -100,7 +99,7 @@ class Demo:
 
     def operate(self, *words: str) -> Any:
         """Run a command of the operator beside the running server, and return its document."""
-        document = run_command(self._settings, *words)
+        document = self._operator.run(*words)
         self.reporter.operator_command(words, document)
         return document
 
