@@ -1,6 +1,6 @@
 """Finds customers, disables them, and starts a reset of their passwords."""
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
@@ -14,29 +14,14 @@ from bedesten.errors import Refusal
 from bedesten.mail import actions as mail
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import orders
-from bedesten.store.sql import TENANT, any_value, p, statement
+from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
 MAX_RESULTS = 50
 _A, _O = table.c, orders.c
-_RESERVED = (
-    select(_O.buyer_id, func.count().label("checkouts"), func.sum(_O.units).label("units"))
-    .where(_O.tenant_id == TENANT, _O.state == UNPAID, any_value(_O.buyer_id))
-    .group_by(_O.buyer_id)
-    .subquery("held")
-)
-_FIND = statement(
-    select(
-        _A.id,
-        _A.handle,
-        _A.name,
-        _A.disabled,
-        _A.created,
-        func.coalesce(_RESERVED.c.checkouts, 0),
-        func.coalesce(_RESERVED.c.units, 0),
-    )
-    .select_from(table.outerjoin(_RESERVED, _RESERVED.c.buyer_id == _A.id))
+_FOUND = (
+    select(_A.id, _A.handle, _A.name, _A.disabled, _A.created)
     .where(
         _A.tenant_id == TENANT,
         _A.kind == "customer",
@@ -48,6 +33,20 @@ _FIND = statement(
     )
     .order_by(_A.handle, _A.id)
     .limit(p("most"))
+    .subquery("found")
+)
+
+
+def _of_unpaid(value: ColumnElement[int]) -> ColumnElement[int]:
+    """A value over a found customer's unpaid checkouts."""
+    mine = (_O.tenant_id == TENANT, _O.buyer_id == _FOUND.c.id, _O.state == UNPAID)
+    return select(value).where(*mine).scalar_subquery()
+
+
+_FIND = statement(
+    select(*_FOUND.c, _of_unpaid(func.count()), _of_unpaid(func.coalesce(func.sum(_O.units), 0))).order_by(
+        _FOUND.c.handle, _FOUND.c.id
+    )
 )
 
 
