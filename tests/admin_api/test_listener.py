@@ -22,7 +22,7 @@ from tests.support.cli_program import Program
 from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, api_key, bearer
 from tests.support.metrics import ask, of, scrape, settled, until
-from tests.support.pausing import pause
+from tests.support.pausing import paused
 from tests.support.postgres_databases import postgres_database
 from tests.support.sites import ENGINES
 
@@ -186,10 +186,10 @@ def test_every_answer_is_counted_once_whichever_worker_gave_it(here: RunningServ
 
 def test_metrics_name_no_tenant_no_account_and_no_address(here: RunningServer) -> None:
     here.client().post(LOGIN, {"email": "p@partner.example", "password": "wrong"})
+    assert until(lambda: b'surface="reseller"' in ask(here.admin, "/metrics")[2])  # published once a second
     text = ask(here.admin, "/metrics")[2].decode()
     (tenant,) = here.program.run_json("tenants", "list")["tenants"]
     (partner,) = here.program.run_json("partners", "list", "--tenant", "shop")["partners"]
-    assert 'surface="reseller"' in text
     for private in (tenant["id"], "shop", partner["id"], "partner.example", HOST, "127.0.0.1"):
         assert private not in text
 
@@ -266,20 +266,14 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
 
         assert readiness() == (200, "")
         supervisor = here.server.process.pid
-        pause([supervisor])  # it puts nobody in the place of who dies
-        try:
+        with paused(supervisor):  # it puts nobody in the place of who dies
             os.kill(here.server.workers[0], signal.SIGKILL)
             assert until(lambda: readiness() == (503, "no worker takes connections"))
             assert ask(here.admin, "/health/live")[0] == 200
-        finally:
-            os.kill(supervisor, signal.SIGCONT)
         assert until(lambda: readiness() == (200, ""))
         stopped = here.server.until("respawned")["pid"]
-        pause([stopped])
-        try:
+        with paused(stopped):
             assert readiness() == (503, "a worker does not answer")
-        finally:
-            os.kill(stopped, signal.SIGCONT)
         assert until(lambda: readiness() == (200, ""))
         assert here.client().get("/documentation/errors/-1.json").status == 200
 

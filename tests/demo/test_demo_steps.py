@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.demo.accounts import PARTNER, Accounts
+from bedesten.demo.program import Operator
 from bedesten.demo.receiver import Receiver
 from bedesten.demo.reporter import Reporter
 from bedesten.demo.steps import Demo, StepFailed, refusal
@@ -34,7 +35,9 @@ def demo(shop: FakeShop) -> Demo:
         supplier_key_id="key_1",
         sandbox_supplier_key=shop.key,
     )
-    return Demo(Settings(data=Path("nowhere")), accounts, Receiver(), Reporter(io.StringIO()), shop.url)
+    return Demo(
+        Operator(lambda _: 1, Settings(data=Path("nowhere"))), accounts, Receiver(), Reporter(io.StringIO()), shop.url
+    )
 
 
 def play(demo: Demo, *actions: Callable[[], object]) -> None:

@@ -17,7 +17,7 @@ from tests.edge.test_edge_restart import Node
 from tests.silence.load import more_answers
 from tests.support.client import Client, api_key, bearer
 from tests.support.metrics import ask, until
-from tests.support.pausing import pause, resume
+from tests.support.pausing import paused
 
 pytestmark = [pytest.mark.slow, pytest.mark.external]
 
@@ -32,12 +32,8 @@ def every_process(node: Node) -> list[int]:
 @contextlib.contextmanager
 def stopped(node: Node) -> Iterator[None]:
     """A node that takes connections, as its kernel does, and says nothing."""
-    processes = every_process(node)
-    pause(processes)
-    try:
+    with paused(*every_process(node)):
         yield
-    finally:
-        resume(processes)
 
 
 def restart(node: Node) -> None:

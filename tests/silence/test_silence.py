@@ -1,8 +1,6 @@
 """A database that says nothing: requests are answered, and are good again as soon as it speaks."""
 
 import asyncio
-import os
-import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +20,7 @@ from tests.store.fresh import fresh_tenant
 from tests.store.raw import raw
 from tests.support.faulty_proxy import proxy_process
 from tests.support.metrics import of, scrape, until
-from tests.support.pausing import pause
+from tests.support.pausing import paused
 from tests.support.shop import fresh
 from tests.support.sites import opened
 
@@ -122,13 +120,12 @@ def test_behind_a_proxy_that_was_stopped_everything_is_unavailable_until_it_goes
 
         assert asyncio.run(asked("before"))[1:] == [None, True]
         assert now("before, too") is True
-        pause([proxy.pid])
-        assert [type(one) for one in asyncio.run(asked("during"))] == [StoreUnavailable] * 3
-        with pytest.raises(StoreUnavailable):
-            now("during, too")
-        with pytest.raises(StoreUnavailable, match="the store is silent"):  # nobody waits for what is overdue
-            asyncio.run(store.counter())
-        os.kill(proxy.pid, signal.SIGCONT)
+        with paused(proxy.pid):
+            assert [type(one) for one in asyncio.run(asked("during"))] == [StoreUnavailable] * 3
+            with pytest.raises(StoreUnavailable):
+                now("during, too")
+            with pytest.raises(StoreUnavailable, match="the store is silent"):  # nobody waits for what is overdue
+                asyncio.run(store.counter())
         assert until(lambda: asyncio.run(asked("after"))[1:] == [None, True])
         assert now("after, too") is True
         store.close()

@@ -79,8 +79,14 @@ def shape(settings: Settings) -> set[str]:
                 " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
             )
             return {line for (line,) in outcome if "alembic_version" not in line}
-        tables = [name for (name,) in other.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {line for table in tables if table not in NOT_DECLARED for line in sqlite_shape(other, table)}
+        named = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        tables = [name for (name,) in other.rows(named)]
+        return {
+            line
+            for table in tables
+            if table not in NOT_DECLARED and not table.startswith("sqlite_")
+            for line in sqlite_shape(other, table)
+        }
 
 
 def sqlite_shape(other: RawConnection, table: str) -> Iterator[str]:

@@ -6,7 +6,19 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import Alias, BindParameter, ColumnElement, Delete, Insert, Select, Table, Update, literal, select
+from sqlalchemy import (
+    Alias,
+    BindParameter,
+    ColumnElement,
+    Delete,
+    Insert,
+    LargeBinary,
+    Select,
+    Table,
+    Update,
+    literal,
+    select,
+)
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression
@@ -61,7 +73,8 @@ def examples_for(statement: Statement[Any]) -> dict[str, object]:
     sql = statement.compiled("postgresql")
     casts = {name: re.search(rf"%\({name}\)s::(\w+)", sql) for name in binds_of(statement)}
     examples: dict[str, object] = {"BIGINT": 1, "INTEGER": 1, "VARCHAR": "x", "BYTEA": b"x"}
-    return {name: examples[cast[1]] if cast else None for name, cast in casts.items()}
+    of_bytes = {name for name, bind in binds_of(statement).items() if isinstance(bind.type, LargeBinary)}
+    return {name: examples[cast[1]] if cast else b"x" if name in of_bytes else None for name, cast in casts.items()}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -129,7 +129,9 @@ class Member:
 
     def stop_sending(self) -> None:
         """Stops what sends changes to standbys: what is written from now on reaches none, and no COMMIT ends."""
-        pause(int(str(pid)) for (pid,) in self.rows("SELECT pid FROM pg_stat_replication"))
+        senders = [int(str(pid)) for (pid,) in self.rows("SELECT pid FROM pg_stat_replication")]
+        assert senders, "no standby is connected"
+        pause(senders)
 
     def kill(self) -> None:
         """Ends PostgreSQL and Patroni as a machine that loses its power does."""

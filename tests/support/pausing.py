@@ -1,9 +1,10 @@
 """Processes that stop where they are, and go on later."""
 
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 DEADLINE_S = 120.0
@@ -22,9 +23,20 @@ def pause(processes: Iterable[int]) -> None:
 
 
 def resume(processes: Iterable[int]) -> None:
-    """Lets paused processes go on."""
+    """Lets paused processes go on. One that has ended is left out."""
     for pid in processes:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def paused(*processes: int) -> Iterator[None]:
+    """Processes that stand still in the block."""
+    try:
+        pause(processes)
+        yield
+    finally:
+        resume(processes)
 
 
 def _sent(pid: int) -> bool:

@@ -112,7 +112,9 @@ _DROP = statement(delete(stock_batches).where(_BATCH, _B.state == LOADING_BATCH)
 CONSIGN = statement(
     update(stock_levels).where(_L.tenant_id == TENANT, _L.product_id == p("product")).values(consigned=1)
 )
-_FIRST_EXPIRY = statement(select(func.min(_C.expires)).where(_OF_BATCH, _C.state == FREE))
+_FIRST_EXPIRY = statement(
+    select(func.min(_C.expires)).where(_OF_BATCH, _C.product_id == p("product"), _C.state == FREE)
+)
 _UNFINISHED = statement(
     select(_B.id).where(
         _B.tenant_id == TENANT, _B.product_id == p("product"), _B.digest == p("digest"), _B.state == LOADING_BATCH
@@ -258,7 +260,7 @@ def finish(tx: Transaction, product: str, batch: str, source: Source) -> int:
 
 def make_sellable(tx: Transaction, product: str, batch: str, count: int, source: Source) -> None:
     """Adds a batch's codes, which have just become free, to the stock level."""
-    first = tx.one(_FIRST_EXPIRY, batch=batch)
+    first = tx.one(_FIRST_EXPIRY, batch=batch, product=product)
     stock.put(tx, product, count, first[0] if first else None)
     if source.supplier and source.unit_cost:
         tx.run(CONSIGN, product=product)

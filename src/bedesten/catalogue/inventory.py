@@ -113,7 +113,10 @@ _ANY_FREE = statement(_part_of(stock_codes))
 _PART = _part_of(stock_codes.alias("part"))
 _IN_PART = among(_C.id, _PART)
 _WITHDRAW_PART = move_of(UNIT, "withdraw", _C.state, _IN_PART, _C.state == FREE, reason=p("why"))
-_WITHDRAW_BATCH = move_of(UNIT, "withdraw", _C.state, _C.batch_id == p("batch"), _C.state == FREE, reason=p("why"))
+_WITHDRAW_BATCH = move_of(
+    UNIT, "withdraw", _C.state, _C.batch_id == p("batch"), _C.product_id == p("product"), _C.state == FREE,
+    reason=p("why"),
+)  # fmt: skip
 _BY_DIGEST = statement(
     stock.with_digest(
         select(_C.id, _B.supplier_id)
@@ -159,7 +162,7 @@ def _clashes(where: ColumnElement[bool], *unsold: ColumnElement[bool]) -> tuple[
     )
 
 
-_CLASHES = _clashes(_OF_BATCH, _C.state == FREE)
+_CLASHES = _clashes(_OF_BATCH & (_C.product_id == p("product")), _C.state == FREE)
 _CLASHES_IN_PART = _clashes((_C.tenant_id == TENANT) & _IN_PART)
 _CLASHES_IN_PRODUCT = _clashes(_OF_PRODUCT)
 _COMPARE = statement(
@@ -192,7 +195,7 @@ def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
         return Withdrawal(drop(tx, batch.id))
     tx.run(stock.LOCK_LEVEL, product=batch.product_id)
     tx.run(_MARK, batch=batch.id, why=reason)
-    count = tx.run(_WITHDRAW_BATCH, batch=batch.id, why=reason)
+    count = tx.run(_WITHDRAW_BATCH, batch=batch.id, product=batch.product_id, why=reason)
     tx.run(_TAKE_OFF, product=batch.product_id, count=count)
     after = batch_of(tx, batch.id)
     return Withdrawal(count, sold=after.sold + after.claimed, before=after.withdrawn - count)
@@ -269,7 +272,7 @@ def withdraw_rows(tx: Transaction, rows: Sequence[str], reason: str) -> Withdraw
 
 def refuse_clash(tx: Transaction, batch: Batch, product: Product) -> None:
     """Raises `Refusal` (-8) if a move would bring a code twice, as the product compares them. Reads only."""
-    if product.code_comparison == FOLDED and _clash(tx, _CLASHES, batch=batch.id):
+    if product.code_comparison == FOLDED and _clash(tx, _CLASHES, batch=batch.id, product=batch.product_id):
         raise _twice()
 
 

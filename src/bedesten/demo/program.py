@@ -48,6 +48,8 @@ class Operator:
         try:
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 code = self._main([*words, "--json", *self._where])
+        except (Exception, SystemExit) as problem:
+            raise ProgramFailed(f"`bedesten {' '.join(words)}`: {type(problem).__name__}: {problem}") from problem
         finally:
             sys.stdin = kept
         written, complaints = map(_written, (output, errors))

@@ -64,8 +64,13 @@ def run(main: Main, *, once: bool, port: int) -> int:
 
 
 def _note_signals() -> Callable[[], None]:
-    """Return a function that raises KeyboardInterrupt once a signal has arrived. The signal interrupts nothing."""
+    """Return a function that raises KeyboardInterrupt once a signal has arrived. Only a second signal interrupts."""
     arrived: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        arrived.append(number)
+        if len(arrived) == 2:
+            raise KeyboardInterrupt
 
     def check_stop() -> None:
         if arrived:
@@ -73,7 +78,7 @@ def _note_signals() -> Callable[[], None]:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, lambda number, _: arrived.append(number))
+            signal.signal(number, note)
     return check_stop
 
 

@@ -110,22 +110,28 @@ class PasswordHashPool:
     def _submit(self, job: _Job) -> None:
         """Raises `Refusal` if the queue is full and no other tenant has more in it."""
         displaced = None
-        with self._lock:
-            if self.in_progress >= self._max_in_progress:
-                displaced = self._queue.displace(job.tenant)
-                if displaced is None:
-                    raise _full()
-            self._queue.put(job)
-            if self._serving < self._max_parallel:
-                try:
-                    threading.Thread(target=self._serve, name="hashing", daemon=True).start()
-                    self._serving += 1
-                except RuntimeError:  # no thread can be started
-                    if not self._serving:
-                        self._queue.remove(job)
-                        raise _full() from None
-        if displaced is not None:
-            displaced.refuse()
+        try:
+            with self._lock:
+                if self.in_progress >= self._max_in_progress:
+                    displaced = self._queue.displace(job.tenant)
+                    if displaced is None:
+                        raise _full()
+                self._queue.put(job)
+                if self._serving < self._max_parallel:
+                    self._start(job)
+        finally:
+            if displaced is not None:
+                displaced.refuse()
+
+    def _start(self, job: _Job) -> None:
+        """Starts one more thread. Raises `Refusal` if there is none and none can be started."""
+        try:
+            threading.Thread(target=self._serve, name="hashing", daemon=True).start()
+            self._serving += 1
+        except (RuntimeError, MemoryError):
+            if not self._serving:
+                self._queue.remove(job)
+                raise _full() from None
 
     def _serve(self) -> None:
         """Runs jobs in this thread until there is none. A caller is answered once its place is free again."""

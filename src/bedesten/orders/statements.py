@@ -8,7 +8,7 @@ from bedesten.orders.model import PROCESSING, UNSOURCED, Line, Order
 from bedesten.orders.moves import LINE as LINE_MOVES
 from bedesten.orders.moves import ORDER as ORDER_MOVES
 from bedesten.orders.tables import order_lines, orders
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, rows_as, statement
+from bedesten.store.sql import TENANT, any_value, cross_tenant, insert_of, move_of, p, rows_as, statement
 
 _O, _L = orders.c, order_lines.c
 ORDER_COLUMNS = (
@@ -119,6 +119,7 @@ WAITING_LINES_OF_PRODUCT = rows_as(
         or_(p("product") == "", _L.product_id == p("product")),
         _L.status == PROCESSING,
         _L.queued.is_not(None),
+        any_value(_L.supplier_id),
         or_(p("supplier") == "", _L.supplier_id == p("supplier")),
     )
     .order_by(_L.queued, _L.id),

@@ -15,6 +15,7 @@ from pysqlite3 import dbapi2
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from bedesten.store import sqlite_statistics
 from bedesten.store.tables import SCHEMA_VERSION
 from bedesten.store.transaction import StoreUnavailable
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import psycopg
     from alembic.config import Config
     from sqlalchemy import Connection as SqlConnection
+    from sqlalchemy import CursorResult
 
 MAX_ATTEMPTS, RETRY_S = 40, 0.25
 LOCK_TIMEOUT_MS = 500
@@ -126,10 +128,16 @@ def _upgrade(connection: "SqlConnection", older_programs: Callable[[str], bool])
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    if connection.dialect.name == "sqlite":
+        sqlite_statistics.write(lambda sql: _rows(connection.exec_driver_sql(sql)))
     if before is not None:
         connection.execute(
             text("UPDATE installation SET oldest_program = :oldest WHERE oldest_program < :oldest"), {"oldest": oldest}
         )
+
+
+def _rows(result: "CursorResult[Any]") -> list[Any]:
+    return list(result) if result.returns_rows else []
 
 
 def _present_oldest(connection: "SqlConnection") -> str:
