@@ -62,3 +62,14 @@ def test_no_statement_reads_all_rows_of_a_tenant_to_find_those_of_an_indexed_col
                 found += [(step, column, text) for column in compared & leading.get(at[1], set())]
     assert found == []
     assert searched > 10
+
+
+def test_no_page_of_a_list_is_looked_up_for_each_row_of_the_whole_table(store: sqlite.Connection) -> None:
+    """An index that SQLite makes for one query means that it begins with the table and not with the page."""
+    paged = [one for one in STATEMENTS if " LIMIT :most" in text_of(one) and " JOIN " in text_of(one)]
+    assert len(paged) > 10
+    for statement in paged:
+        if statement.cross_tenant:
+            continue  # of the invariants, which read everything
+        plan = store.execute(f"EXPLAIN QUERY PLAN {statement.compiled('sqlite')}", examples_for(statement)).fetchall()
+        assert [step for *_, step in plan if "AUTOMATIC" in step] == [], text_of(statement)

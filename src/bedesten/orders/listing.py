@@ -76,15 +76,19 @@ def _row(*columns: Any) -> tuple[Order, Line]:
 
 
 def _page(*where: Any) -> Statement[tuple[Order, Line]]:
-    """The orders of one page, each with its lines: a row for each line."""
-    page = select(_O.id).where(_WANTED, *where).order_by(_O.id.desc()).limit(p("most")).subquery("page")
+    """The orders of one page, each with its lines: a row for each line.
+
+    The tenant stands in the page alone: SQLite would begin with all orders of the tenant if it knew it of them, too.
+    """
+    page = select(_O.tenant_id, _O.id).where(_WANTED, *where).order_by(_O.id.desc()).limit(p("most")).subquery("page")
     return rows_as(
         _row,
         select(*ORDER_COLUMNS, *LINE_COLUMNS)
         .select_from(
-            orders.join(page, page.c.id == _O.id).join(order_lines, and_(_L.tenant_id == _O.tenant_id, _BY_ORDER))
+            page.join(orders, and_(_O.tenant_id == page.c.tenant_id, _O.id == page.c.id)).join(
+                order_lines, and_(_L.tenant_id == _O.tenant_id, _BY_ORDER)
+            )
         )
-        .where(_O.tenant_id == TENANT)
         .order_by(_O.id.desc(), _L.position),
     )
 
