@@ -8,6 +8,7 @@ import pytest
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
+from bedesten.catalogue import actions
 from bedesten.store import migrate
 from bedesten.store.sql import metadata
 from bedesten.store.sqlite_statistics import UNSELECTIVE
@@ -62,6 +63,14 @@ def test_no_statement_reads_all_rows_of_a_tenant_to_find_those_of_an_indexed_col
                 found += [(step, column, text) for column in compared & leading.get(at[1], set())]
     assert found == []
     assert searched > 10
+
+
+def test_the_page_of_a_supplier_s_products_is_read_in_its_order(store: sqlite.Connection) -> None:
+    """And not all of them sorted for each page."""
+    (statement,) = (one for one in STATEMENTS if one is actions._SUPPLIERS)
+    plan = store.execute(f"EXPLAIN QUERY PLAN {statement.compiled('sqlite')}", examples_for(statement)).fetchall()
+    assert any("(supplier_id=? AND id>?)" in step for *_, step in plan), plan
+    assert not any("ORDER BY" in step for *_, step in plan), plan
 
 
 def test_no_page_of_a_list_is_looked_up_for_each_row_of_the_whole_table(store: sqlite.Connection) -> None:

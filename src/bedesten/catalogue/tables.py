@@ -73,6 +73,8 @@ products = Table(
 again. The patterns state the form of codes, PINs and serial numbers (`catalogue.code_pattern`). `published` is when
 the product was first priced and switched on, NULL if never."""
 
+Index(None, products.c.supplier_id, products.c.id)
+
 product_suppliers = Table(
     "product_suppliers",
     metadata,

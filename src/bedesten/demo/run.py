@@ -48,7 +48,7 @@ def run(main: Main, *, once: bool, port: int) -> int:
     """
     for name in [name for name in os.environ if name.startswith("BEDESTEN_")]:
         del os.environ[name]  # settings of another installation
-    reporter, check_stop = Reporter(), _note_signals()
+    reporter, (check_stop, ignore_signals) = Reporter(), _note_signals()
     with tempfile.TemporaryDirectory(prefix="bedesten-demo-", ignore_cleanup_errors=True) as directory:
         settings = Settings(data=Path(directory), database=None)
         code = 0
@@ -59,17 +59,23 @@ def run(main: Main, *, once: bool, port: int) -> int:
         except (ProgramFailed, StepFailed) as problem:
             reporter.failed(str(problem), log_file(settings))
             code = 1
+        finally:
+            ignore_signals()
     reporter.text((f"stopped; {directory} is removed", "dim"))
     return code
 
 
-def _note_signals() -> Callable[[], None]:
-    """Return a function that raises KeyboardInterrupt once a signal has arrived. Only a second signal interrupts."""
+def _note_signals() -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return a function that raises KeyboardInterrupt once a signal has arrived, and one that ends this.
+
+    Only a second signal interrupts, and none does when the installation is removed.
+    """
     arrived: list[int] = []
+    ended: list[bool] = []
 
     def note(number: int, _: object) -> None:
         arrived.append(number)
-        if len(arrived) == 2:
+        if len(arrived) == 2 and not ended:
             raise KeyboardInterrupt
 
     def check_stop() -> None:
@@ -79,7 +85,7 @@ def _note_signals() -> Callable[[], None]:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, note)
-    return check_stop
+    return check_stop, lambda: ended.append(True)
 
 
 def _run(

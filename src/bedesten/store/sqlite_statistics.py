@@ -25,7 +25,8 @@ def write(execute: Execute) -> None:
             return
     else:
         execute("ANALYZE alembic_version")  # it makes the table of statistics
-    execute("DELETE FROM sqlite_stat1")
+    for table in ("sqlite_stat1", *({"sqlite_stat4"} & names)):  # the second one has samples, if somebody ran ANALYZE
+        execute(f"DELETE FROM {table}")  # noqa: S608
     for row in sorted(wanted):
         execute(f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES {row}")  # noqa: S608 (names of our own tables)
 

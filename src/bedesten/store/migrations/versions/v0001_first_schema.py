@@ -868,6 +868,7 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_products_tenant_id_id")),
     )
+    op.create_index(op.f("ix_products_supplier_id_id"), "products", ["supplier_id", "id"], unique=False)
     op.create_table(
         "provider_events",
         sa.Column("id", sa.Text(), nullable=False),
