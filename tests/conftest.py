@@ -23,7 +23,7 @@ from tests.support import bytecode, cheap, memory_folder
 from tests.support.operator_actions import Operator
 from tests.support.postgres_server import max_connections, server_url
 from tests.support.shop import Shop, open_shop
-from tests.support.sites import ENGINES, Site, opened, serving
+from tests.support.sites import ENGINES, Site, last_lines, opened, serving
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: what tests start would inherit that Ctrl-C means nothing.
@@ -96,6 +96,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     _name_apart(items)
     items.sort(key=lambda item: not any(item.iter_markers("slow")) and not any(item.iter_markers("external")))
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows beside a failure what the servers logged."""
+    report = yield
+    if report.failed and (shown := last_lines()):
+        report.sections.append(("Servers' logs", shown))
+    return report
 
 
 @pytest.fixture(scope="session")

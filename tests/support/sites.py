@@ -30,6 +30,15 @@ SERVE = Path(__file__).with_name("serve_process.py")
 ENGINES = ("sqlite", "postgresql")
 Row = tuple[object, ...]
 SEALS = frozenset({"audit.seq", "audit.hash"})
+LOG_LINES = 60
+logs: list[Path] = []
+"""Of the servers that run now."""
+
+
+def last_lines() -> str:
+    """What the servers that run now logged last: the reasons of what a test saw."""
+    shown = ((log, log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]) for log in logs if log.exists())
+    return "\n".join(f"{log}:\n" + "\n".join(lines) for log, lines in shown if lines)
 
 
 @dataclass
@@ -152,10 +161,12 @@ def serving(
         log.open("ab") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
+        logs.append(log)
         try:
             ports = _ports(process, log)
             yield Site(installation, ports["web"], process, log, ports.get("admin", 0))
         finally:
+            logs.remove(log)
             if process.poll() is None:
                 process.terminate()
 
