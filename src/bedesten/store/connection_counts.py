@@ -1,4 +1,4 @@
-"""How many connections to PostgreSQL a process opens, and how many the server gives."""
+"""How many connections to PostgreSQL a process opens, and how many the server allows."""
 
 from typing import NamedTuple
 
@@ -23,14 +23,14 @@ class PoolSizes(NamedTuple):
 
     @property
     def connections(self) -> int:
-        """Most connections of a process: the revision counter has one more."""
+        """The most connections that a process opens: one per thread, and one for the revision counter."""
         return sum(self) + 1
 
 
 def allowed_connections(tx: SystemTransaction) -> int | None:
-    """How many connections the server gives to this user and database, for all machines and programs together.
+    """How many connections the server allows this user and database, over all machines and programs.
 
-    None behind a pooler, which has limits of its own. On PostgreSQL only.
+    None behind a pooler, which has its own limits. On PostgreSQL only.
     """
     backend, allowed = tx.text(_ALLOWED)
     return int(allowed) if backend == tx.lane else None

@@ -1,8 +1,8 @@
-"""The query for the revision counter: by a thread, and by the event loop itself on the connection that the thread has made.
+"""Queries the revision counter: in a thread, or from the event loop on the connection that the thread has opened.
 
-To hand this query to a thread and back costs more than the query, and then both sides want Python's lock at once. So while
-the thread has no job, the loop uses its connection through the calls of libpq that never wait. What is out of the ordinary
-(no connection yet, one that broke, an unexpected result) is left to the thread, which knows how to connect again.
+Handing the query to a thread and back costs more than the query, and then both threads compete for the GIL. So while
+the thread has no job, the loop uses its connection through libpq's non-blocking calls. The thread handles what is out
+of the ordinary (no connection yet, a broken connection, an unexpected result), since it knows how to reconnect.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _COUNTER = COUNTER.compiled("postgresql")
 
 
 def read_counter(session: PostgresSession, job: Job) -> Revision:
-    """Reads it in the session's own thread, on another connection if one was lost. Raises `StoreUnavailable`."""
+    """Reads the counter in the session's thread; reconnects once if needed. Raises `StoreUnavailable`."""
     if not job.start(session):
         raise StoreUnavailable("the store is silent")
     for last in (False, True):
@@ -45,9 +45,9 @@ def read_counter(session: PostgresSession, job: Job) -> Revision:
 
 
 class LoopQuery:
-    """Asks from the event loop, one job at a time. `submit` gives a job to the thread.
+    """Runs the query from the event loop, one job at a time. `submit` hands a job to the thread.
 
-    `prepare` is for the thread, after it has read the counter; all else is for the event loop.
+    The thread calls `prepare` after it has read the counter; the event loop calls everything else.
     """
 
     def __init__(self, watchdog: Watchdog, submit: Callable[[Job], None]) -> None:
@@ -61,13 +61,13 @@ class LoopQuery:
         self._result: PGresult | None = None
 
     def prepare(self, session: PostgresSession) -> None:
-        """Prepares the query on the thread's connection, once. Not behind a pooler, where nothing is kept."""
+        """Prepares the query on the thread's connection, once. Not behind a pooler, which keeps no session state."""
         connection = session.usable()
         if connection is None or connection is self._prepared or session.local_settings:
             return
         try:
             prepared = connection.pgconn.prepare(_NAME, numbered(_COUNTER).sql).status == ExecStatus.COMMAND_OK
-        except (psycopg.Error, MemoryError):  # the latter where libpq gives no result
+        except (psycopg.Error, MemoryError):  # the latter if libpq returns no result
             prepared = False
         if prepared:
             self._session, self._prepared = session, connection
@@ -75,15 +75,15 @@ class LoopQuery:
             session.drop()
 
     def ask(self, job: Job) -> None:
-        """Begins to answer a job. Raises `StoreUnavailable`."""
+        """Sends the query for a job, or hands the job to the thread. Raises `StoreUnavailable`."""
         overdue = self._end()
-        if overdue is not None:  # before a thread may close the connection, whose descriptor the next one then gets
+        if overdue is not None:  # stop listening before the thread closes the connection: its descriptor may be reused
             self._lose(overdue)
         if not self._send(job):
             self._submit(job)
 
     def close(self) -> None:
-        """Answers a job that is under way that the store is closed, and uses the connection no more."""
+        """Fails the running job, if there is one, because the store is closed, and stops using the connection."""
         job = self._end()
         if job is not None:
             job.finish(None, StoreUnavailable("the store is closed"))
@@ -100,7 +100,7 @@ class LoopQuery:
             self._listen(line)
             line.send_query_prepared(_NAME, None)
             line.flush()
-        except (psycopg.Error, OSError, RuntimeError):  # the last one where a loop cannot listen
+        except (psycopg.Error, OSError, RuntimeError):  # the last one if the loop cannot add readers
             self._end()
             self._lose(job)
             return False
@@ -113,7 +113,7 @@ class LoopQuery:
         self._loop.add_reader(self._descriptor, self._receive, line)
 
     def _receive(self, line: PGconn) -> None:
-        """Something came. Once it is all there, it is the answer to the job, or the connection is of no use."""
+        """Reads what has arrived. A complete result answers the job; after any other the connection is dropped."""
         try:
             line.consume_input()
             while not line.is_busy():
@@ -125,7 +125,7 @@ class LoopQuery:
                     break
             else:
                 self._listen_no_more()
-                self._listen(line)  # after an error of the socket uvloop calls back only once
+                self._listen(line)  # after a socket error uvloop calls back only once
                 return
             revision = _revision(self._result)
         except (psycopg.Error, OSError, RuntimeError):
@@ -144,7 +144,7 @@ class LoopQuery:
             job.finish(None, problem)
 
     def _end(self) -> Job | None:
-        """Listens no more. Returns the job that was under way."""
+        """Stops listening. Returns the job that was running."""
         job, self._job, self._result = self._job, None, None
         if job is not None:
             self._listen_no_more()
@@ -155,7 +155,7 @@ class LoopQuery:
             self._loop.remove_reader(self._descriptor)
 
     def _lose(self, job: Job) -> None:
-        """The thread makes another connection and asks again, if the job was not given up."""
+        """Drops the connection and requeues the job, so that the thread can reconnect and ask again."""
         assert self._session is not None
         self._prepared = None
         self._session.drop()
@@ -163,7 +163,7 @@ class LoopQuery:
 
 
 def _revision(result: PGresult | None) -> Revision | None:
-    """The counter, if the result is one."""
+    """The revision in a result; None if the result holds none."""
     if result is None or result.status != ExecStatus.TUPLES_OK or result.ntuples != 1:
         return None
     number, nonce = result.get_value(0, 0), result.get_value(0, 1)

@@ -1,8 +1,8 @@
-"""The present moment by one clock for all nodes, for what several of them wait for: leases, and what is due.
+"""The current time by one clock for all nodes, for what they coordinate: leases and due times.
 
-Every node has a clock of its own, and they may differ by minutes. A statement with `DATABASE_NOW` uses the
-clock of the database on PostgreSQL, without another round trip. SQLite has one machine and one clock: `at` is the `now`
-of the transaction there, and on PostgreSQL too if the store was given a clock.
+Every node has its own clock, and they may differ by minutes. On PostgreSQL a statement with `DATABASE_NOW` uses the
+database's clock, without another round trip. SQLite has one machine and one clock: there `at` is the transaction's
+`now`, as it is on PostgreSQL if the store was given a clock.
 """
 
 from typing import Any
@@ -36,4 +36,4 @@ def _of_the_server(_: _DatabaseNow, compiler: SQLCompiler, **keywords: Any) -> s
 
 DATABASE_NOW = _DatabaseNow()
 NOW = cross_tenant(select(DATABASE_NOW))
-"""The moment itself."""
+"""Selects the current time."""

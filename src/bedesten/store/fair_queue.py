@@ -1,4 +1,4 @@
-"""The bounded queue in front of a pool of threads: tenants take turns, and none takes the room or the threads of all.
+"""The bounded queue in front of a thread pool: tenants take turns, and none takes all places or all threads.
 
 Pure bookkeeping; the pool (`store.thread_pool`, `http.password_hash_pool`) holds its lock around every call.
 """
@@ -8,15 +8,15 @@ from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 NEIGHBOUR_S = 60.0
-"""For so long after two tenants used the store, each leaves one thread of a pool to the others."""
+"""How long after two tenants have used the store each leaves one thread of a pool to the others."""
 
 
 class OfTenant(Protocol):
-    """What is queued."""
+    """A queued item, which belongs to a tenant."""
 
     @property
     def tenant(self) -> str:
-        """Whose it is."""
+        """The tenant that it belongs to."""
         ...
 
 
@@ -33,7 +33,7 @@ class Neighbours:
         self._until = 0.0
 
     def note(self, tenant: str) -> None:
-        """A tenant uses the store; the empty name stands for work of the installation itself, which is nobody's."""
+        """Notes that a tenant uses the store. The empty name is for work of the installation itself."""
         if tenant and tenant != self._last:
             if self._last:
                 self._until = monotonic() + NEIGHBOUR_S
@@ -41,16 +41,16 @@ class Neighbours:
 
     @property
     def any(self) -> bool:
-        """Whether there was more than one lately."""
+        """Whether more than one tenant used the store in the last `NEIGHBOUR_S` seconds."""
         return monotonic() < self._until
 
 
 class FairQueue(Generic[Item]):
-    """Jobs by tenant. The tenant whose turn is longest ago is next; its own jobs keep their order.
+    """Jobs by tenant. The tenant that has waited longest for its turn is next; its own jobs keep their order.
 
     While there are neighbours, a tenant's jobs run on at most `threads - 1` threads: what holds up one tenant (a locked
-    row, a slow list) leaves a thread to everybody else. A tenant that is alone has all of them. Without `neighbours`, for
-    jobs that are all equally short, every tenant has all of them.
+    row, a slow list) leaves a thread to the others. A tenant that is alone may use all threads. Without `neighbours`,
+    for jobs that are all equally short, every tenant may use all threads.
     """
 
     def __init__(self, threads: int, neighbours: Neighbours | None = None) -> None:
@@ -79,7 +79,7 @@ class FairQueue(Generic[Item]):
         self._length += 1
 
     def displace(self, tenant: str) -> Item | None:
-        """Takes out the newest job of the tenant with the most, if that is not this one: a full queue makes room so."""
+        """Removes the newest job of the tenant with the most, to make room. None if this tenant would have as many."""
         longest = max(self._queues, key=lambda name: len(self._queues[name]), default=tenant)
         if len(self._queues.get(longest, ())) <= len(self._queues.get(tenant, ())) + 1:
             return None
@@ -87,7 +87,7 @@ class FairQueue(Generic[Item]):
         return self._queues[longest].pop()
 
     def remove(self, job: Item) -> bool:
-        """Takes out a job that nobody wants any more. False if it is not here."""
+        """Removes a job whose caller no longer waits. False if it is not in the queue."""
         queue = self._queues.get(job.tenant, deque())
         if job not in queue:
             return False
@@ -98,7 +98,7 @@ class FairQueue(Generic[Item]):
         return True
 
     def take(self) -> Item | None:
-        """The next job, which counts as running until `ended`. None if no tenant that waits may have another thread."""
+        """Takes the next job, which is running until `ended`. None if no waiting tenant may use another thread."""
         reserves = self._neighbours is not None and self._neighbours.any
         for tenant in self._queues:
             if not reserves or self._running.get(tenant, 0) < self._most:
@@ -114,7 +114,7 @@ class FairQueue(Generic[Item]):
         return job
 
     def ended(self, tenant: str) -> None:
-        """A job that was taken has left its thread."""
+        """Notes that a running job has left its thread."""
         others = self._running.pop(tenant) - 1
         if others:
             self._running[tenant] = others

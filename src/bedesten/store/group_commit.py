@@ -1,12 +1,12 @@
 """Group commit on PostgreSQL: actions of one tenant that reach COMMIT at the same time share one transaction.
 
-The first to come commits at once. Those that come while that is under way are put aside, and the thread of the first then
-commits them all in one flight, until nobody is left. Orders of one buyer need this: they wait for the row of its balance,
-which would otherwise be passed on from transaction to transaction, each with its own wait for the disk. No action waits for
-others to come, and no thread waits for another one.
+The first action commits at once. Actions that reach COMMIT meanwhile are set aside; the first action's thread then
+commits them, each group in one round trip, until none is left. Orders of one buyer need this: they wait for the row of
+its balance, whose lock would otherwise pass from transaction to transaction, each with its own wait for the disk. No
+action waits for others to arrive, and no thread waits for another.
 
-A group is kept as a whole or not at all. If a change in it changes another number of rows than it must, or meets a locked
-row, every member runs again, by itself, and gets its own error.
+A group commits as a whole or not at all. If one of its statements changes a wrong number of rows or meets a locked row,
+every member runs again, alone, and gets its own error.
 """
 
 import threading
@@ -26,15 +26,15 @@ from bedesten.store.store import StoreStats
 from bedesten.store.transaction import Changes, OutcomeUnknown, StoreUnavailable
 
 GROUP_SIZES: Final = (8, 4, 2, 1)
-"""How many members a group may have: each number is a statement to prepare on each connection."""
+"""Allowed group sizes. Each size is one more statement to prepare on each connection."""
 MAX_ASIDE: Final = 32
-"""So many may be put aside; who comes then commits alone."""
+"""Most members that may be set aside per group; further actions commit alone."""
 
 Key = tuple[str, tuple[Statement[Any], ...]]
 
 
 class Member(NamedTuple):
-    """An action that has nothing left to do but to commit, and then to answer with `result`."""
+    """An action that has only to commit, and then to answer with `result`."""
 
     job: Job
     changes: Changes
@@ -48,7 +48,7 @@ class Member(NamedTuple):
 
 
 class Turn(Enum):
-    """What becomes of an action that wants to commit."""
+    """How an action commits."""
 
     LEAD = "it commits now, and afterwards its thread commits for those that came meanwhile"
     ASIDE = "another thread commits and answers it"
@@ -81,12 +81,12 @@ class GroupCommit:
         self._stats = stats
         self._lock = threading.Lock()
         self._aside: dict[Key, list[Member]] = {}
-        """Who was put aside; a key is there as long as a thread commits for it."""
+        """Members that were set aside; a key is present while a thread commits for its group."""
 
     def sets_aside(self, session: PostgresSession, job: Job, connection: PostgresConnection, result: Any) -> bool:
-        """Reports whether another thread commits and answers an action that has nothing left to do but to commit.
+        """Reports whether another thread commits and answers this action, which has only to commit.
 
-        If not, the caller commits, and then calls `serve` in any case: others may have come meanwhile.
+        If not, the caller commits, and then always calls `serve`: other members may have been set aside meanwhile.
         """
         changes = connection.joint_changes
         if changes is None or job.alone or session.leads is not None:
@@ -98,7 +98,7 @@ class GroupCommit:
         return turn is Turn.ASIDE
 
     def turn(self, member: Member) -> Turn:
-        """Says what becomes of an action that is committed together with others."""
+        """Decides how a member commits, and sets it aside for another thread if that one is to commit it."""
         key = member.key
         with self._lock:
             aside = self._aside.get(key)
@@ -111,7 +111,7 @@ class GroupCommit:
             return Turn.ASIDE
 
     def serve(self, session: PostgresSession) -> None:
-        """Commits those that were put aside for a session, group by group, until there are none. Raises nothing."""
+        """Commits the members that were set aside for a session, group by group, until none is left. Raises nothing."""
         key, session.leads = session.leads, None
         while key is not None and (group := self._next(key)):
             ready = [member for member in group if member.job.start_joint_commit(session)]
@@ -138,7 +138,7 @@ class GroupCommit:
             return aside[:size]
 
     def _commit(self, group: list[Member], session: PostgresSession) -> None:
-        """Raises `CONNECTION_ERRORS`: then the outcome is open."""
+        """Commits and answers a group, or requeues its jobs. Raises `CONNECTION_ERRORS`: then the outcome is open."""
         jobs = [member.job for member in group]
         try:
             connection = PostgresConnection(session.connected(group[0].job), _Waiters(jobs), BEGIN_PLAIN)
@@ -162,7 +162,7 @@ class GroupCommit:
 
 
 def _answer(group: list[Member], error: StoreUnavailable | None) -> None:
-    """Answers those that were not given up meanwhile, with one call into each event loop."""
+    """Answers the members that have not timed out, with one call into each event loop."""
     notify_all([
         member.job
         for member in group

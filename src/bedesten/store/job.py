@@ -1,4 +1,4 @@
-"""One action on its way through the store, and the thread that answers for those which take too long."""
+"""One action on its way through the store, and the watchdog thread that answers overdue jobs."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ TICK_S = 0.05
 
 
 class JobState(Enum):
-    """How far a job has come. Nothing of a job that is `WAITING` or `RUNNING` is kept once it was given up."""
+    """How far a job has come. A job that times out while `WAITING` or `RUNNING` leaves nothing in the store."""
 
     WAITING = "waited for its turn"
     RUNNING = "waited for a statement"
@@ -25,10 +25,10 @@ class JobState(Enum):
 
 
 class Interruptible(Protocol):
-    """What a job runs on."""
+    """The connection that a job runs on."""
 
     def interrupt(self) -> None:
-        """Ends whatever waits on it, from another thread and at once."""
+        """Ends every wait on the connection at once; called from another thread."""
 
 
 class Job:
@@ -65,8 +65,8 @@ class Job:
         on_timeout: Callable[[JobState], None] | None = None,
         tenant: str = "",
     ) -> None:
-        """`on_timeout` is called with how far the job had come, in the watchdog's thread. `tenant` is whose turn it takes,
-        empty for work of the installation itself."""
+        """The watchdog's thread calls `on_timeout` with the job's state. `tenant` is the tenant whose turn the job
+        takes, empty for work of the installation itself."""
         self.tenant = tenant
         self.work = work
         self.wait_budget = wait_budget
@@ -78,18 +78,18 @@ class Job:
         self.error: BaseException | None = None
         self.answered = False
         self.alone = loop is None
-        """Whether it shares its transaction with no other job: its own thread waits, or it did, and that failed."""
+        """Whether the job has its own transaction: a thread waits for it, it met a locked row, or its group failed."""
         self.answer_waits: Callable[[], bool] | None = None
-        """Says whether the store has answered and its waiter, a busy event loop, has not looked yet."""
+        """Says whether the store has answered but the waiter, a busy event loop, has not read the answer yet."""
         self.state = JobState.WAITING
         self.since = monotonic()
         self._runs_on: Interruptible | None = None
         self._lock = threading.Lock()
 
-    # --- for who runs it ---
+    # --- for the thread that runs it ---
 
     def start(self, runs_on: Interruptible | None = None, state: JobState = JobState.RUNNING) -> bool:
-        """Its turn has come. False if it was given up meanwhile."""
+        """Marks the job as started on `runs_on`. False if it has timed out."""
         with self._lock:
             if self.answered:
                 return False
@@ -98,48 +98,48 @@ class Job:
         return True
 
     def check_timeout(self) -> None:
-        """Raises `StoreUnavailable` if the job was given up."""
+        """Raises `StoreUnavailable` if the job has timed out."""
         if self.answered:
             raise StoreUnavailable("the store was silent for too long")
 
     def start_commit(self) -> None:
-        """From here on the outcome is open until COMMIT is answered. Raises `StoreUnavailable` if the job was given up."""
+        """Marks the outcome as open until COMMIT is answered. Raises `StoreUnavailable` if the job has timed out."""
         with self._lock:
             self.check_timeout()
             self.state = JobState.COMMITTING
 
     def set_aside(self) -> bool:
-        """Another thread will commit for it; until then it waits. False if it was given up meanwhile."""
+        """Makes the job wait for another thread to commit it. False if it has timed out."""
         with self._lock:
             self._runs_on = None
         self.wait_started()
         return not self.answered
 
     def start_joint_commit(self, runs_on: Interruptible) -> bool:
-        """As `start_commit`, together with others. False if it was given up meanwhile."""
+        """As `start_commit`, for a commit together with other jobs. False if the job has timed out."""
         return self.start(runs_on, JobState.COMMITTING)
 
     def wait_started(self) -> None:
-        """Something was asked of the store."""
+        """Starts to count silence: the store was sent something."""
         self.since = monotonic()
 
     def wait_ended(self) -> None:
-        """Something came back, or the job's turn has come."""
+        """Charges the wait to the budget: the store has answered, or the job's turn has come."""
         now = monotonic()
         self.wait_budget.spend(now - self.since)
         self.since = now
 
     def disable_timeout(self) -> None:
-        """What it waits for is its own work: it is not given up any more."""
+        """Exempts the job from timing out: from now on it waits for its own work."""
         self.since = inf
 
     def requeue(self) -> None:
-        """It waits for another turn: what it did was undone."""
+        """Makes the job wait for another turn, after what it did was rolled back."""
         with self._lock:
             self._runs_on, self.state, self.answer_waits = None, JobState.WAITING, None
 
     def set_outcome(self, result: Any, error: BaseException | None) -> bool:
-        """Keeps the outcome, unless the job was given up (False); nothing is cut off any more afterwards."""
+        """Stores the outcome, unless the job has timed out (False). The watchdog interrupts nothing afterwards."""
         with self._lock:
             self._runs_on = None
             if self.answered:
@@ -149,7 +149,7 @@ class Job:
         return True
 
     def finish(self, result: Any, error: BaseException | None) -> None:
-        """Answers, unless the job was given up."""
+        """Answers the waiter, unless the job has timed out."""
         if self.set_outcome(result, error):
             notify_all((self,))
 
@@ -163,7 +163,7 @@ class Job:
         return answer_waits is None or not answer_waits()
 
     def time_out(self) -> None:
-        """Answers that the store is unavailable, and cuts off what the job runs on."""
+        """Answers that the store is unavailable, and interrupts the connection that the job runs on."""
         with self._lock:
             if self.answered:
                 return
@@ -179,10 +179,10 @@ class Job:
             self.on_timeout(state)
         notify_all((self,))
 
-    # --- for who waits ---
+    # --- for the waiter ---
 
     def notify(self) -> None:
-        """Hands the outcome over; on the waiter's own loop if it has one."""
+        """Hands the outcome to the waiter. Runs on the waiter's loop if there is one."""
         if self.done:
             self.done.set()
         elif self.future and not self.future.done():
@@ -201,7 +201,7 @@ def notify_all(jobs: Iterable[Job]) -> None:
         if loop is None:
             _settle(of_loop)
         else:
-            with contextlib.suppress(RuntimeError):  # a loop that was closed meanwhile waits for nothing
+            with contextlib.suppress(RuntimeError):  # nobody waits on a closed loop
                 loop.call_soon_threadsafe(_settle, of_loop)
 
 
@@ -211,7 +211,7 @@ def _settle(jobs: list[Job]) -> None:
 
 
 class Watchdog:
-    """A thread that gives up jobs for which the store was silent for too long. It sleeps while there are no jobs."""
+    """A thread that times out jobs for which the store was silent for too long. It sleeps while there are no jobs."""
 
     def __init__(self) -> None:
         self._jobs: set[Job] = set()
@@ -221,7 +221,7 @@ class Watchdog:
         self._closed = False
 
     def watch(self, job: Job) -> None:
-        """From now on the job is given up in time."""
+        """Begins to watch a job for its timeout."""
         self._jobs.add(job)
         if self._thread is None:
             with self._starting:
@@ -232,7 +232,7 @@ class Watchdog:
             self._wake.set()
 
     def forget(self, job: Job) -> None:
-        """The job has come to its end."""
+        """Stops watching a job that has ended."""
         self._jobs.discard(job)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """The last changes of several actions as the statements of one transaction, on PostgreSQL.
 
-The actions have the same statements with other values. INSERTs become one statement with a row of each action. The others
-run after them: those of one text together, added up where that comes to the same (`Step.sums`), and sorted by their values,
-of which the first ones name the row. So transactions that lock several rows lock them in one order: new rows, counters,
-codes, balances.
+The actions have the same statements with different values. Their INSERTs become one statement with a row for each
+action. The other statements follow: equal texts together, added up where the effect is the same (`Step.sums`), and
+sorted by their values, of which the first name the row. So every transaction locks its rows in the same order: new
+rows, counters, codes, balances.
 """
 
 import re
@@ -25,7 +25,7 @@ _NAME = re.compile(r"%\((?!tenant\))(\w+)\)s")
 
 
 class BoundText(NamedTuple):
-    """A text with names in the place of values, and the values."""
+    """SQL with named parameters, and their values."""
 
     text: str
     values: dict[str, Any]
@@ -39,7 +39,7 @@ def shape(changes: Changes) -> tuple[Statement[Any], ...]:
 def joined(changes: Sequence[Changes]) -> list[BoundText]:
     """Returns the statements that make the changes of several actions of one tenant and shape.
 
-    Each fails unless it changes as many rows as it must: then nothing of the transaction may be kept.
+    A statement that changes a wrong number of rows fails: then the caller must roll the transaction back.
     """
     first = changes[0]
     inserts = [at for at, step in enumerate(first.steps) if _insert(step.statement)]
@@ -61,7 +61,7 @@ def joined(changes: Sequence[Changes]) -> list[BoundText]:
 
 
 def _summed(steps: Iterable[Step]) -> list[Step]:
-    """Adds up what may be added up, in the order of the steps."""
+    """Adds up the steps whose `sums` allow it, and keeps the order of the steps."""
     made: dict[object, Step] = {}
     for place, step in enumerate(steps):
         rest = tuple(item for item in step.parameters.items() if item[0] not in step.sums)
@@ -86,13 +86,13 @@ def _each(tenant: str, steps: Iterable[Step]) -> Iterable[BoundText]:
 
 @lru_cache(256)
 def _insert(statement: Statement[Any]) -> re.Match[str] | None:
-    """Finds the row of an INSERT that gives one row of plain values, and replaces none."""
+    """Finds the row of an INSERT of one row of plain values that replaces no row."""
     return _INSERT.fullmatch(statement.compiled("postgresql"))
 
 
 @lru_cache(256)
 def _inserts(statements: tuple[Statement[Any], ...], rows: int) -> str:
-    """Returns one text that inserts so many rows with each statement, and fails if one of them inserts fewer."""
+    """Returns one text that inserts `rows` rows with each statement, and fails if one of them inserts fewer."""
     ran, right = [], []
     for place, statement in enumerate(statements):
         found = _insert(statement)

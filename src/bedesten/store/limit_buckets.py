@@ -1,8 +1,8 @@
-"""Buckets of rate limits that the nodes on one PostgreSQL share: one connection a process, and one statement a bucket.
+"""Rate-limit buckets that the nodes on one PostgreSQL share: one connection per process, one statement per bucket.
 
-All that is asked while a transaction is under way shares the next one, in the order of names, so that two processes never
-wait for each other in a circle. COMMIT waits for no disk and no standby: losing the last counts is harmless. Counts go by
-the database's clock.
+Requests that arrive during a transaction share the next one, which takes buckets in the order of their names, so that
+processes never deadlock. COMMIT waits for no disk and no standby: losing the last counts is harmless. Counts go by the
+database's clock.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from bedesten.store.transaction import StoreUnavailable
 from bedesten.store.wait_budget import WaitBudget
 
 MAX_TRANSACTION_S = 2.0
-"""A transaction that takes longer is cut off, for everybody in it."""
+"""A transaction that takes longer is aborted, for all requests in it."""
 MAX_BATCH = 256
 MINUTE_US, MAX_BUCKET_US = 60_000_000, 61_000_000
 _BEGIN = ("BEGIN", "SET LOCAL synchronous_commit = off", "SET LOCAL lock_timeout = '200ms'")
@@ -44,7 +44,7 @@ SELECT (SELECT empty_at FROM taken) - now, (SELECT empty_at FROM known) - now FR
 
 
 class Ask(NamedTuple):
-    """One request of a bucket: see `ratelimit.shared.Take`. The times are in microseconds."""
+    """One request to a bucket: see `ratelimit.shared.Take`. Times are in microseconds."""
 
     name: str
     step_us: int
@@ -68,7 +68,7 @@ class LimitBuckets:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, ask: Ask, timeout_s: float) -> Answer:
-        """Takes from one bucket. Raises `StoreUnavailable`, after the time-out too."""
+        """Takes from one bucket. Raises `StoreUnavailable`, also after the timeout."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, answer))
         if not self._busy:
@@ -111,7 +111,7 @@ class LimitBuckets:
                 connection.commit()
             except psycopg.Error as problem:
                 self._session.drop()
-                if not kept:  # a connection that was lost since it was last used is made again
+                if not kept:  # reconnect if the connection was lost since its last use
                     raise StoreUnavailable(f"the shared limits cannot be asked: {problem}") from problem
             else:
                 return [_answer(row[0], ask) for row, ask in zip(rows, asks, strict=True)]

@@ -1,9 +1,9 @@
-"""Brings a store's schema to the version of this program, and says which version it has.
+"""Upgrades a store's schema to the version of this program, and reports which version it has.
 
-A migration is one of two kinds. One that *expands* (adds a table, an index, a column that may be empty) names in
-`oldest_program` the lowest version whose programs can go on beside it; they run through it. One that *contracts* (removes
-or changes what older programs use) names itself: it is refused while older programs are connected. Versions are four
-digits, so that they compare as text.
+A migration either expands or contracts. One that *expands* (adds a table, an index, a nullable column) names in
+`oldest_program` the lowest version whose programs can use the new schema; they keep running during the upgrade. One
+that *contracts* (removes or changes what older programs use) names its own version: it is refused while older programs
+are connected. Versions have four digits, so they compare as text.
 """
 
 from collections.abc import Callable
@@ -33,14 +33,14 @@ HEAD = SCHEMA_VERSION
 
 
 class OlderPrograms(Exception):
-    """A program uses the store that could not go on after the upgrade."""
+    """The store is in use by a program that would not work after the upgrade."""
 
 
 def engine(database: str | Path) -> Engine:
     """An SQLAlchemy engine for migrations and inspection only; requests never go through it.
 
-    libpq reads the address, as for every other connection: SQLAlchemy knows no address of several servers with ports.
-    Raises ValueError for an address of another kind; connecting raises `StoreUnavailable` if the text there is not UTF-8.
+    libpq parses the address, as for every other connection: SQLAlchemy cannot parse several hosts with ports. Raises
+    ValueError for any other address; connecting raises `StoreUnavailable` if the database's encoding is not UTF-8.
     """
     if isinstance(database, Path):
         made = create_engine(f"sqlite:///{database}", module=dbapi2)
@@ -88,10 +88,10 @@ def _config() -> "Config":
 
 
 def upgrade(database: str | Path, older_programs: Callable[[str], bool] = lambda _version: False) -> None:
-    """Runs every migration that the store does not have yet, in one transaction. Safe to call again.
+    """Runs every pending migration in one transaction. Idempotent.
 
-    `older_programs` says whether a program of a version before this one uses the store beside this process; on PostgreSQL
-    the connections tell as well. Raises `OlderPrograms`, `StoreUnavailable` if others use a table for too long.
+    `older_programs` says whether a program older than a version uses the store beside this process; on PostgreSQL the
+    list of connections says so too. Raises `OlderPrograms`, and `StoreUnavailable` if a table stays locked too long.
     """
     made = engine(database)
     try:
@@ -100,7 +100,7 @@ def upgrade(database: str | Path, older_programs: Callable[[str], bool] = lambda
                 with made.begin() as connection:
                     _upgrade(connection, older_programs)
                 return
-            except OperationalError as error:  # a lock was not to be had: those who wait behind us go first
+            except OperationalError as error:  # lock timeout: let the requests queued behind this one go first
                 if last or not _is_lock_timeout(error):
                     raise StoreUnavailable(f"the schema cannot be changed now: {str(error.orig).strip()}") from error
                 sleep(RETRY_S)
@@ -141,12 +141,12 @@ def _rows(result: "CursorResult[Any]") -> list[Any]:
 
 
 def _present_oldest(connection: "SqlConnection") -> str:
-    """The lowest version whose programs can use the store now; any for a store that is not an installation yet."""
+    """The lowest version whose programs can use the store now; `HEAD` if it is not an installation yet."""
     return connection.execute(text("SELECT oldest_program FROM installation")).scalar() or HEAD
 
 
 def oldest_program(since: str | None = None) -> str:
-    """The lowest version whose programs can use a store of this program's version, by the migrations after `since`."""
+    """The lowest version whose programs can use a store of this version, judged by the migrations after `since`."""
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(_config()).walk_revisions()
@@ -180,7 +180,7 @@ def head() -> str:
 
 
 def knows(version: str) -> bool:
-    """Whether the migrations come by this version."""
+    """Whether there is a migration to this version."""
     if version == HEAD:
         return True
     from alembic.script import ScriptDirectory

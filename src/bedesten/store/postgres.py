@@ -1,15 +1,15 @@
-"""The engine for more than one machine: PostgreSQL through psycopg, one transaction an action.
+"""The engine for more than one machine: PostgreSQL through psycopg, one transaction per action.
 
-READ COMMITTED with conditional updates: no action relies on an earlier read, it looks at the count of the update. Actions
-that lock the same rows lock them in the same order; a deadlock or a lost race runs the action again.
+READ COMMITTED with conditional updates: no action relies on an earlier read, it checks the row count of the update.
+Actions that lock the same rows lock them in the same order; after a deadlock or a lost race the action runs again.
 
-Reads, writes and the revision counter have threads of their own. An action that meets a locked row soon leaves its thread
-and waits in a pool for such actions, so that one locked row never blocks more than a few threads. In each pool tenants
-take turns, and none has all threads (`store.fair_queue`).
+Reads, writes and the revision counter have separate threads. An action that meets a locked row soon leaves its thread
+and waits in a separate pool, so that one locked row never blocks more than a few threads. In each pool tenants take
+turns, and none has all threads (`store.fair_queue`).
 
-No caller waits for a silent server beyond its wait budget: it gets an error and the connection is cut. While the query of
-the revision counter is overdue, later callers fail at once; so do writes while a COMMIT is overdue, since each would leave
-one more server process waiting for a standby.
+No caller waits for a silent server beyond its wait budget: it gets an error and the connection is closed. While the
+query for the revision counter is overdue, later callers fail at once; so do writes while a COMMIT is overdue, since
+each would leave one more server process waiting for a standby.
 """
 
 import asyncio
@@ -53,10 +53,10 @@ Result = TypeVar("Result")
 
 MAX_WAITING, MAX_LOCK_WAITING = 256, 32
 LOCK_TIMEOUT_MS, BUSY_LOCK_TIMEOUT_MS, LOCK_WAITER_TIMEOUT_MS, COMMAND_LOCK_TIMEOUT_MS = 200, 20, 2_000, 10_000
-"""How long a row may be locked by others: at first; at first while other actions of the tenant wait for a locked row,
-which is then likely to be the same; for an action that waits for it; and for an operator's command."""
+"""Lock timeouts: of a first attempt; of a first attempt while other actions of the tenant wait for a locked row, which
+is then likely to be the same; of an action in the pool for locked rows; and of an operator's command."""
 MIN_ATTEMPT_S, MAX_ATTEMPT_S = 3.0, 8.0
-"""How long a silent server has to answer: an address of several hosts tries each of them for two seconds."""
+"""Timeouts of one attempt to reach a silent server. libpq tries each host of the address for two seconds."""
 MAX_COMMIT_S = 300.0
 
 _RETRIED_ERRORS = (pg.DeadlockDetected, pg.SerializationFailure, RetryTransaction)
@@ -65,15 +65,15 @@ _BEGIN_BUSY = ("BEGIN", f"SET LOCAL lock_timeout = '{BUSY_LOCK_TIMEOUT_MS}ms'")
 
 
 class _SetAside(Exception):
-    """Another thread commits a job and answers it."""
+    """Another thread commits the job and answers it."""
 
 
 class RowLocked(StoreUnavailable):
-    """A row was locked by others for too long."""
+    """Another transaction held a row's lock for too long."""
 
 
 class PostgresStore(Store):
-    """Pools of threads, each with a connection of its own. Callers without an event loop run actions in their own thread."""
+    """Pools of threads, each with its own connection. Callers without an event loop run actions in their own thread."""
 
     dialect = "postgresql"
 
@@ -133,7 +133,7 @@ class PostgresStore(Store):
 
     def check_room(self) -> None:
         try:
-            with contextlib.suppress(pg.InsufficientPrivilege):  # then the writes of others are all that tells
+            with contextlib.suppress(pg.InsufficientPrivilege):  # then only the failures of other writes show it
                 self.write_now(probe_room)
         except StoreUnavailable as problem:
             raise NotWritable("the store has no room: no table can grow") from problem
@@ -205,7 +205,7 @@ class PostgresStore(Store):
         return result
 
     def _watched(self, session: PostgresSession, job: Job, run: Callable[[PostgresSession, Job], Result]) -> Result:
-        """Runs a job in this thread, which the watchdog sets free."""
+        """Runs a job in this thread, under the watchdog's timeout."""
         self._watchdog.watch(job)
         try:
             return run(session, job)
@@ -235,7 +235,7 @@ class PostgresStore(Store):
     # --- the revision counter ---
 
     def _on_silence(self, _state: JobState) -> None:
-        """Connections from before the silence are not used again: those that were idle may lead nowhere."""
+        """Retires all connections from before the silence, since idle ones may be dead, and begins the recovery."""
         self._generation += 1
         self._silence.begin()
 
@@ -255,7 +255,7 @@ class PostgresStore(Store):
         self._once(Job(probe, WaitBudget(limit_s)), partial(self._transact, reading=False))
 
     def _once(self, job: Job, run: Callable[[PostgresSession, Job], object]) -> None:
-        """Runs a job on a connection that is for nothing else."""
+        """Runs a job on a connection opened for it."""
         session = self._session(COMMAND_LOCK_TIMEOUT_MS)
         try:
             self._watched(session, job, run)
@@ -293,7 +293,7 @@ class PostgresStore(Store):
             self._watchdog.forget(job)
 
     def _run(self, session: PostgresSession, job: Job, reading: bool) -> None:
-        """Runs a job to its end. Raises only `RowLocked`: then the job is not answered yet."""
+        """Runs a job and answers it. Raises only `RowLocked`: then the job is not answered yet."""
         try:
             result = self._transact(session, job, reading)
         except _SetAside:
@@ -350,7 +350,7 @@ class PostgresStore(Store):
                     raise OutcomeUnknown(f"outcome open: the store went away at COMMIT: {error}") from error
                 if connection.answered or not kept or job.answered:
                     raise StoreUnavailable(f"the store went away: {error}") from error
-                # it was lost since it was last used: nothing was asked of a new one yet
+                # an idle connection was lost, and nothing has been answered yet: retry on a new one
             except BaseException:
                 session.undo()
                 raise

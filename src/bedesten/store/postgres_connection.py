@@ -1,9 +1,9 @@
-"""A connection to PostgreSQL as actions see it: it begins late, sends together what can travel together, and tells its job
-when it waits for the server.
+"""A connection to PostgreSQL as actions see it: it delays BEGIN, pipelines statements, and tells its job when it waits
+for the server.
 
 A writing action reads without a transaction until its first change: at READ COMMITTED each statement sees what is
-committed when it begins, in a transaction or outside. BEGIN travels with the first statement that needs it, and the last
-changes travel with COMMIT. One statement is a transaction by itself.
+committed when it begins, inside a transaction or outside. BEGIN is sent with the first statement that needs it, and the
+last changes are sent with COMMIT. A single statement is its own transaction.
 """
 
 import re
@@ -31,7 +31,7 @@ class Waiter(Protocol):
 
 
 class NumberedText(NamedTuple):
-    """A statement with `$1`, `$2` in the place of names, and the names in that order.
+    """A statement with `$1`, `$2` in place of names, and the names in that order.
 
     `reads` means that it neither changes nor locks anything.
     """
@@ -47,7 +47,7 @@ _DOES_MORE = re.compile(r"\bFOR (UPDATE|SHARE|NO KEY|KEY)\b|\bpg_|\bset_config\b
 
 @lru_cache(4096)
 def numbered(text: str) -> NumberedText:
-    """The text as the protocol needs it. The driver would parse a long statement again each time."""
+    """Returns the text with numbered parameters. Cached, since the driver would parse a long statement each time."""
     names: dict[str, int] = {}
     sql = _NAME.sub(lambda found: f"${names.setdefault(found[1], len(names) + 1)}", text)
     reads = text.startswith("SELECT") and not _DOES_MORE.search(text)
@@ -62,7 +62,7 @@ class PostgresConnection:
     def __init__(
         self, connection: Connection, waiter: Waiter, begin: Sequence[str] = BEGIN_PLAIN, *, reads_outside: bool = False
     ) -> None:
-        """`begin` begins a transaction; `reads_outside`: not for statements that only read, before the first change."""
+        """`begin` starts a transaction. With `reads_outside`, reads before the first change run outside of one."""
         self._connection = connection
         self._waiter = waiter
         self._begin = begin
@@ -83,7 +83,7 @@ class PostgresConnection:
         return self._sent([*self._opening(), (text, parameters)])[-1]
 
     def executemany(self, sql: str, rows: Sequence[dict[str, Any]], /) -> int:
-        """Runs one statement with each set of parameters, in one go; how many rows that changed."""
+        """Runs one statement with each set of parameters, pipelined; returns how many rows changed."""
         self.flush()
         if not self.opened:
             self._sent(self._opening())
@@ -97,7 +97,7 @@ class PostgresConnection:
             self._waiter.wait_ended()
 
     def fetch_each(self, queries: Sequence[tuple[str, dict[str, Any]]], /) -> list[list[tuple[Any, ...]]]:
-        """The rows of several queries, in one go."""
+        """Returns the rows of several queries, in one round trip."""
         self.flush()
         texts = [(numbered(sql), parameters) for sql, parameters in queries]
         outside = self._reads_outside and all(text.reads for text, _ in texts)
@@ -105,17 +105,17 @@ class PostgresConnection:
         return [cursor.fetchall() for cursor in self._sent([*before, *texts])[len(before) :]]
 
     def defer(self, changes: Changes) -> None:
-        """Runs the changes with the next statement, or with COMMIT."""
+        """Keeps the changes, to run them with the next statement or with COMMIT."""
         self._pending.append(changes)
 
     def flush(self) -> None:
-        """Runs what was deferred. Raises what `raise_for` does."""
+        """Runs the deferred changes. Raises what `raise_for` does."""
         if self._pending:
             before = [] if self.opened else self._opening()
             self._run_pending(before, [])
 
     def commit(self) -> None:
-        """Runs what was deferred, and commits in the same flight."""
+        """Runs the deferred changes and commits, in one round trip."""
         alone = len(self._pending) == 1 and not self.opened and self._begin is BEGIN_PLAIN
         if alone:
             self._run_pending([], [])
@@ -124,20 +124,20 @@ class PostgresConnection:
             done = self._run_pending(before, [(_COMMIT, None)])[-1]
             self.opened = False
             if done.statusmessage != "COMMIT":
-                # an error that the action swallowed had ended the transaction, and COMMIT undid it
+                # the action swallowed an error that had aborted the transaction, so COMMIT rolled it back
                 raise StoreUnavailable("the transaction ended under an action")
 
     @property
     def joint_changes(self) -> Changes | None:
-        """What is deferred, if it may be committed together with that of other actions."""
+        """The deferred changes, if they may be committed together with those of other actions."""
         if self.opened or len(self._pending) != 1 or self._begin is not BEGIN_PLAIN or not self._pending[0].joins:
             return None
         return self._pending[0]
 
     def commit_joint(self, changes: Sequence[Changes]) -> None:
-        """Commits changes of several actions of one shape in one transaction and one flight; see `joint_changes.joined`.
+        """Commits the changes of several actions of one shape in one round trip; see `joint_changes.joined`.
 
-        Raises `psycopg.Error`: then the caller undoes the transaction, and what is deferred here is still deferred.
+        Raises `psycopg.Error`: then the caller rolls back; changes that are deferred here stay deferred.
         """
         begin = [(numbered(sql), None) for sql in self._begin]
         self._sent([*begin, *((numbered(text), values) for text, values in joined(changes)), (_COMMIT, None)])
@@ -163,9 +163,9 @@ class PostgresConnection:
             raise AssertionError("the guard of a batch refuses wrong counts only") from error
 
     def _sent(self, statements: Sequence[tuple[NumberedText, dict[str, Any] | None]]) -> list[Cursor]:
-        """Runs statements in one flight; one alone needs no pipeline.
+        """Runs statements in one round trip; a single one needs no pipeline.
 
-        What follows a statement that fails is skipped, and the driver counts it as prepared, until the caller rolls back.
+        The server skips what follows a failed statement. The driver counts it as prepared until the caller rolls back.
         """
         self._waiter.wait_started()
         try:

@@ -1,9 +1,9 @@
-"""Writes that leave nothing behind: they show whether PostgreSQL takes any."""
+"""Test writes that leave nothing behind: they show whether PostgreSQL accepts writes."""
 
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 
 _PROBE = "SELECT current_setting('transaction_read_only'), pg_logical_emit_message(true, 'bedesten', 'a write')"
-"""Writes something that no table shows: COMMIT then takes the way of every other one, standbys included."""
+"""Writes a WAL record and no row: so COMMIT does all that any other one does, and waits for standbys too."""
 
 _PROBE_ROOM = (
     "SET LOCAL temp_tablespaces = ''",
@@ -12,7 +12,7 @@ CREATE TEMPORARY TABLE bedesten_room ON COMMIT DROP AS
 SELECT repeat('x', 1900) AS filler FROM generate_series(1, 512)
 """,
 )
-"""Takes 1 MiB in the tablespace of the database, where its tables are, and gives it back. None of it is in the log."""
+"""Allocates 1 MiB in the database's tablespace, where its tables are, and frees it. None of it is in the WAL."""
 
 
 def probe(tx: SystemTransaction) -> None:
@@ -22,6 +22,6 @@ def probe(tx: SystemTransaction) -> None:
 
 
 def probe_room(tx: SystemTransaction) -> None:
-    """Raises the error of the driver if no table can grow."""
+    """Raises the driver's error if no table can grow."""
     for sql in _PROBE_ROOM:
         tx.text(sql)

@@ -1,8 +1,8 @@
-"""A connection to PostgreSQL that belongs to one thread, and that another thread can cut off.
+"""A connection to PostgreSQL that belongs to one thread, and that another thread can shut down.
 
-What the address does not say is set so that silence is noticed: a connection attempt ends after two seconds, and the
-kernel gives a connection up whose packets nobody has acknowledged for three. Only a server that takes writes is
-connected to, and a standby is never used, whatever the address says: it would know of a revocation too late.
+Defaults for what the address leaves out make sure that silence is noticed: a connection attempt ends after two seconds,
+and the kernel drops a connection whose packets are not acknowledged for three. Sessions connect only to a server that
+takes writes, never to a standby, whatever the address says: a standby would learn of a revocation too late.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from bedesten.store.tables import SCHEMA_VERSION
 from bedesten.store.transaction import StoreUnavailable
 
 MAX_PREPARED = 500
-"""Prepared statements of a connection: more than a worker uses again and again."""
+"""Most prepared statements per connection: more than a worker uses repeatedly."""
 
 CONNECTION_ERRORS = (
     psycopg.OperationalError,
@@ -33,7 +33,7 @@ CONNECTION_ERRORS = (
     pg.ReadOnlySqlTransaction,
     pg.IdleInTransactionSessionTimeout,
 )
-"""The server or the connection is of no use for now: out of reach, shutting down, read-only, full, or cut off."""
+"""The server or the connection cannot be used now: unreachable, shutting down, read-only, full, or shut down by us."""
 
 CONNECTION_DEFAULTS: dict[str, str | int] = {
     "connect_timeout": 2,
@@ -44,7 +44,8 @@ CONNECTION_DEFAULTS: dict[str, str | int] = {
     "target_session_attrs": "read-write",
     "application_name": f"bedesten {SCHEMA_VERSION}",
 }
-"""What is asked for where the address says nothing else. `tcp_user_timeout` in milliseconds, the others in seconds."""
+"""Connection parameters; an address overrides all but the last. `tcp_user_timeout` is in milliseconds, others in
+seconds."""
 
 _PREPARE = """
 SELECT pg_is_in_recovery(), pid <> %(pid)s,
@@ -54,15 +55,15 @@ SELECT pg_is_in_recovery(), pid <> %(pid)s,
 FROM pg_backend_pid() AS pid
 """
 _POOLED = ("SET LOCAL idle_in_transaction_session_timeout = '30s'", "SET LOCAL enable_bitmapscan = off")
-# A pooler stands in between if the server process that answers is not the one that the connection knows: then each
-# transaction may run in another process, so that nothing is kept in one. Parameters are set for a transaction, in the flight
-# that begins it, and no statement is prepared.
+# There is a pooler in between if the server process that answers is not the one that the connection knows. Then each
+# transaction may run in another process, so session state cannot be used: parameters are set per transaction, in the
+# round trip that begins it, and no statement is prepared.
 #
-# Every statement of a request is led by an index. Without statistics (a fresh or a restored database) a planner that may
-# use bitmaps collects and sorts all free codes of a product to hand out one: 120,000 codes, 30 orders a second.
+# Every statement of a request uses an index. Without statistics (a fresh or a restored database) a planner that may use
+# bitmaps collects and sorts all free codes of a product to take one: 120,000 codes, 30 orders a second.
 
 _LOOK_AT_CLIENT = "SET client_connection_check_interval = '1s'"
-"""A statement whose client has gone away ends, and lets go of its locks: not every server can do that."""
+"""Ends a statement whose client is gone, which releases its locks. Not every server supports this."""
 
 
 class Address(Protocol):
@@ -73,14 +74,14 @@ class Address(Protocol):
         ...
 
     def refresh(self, stale: str) -> str:
-        """The address after no connection could be made with `stale`, which it gives again if it knows no better."""
+        """The address to use after connecting with `stale` has failed; returns `stale` if there is no newer one."""
         ...
 
 
 class PostgresSession:
-    """One thread's connection, made when it is first needed and again when it broke. `interrupt` is for other threads.
+    """One thread's connection, opened at first use and reopened after it broke. `interrupt` is for other threads.
 
-    `generation` gives a number: a connection that was made while it was another one is not used again.
+    `generation` returns a number; a connection that was opened under another number is not used again.
     """
 
     def __init__(
@@ -97,25 +98,25 @@ class PostgresSession:
         self._made_in = -1
         self._connection: Connection | None = None
         self.local_settings: tuple[str, ...] = ()
-        """What sets the parameters of each transaction, where a pooler stands in between."""
+        """Statements that set the parameters of each transaction, behind a pooler."""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self.wakes_worker = False
         self.leads: tuple[Any, ...] | None = None
-        """For which group its thread commits (`store.group_commit`)."""
+        """The group for which the session's thread commits (`store.group_commit`)."""
 
     @property
     def lane(self) -> int:
-        """A number that most other connections to the database do not have."""
+        """A number that differs from that of most other connections to the database: the server's process id."""
         return 0 if self._connection is None else self._connection.info.backend_pid
 
     @property
     def kept(self) -> bool:
-        """Whether there is a connection from before, which may have been lost meanwhile."""
+        """Whether there is an earlier connection, which may have been lost while idle."""
         return self.usable() is not None
 
     def connected(self, job: Job) -> Connection:
-        """The connection. Raises `psycopg.Error`, and `StoreUnavailable` also if the job was given up meanwhile."""
+        """Returns the connection, opened if needed. Raises `psycopg.Error`, and `StoreUnavailable`, also on timeout."""
         connection = self.usable()
         if connection is None:
             self.drop()
@@ -128,14 +129,14 @@ class PostgresSession:
         return connection
 
     def interrupt(self) -> None:
-        """Ends whatever waits for an answer on this connection, at once. The connection is of no use afterwards."""
+        """Ends any wait on this connection at once. The connection cannot be used afterwards."""
         with self._lock:
             if self._socket is not None:
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
 
     def has_input(self) -> bool:
-        """Whether the server has sent something that was not read yet. For any thread."""
+        """Whether there is unread input from the server. For any thread."""
         with self._lock:
             if self._socket is None:
                 return False
@@ -144,7 +145,7 @@ class PostgresSession:
             return bool(poll.poll(0))
 
     def drop(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         with self._lock:
             connection, self._connection = self._connection, None
             twin, self._socket = self._socket, None
@@ -154,9 +155,9 @@ class PostgresSession:
             twin.close()
 
     def undo(self) -> None:
-        """Undoes the open transaction, if there is one, or drops the connection if that cannot be done.
+        """Rolls back the open transaction, if there is one, and drops the connection if that fails.
 
-        The driver then also forgets its prepared statements, of which it may not have prepared all.
+        A rollback makes the driver forget its prepared statements, some of which it may never have prepared.
         """
         try:
             if self._connection is not None and self._connection.info.transaction_status != TransactionStatus.IDLE:
@@ -165,7 +166,7 @@ class PostgresSession:
             self.drop()
 
     def usable(self) -> Connection | None:
-        """The connection, if there is one that was not given up."""
+        """The connection, unless it is closed or of an earlier generation."""
         known = self._connection
         if known is None or known.closed or self._made_in != self._generation():
             return None
@@ -173,9 +174,9 @@ class PostgresSession:
 
     def _connect(self) -> Connection:
         connection = self.dial()
-        self._made_in = self._generation()  # what was reached since a silence began is good, however long that took
-        # What can be cut off from another thread is a second descriptor of the same socket: the driver may close its own
-        # at any moment, and the number would be another file's.
+        self._made_in = self._generation()  # a server reached after a silence began is good, however long it took
+        # `interrupt` shuts down a duplicate descriptor of the socket: the driver may close its own at any moment, and
+        # that number may then belong to another file.
         twin = socket.socket(fileno=os.dup(connection.fileno()))
         with self._lock:
             self._connection, self._socket = connection, twin
@@ -204,7 +205,7 @@ class PostgresSession:
             connection.execute(_LOOK_AT_CLIENT)
 
     def dial(self) -> Connection:
-        """A new connection, not kept here. If there is none to be had, the password may have been changed meanwhile."""
+        """Opens a connection that is not kept here. After a failure it tries a refreshed address (a new password)."""
         if isinstance(self._address, str):
             return _connected(self._address)
         url = self._address.get()
@@ -218,7 +219,7 @@ class PostgresSession:
 
 
 def missing_defaults(url: str) -> dict[str, str | int]:
-    """Of what is asked for with a connection, that which the address says nothing about."""
+    """The defaults for parameters that the address leaves out; `application_name` always."""
     said = conninfo.conninfo_to_dict(url)
     return {
         name: value for name, value in CONNECTION_DEFAULTS.items() if name == "application_name" or name not in said
@@ -228,6 +229,6 @@ def missing_defaults(url: str) -> dict[str, str | int]:
 def _connected(url: str) -> Connection:
     made: Connection = psycopg.connect(url, autocommit=True, prepare_threshold=2, **missing_defaults(url))  # type: ignore[arg-type]
     made.prepared_max = MAX_PREPARED
-    # one width for every integer: the driver chooses by value, and each choice would be a statement to prepare
+    # one width for every integer: the driver chooses it by value, and each width would need its own prepared statement
     made.adapters.register_dumper(int, Int8BinaryDumper)
     return made

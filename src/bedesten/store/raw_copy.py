@@ -1,7 +1,7 @@
 """The two ends of a move between SQLite and PostgreSQL: one connection each, whole tables in, whole tables out.
 
-Everything else uses the store's transactions. A move needs what they do not offer: rows of every tenant as they are,
-triggers that are off while history is copied, and a lock on all tables at once.
+Everything else uses the store's transactions. A move needs what they do not offer: the raw rows of every tenant,
+disabled triggers while history is copied, and a lock on all tables at once.
 """
 
 import time
@@ -21,16 +21,16 @@ Row = tuple[Any, ...]
 CHUNK_ROWS = 5_000
 LOCK_TIMEOUT_MS = 5_000
 MAX_DEPARTURE_S = 5.0
-"""Seconds in which the connections of a server that was stopped just now may end."""
+"""How long to wait for the connections of a server that has just been stopped to end."""
 DEPARTURE_POLL_S = 0.05
 
 
 class InUse(Exception):
-    """Somebody else uses the store."""
+    """Another program uses the store."""
 
 
 class SqliteEnd:
-    """An SQLite file, in one write transaction from the beginning: nobody else can write to it."""
+    """An SQLite file, in one write transaction from the start: no other program can write to it."""
 
     def __init__(self, path: Path) -> None:
         """Raises `InUse`, `StoreUnavailable`."""
@@ -71,7 +71,7 @@ class SqliteEnd:
         self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
 
     def complete(self) -> None:
-        """Puts the triggers back and commits. Raises ValueError if a row refers to one that is not there."""
+        """Restores the triggers and commits. Raises ValueError if a foreign key is violated."""
         for _, statement in self._triggers:
             self._connection.execute(statement)
         if self._connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
@@ -89,7 +89,7 @@ class SqliteEnd:
 
 
 class PostgresEnd:
-    """A PostgreSQL database, in one transaction. With `lock`, every table is locked against writes from the beginning."""
+    """A PostgreSQL database, in one transaction. The tables in `lock` are locked against writes from the start."""
 
     def __init__(self, url: str, lock: Sequence[str] = ()) -> None:
         """Raises `InUse`, `StoreUnavailable`."""
@@ -111,7 +111,7 @@ class PostgresEnd:
         while self._has_others():
             if time.monotonic() >= deadline:
                 raise InUse("other programs are connected to the database: stop every server first")
-            self._connection.rollback()  # else the copy would see the database as it was before they ended
+            self._connection.rollback()  # otherwise the copy would use a snapshot from before they ended
             time.sleep(DEPARTURE_POLL_S)
         self._connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         names = sql.SQL(", ").join(map(sql.Identifier, tables))
@@ -162,7 +162,7 @@ class PostgresEnd:
                 copy.write_row(row)
 
     def complete(self) -> None:
-        """Puts the triggers back and commits."""
+        """Restores the triggers and commits."""
         for name in self._triggered:
             self._connection.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(sql.Identifier(name)))
         self._connection.commit()

@@ -1,4 +1,4 @@
-"""Asks a store that has fallen silent until it answers, so that it is used again at once."""
+"""Probes a silent store until it answers, so that it is used again at once."""
 
 import threading
 from collections.abc import Callable
@@ -11,9 +11,9 @@ PAUSE_S = 0.25
 class Recovery:
     """While a recovery is active, no other caller waits for the store.
 
-    `attempt` asks once, for at most so many seconds; it raises `StoreUnavailable` for as long as the store does not
-    answer. An attempt that began during the silence may wait to its end although the store is back: `probes` threads
-    begin theirs at different times, so that the next attempt is never far away.
+    `attempt` probes once, with a timeout in seconds, and raises `StoreUnavailable` if the store does not answer. An
+    attempt that began during the silence may run into its timeout although the store is back. So `probes` threads begin
+    their attempts at different times, and the next attempt is never far away.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class Recovery:
 
     @property
     def active(self) -> bool:
-        """Whether the store is being asked."""
+        """Whether the store is being probed."""
         return not self._over.is_set()
 
     def begin(self) -> None:
-        """Begins to ask, unless that is being done."""
+        """Starts the probes, unless they run already."""
         with self._starting:
             if self.active or self._closed:
                 return
@@ -47,7 +47,7 @@ class Recovery:
                 ).start()
 
     def close(self) -> None:
-        """Gives up."""
+        """Ends the probes."""
         self._closed = True
         self._over.set()
 

@@ -1,6 +1,6 @@
-"""What PostgreSQL says of its standbys, as far as the user of the store may see it.
+"""What PostgreSQL reports about its standbys, as far as the store's user may see it.
 
-A user without `pg_read_all_stats` sees that a standby is connected, and not how it does.
+A user without `pg_read_all_stats` sees that a standby is connected, but not its state.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FROM pg_stat_replication
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """The standbys. `synchronous` and `lag_s` are None where they are hidden; `lag_s` also where nothing was measured yet.
+    """The standbys. `synchronous` and `lag_s` are None if hidden from the user; `lag_s` also before it is measured.
 
     `expected` means that synchronous replication is switched on.
     """
@@ -30,13 +30,13 @@ class Replication:
 
     @property
     def missing(self) -> bool | None:
-        """Whether a synchronous standby is expected and none is connected; None where that cannot be seen."""
+        """Whether a synchronous standby is expected and none is connected; None if the user may not see that."""
         if not self.expected:
             return False
         return None if self.synchronous is None else self.synchronous == 0
 
 
 def read(tx: SystemTransaction) -> Replication:
-    """What the server says now. On PostgreSQL only, and in a transaction of its own."""
+    """Reads the current state. On PostgreSQL only, and in a separate transaction."""
     expected, connected, shown, synchronous, lag_s = tx.text(_STANDBYS)
     return Replication(expected, connected, synchronous if shown == connected else None, lag_s)

@@ -1,12 +1,12 @@
-"""The revision check: how every process knows, before it decides, that what it remembers is not older than the request.
+"""The revision check: how a process makes sure, before it decides, that its cache is not older than the request.
 
-One row holds the *revision*: a counter and a random number. Whatever gives or takes a right advances the counter in its
-own transaction, draws the random number again, and appends both to the list of changes with what it touched. A process
-remembers the revision up to which it has applied the list. A request passes the revision check when the revision,
-read after the request arrived, is the remembered one, or the rest of the list has been applied.
+One row holds the *revision*: a counter and a random number. A transaction that grants or revokes a right advances the
+counter, draws a new random number, and appends both to the list of changes, with what changed. A process remembers the
+revision up to which it has applied the list. A request passes the revision check when the revision, read after the
+request arrived, is the remembered one, or when the process has applied the rest of the list.
 
-The random number tells a store that went back from one that went on. A process applies the rest of the list only if the
-list still holds the very change that the process saw last; otherwise it forgets everything (`web.revision_counter`).
+The random number reveals a store that went back, for example to a backup. A process applies the rest of the list only
+if the list still holds the last change that the process saw; otherwise it clears its cache (`web.revision_counter`).
 
 Kinds of change, and what `ref` is:
 
@@ -36,7 +36,7 @@ revision_counter = Table(
 )
 
 changes = Table("changes", metadata, integer("seq", key=True), integer("nonce"), text("kind"), text("ref"))
-"""Begins with the installation's own row, number 0; the oldest rows are deleted. It ends with the current revision."""
+"""Starts with the installation's row, number 0, and ends with the current revision; the oldest rows are deleted."""
 
 _C = revision_counter.c
 ADVANCE = cross_tenant(update(revision_counter).values(counter=_C.counter + 1, nonce=p("nonce")).returning(_C.counter))

@@ -13,10 +13,10 @@ from bedesten.store.wait_budget import WaitBudget
 
 
 class SharedCounter:
-    """Callers that arrive while a query is under way share the next one, so no answer is older than its call.
+    """Callers that arrive during a query share the next one, so no answer is older than its call.
 
-    Used from one event loop at a time; what an earlier one left unanswered is forgotten. `ask` sends a query, and may raise
-    `StoreUnavailable`; `on_timeout` is called when one is overdue, and while `silence` is active every call fails at once.
+    Used from one event loop at a time; unanswered calls of an earlier loop are dropped. `ask` sends a query, and may
+    raise `StoreUnavailable`; `on_timeout` is called when one is overdue. While `silence` is active, calls fail at once.
     """
 
     def __init__(self, ask: Callable[[Job], None], on_timeout: Callable[[JobState], None], silence: Recovery) -> None:
@@ -28,7 +28,7 @@ class SharedCounter:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def read(self) -> Revision:
-        """The counter as it is now or later. Raises `StoreUnavailable`."""
+        """Reads the counter, at least as new as this call. Raises `StoreUnavailable`."""
         if self._silence.active:
             raise StoreUnavailable("the store is silent")
         loop = asyncio.get_running_loop()
@@ -38,7 +38,7 @@ class SharedCounter:
         self._waiting.append(mine)
         if not self._busy:
             self._busy = True
-            loop.call_soon(self._query)  # who arrives until then shares it
+            loop.call_soon(self._query)  # callers that arrive until then share it
         began, limit = monotonic(), wait_budget.current()
         try:
             return await mine
@@ -54,7 +54,7 @@ class SharedCounter:
 
         def answered(done: "asyncio.Future[Revision]") -> None:
             _pass_on(done, waiting)
-            if self._silence.active:  # who came meanwhile does not wait for another one
+            if self._silence.active:  # later callers do not wait for another query
                 following, self._waiting = self._waiting, []
                 _pass_on(done, following)
             self._busy = bool(self._waiting)
@@ -64,7 +64,7 @@ class SharedCounter:
         job.future.add_done_callback(answered)
         try:
             self._ask(job)
-        except Exception as problem:  # also one that nobody expects: no caller may wait for ever
+        except Exception as problem:  # also an unexpected one: no caller may wait for ever
             job.future.set_exception(problem)
 
 
@@ -75,7 +75,7 @@ def nothing(_tx: SystemTransaction) -> None:
 def _pass_on(done: "asyncio.Future[Revision]", waiting: "list[asyncio.Future[Revision]]") -> None:
     error = done.exception()
     for one in waiting:
-        if one.done():  # its caller has left
+        if one.done():  # its caller was cancelled
             continue
         if error is not None:
             one.set_exception(error)

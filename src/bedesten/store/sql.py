@@ -73,35 +73,35 @@ def integer(name: str, *constraints: SchemaItem, null: bool = False, key: bool =
 
 
 def timestamp(name: str, *, null: bool = False) -> Column[int]:
-    """A column of a time in epoch milliseconds, which the database keeps to what every reader can show (`MAX_TIME_MS`)."""
+    """A column of a time in epoch milliseconds, limited by the database to what readers can show (`MAX_TIME_MS`)."""
     return integer(name, CheckConstraint(f"{name} BETWEEN 0 AND {MAX_TIME_MS}", name=name), null=null)
 
 
 def one_of(name: str, *values: int) -> str:
-    """A condition: the column has one of the values. For `IN` with three or more of them SQLite fills a table each time."""
+    """A condition: the column has one of the values. Not `IN`: from three values on SQLite fills a table each time."""
     return f"({' OR '.join(f'{name} = {value}' for value in values)})"
 
 
 def partial_index(
     name: str, first: Column[Any], *others: Column[Any], where: str | None = None, unique: bool = False
 ) -> Index:
-    """An index of those rows that meet `where`, for statements that look up `first` among them.
+    """An index of the rows that meet `where`, for statements that look up `first` among them.
 
-    Its condition also says that `first` is not NULL: only a statement that compares `first` implies this, so no other one
-    can use the index. Otherwise PostgreSQL may read all of it to find one row by its id, which it does while its statistics
-    call the index empty: each order would read the whole stock that was added to a product after it had sold out.
+    Its condition also demands that `first` is not NULL: only a statement that compares `first` implies this, so no
+    other statement can use the index. Otherwise PostgreSQL may scan the whole index to find one row by its id, while
+    its statistics call the index empty: each order would read the whole stock added to a product after it had sold out.
     """
     condition = fragment(" AND ".join([*([where] if where else []), f"{first.name} IS NOT NULL"]))
     return Index(name, first, *others, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 def any_value(column: Column[Any]) -> ColumnElement[bool]:
-    """A condition that all values but NULL meet: with it, a statement may read a partial index of the column as a whole."""
+    """A condition that all values but NULL meet: it lets a statement read a whole partial index of the column."""
     return column >= {str: "", int: -MAX_INTEGER, bytes: b""}[column.type.python_type]
 
 
 class _Among(FunctionElement[bool]):
-    """What `among` gives; its clauses are the column and the query."""
+    """The result of `among`; its clauses are the column and the query."""
 
     inherit_cache = True
     type = Boolean()
@@ -124,10 +124,10 @@ def _any(made: _Among, compiler: SQLCompiler, **keywords: Any) -> str:
 
 
 def among(column: ColumnElement[Any], few: Select[Any]) -> ColumnElement[bool]:
-    """A condition: the column has one of the values of a query that gives few.
+    """A condition: the column has one of the values of a query that returns few.
 
-    On PostgreSQL each is looked up by the column's index. `IN` may read the whole table there: of a query whose LIMIT is a
-    parameter, PostgreSQL expects a tenth of all rows.
+    On PostgreSQL each value is looked up in the column's index. `IN` may read the whole table there: PostgreSQL expects
+    a tenth of all rows from a query whose LIMIT is a parameter.
     """
     return _Among(column, few.scalar_subquery())
 
@@ -149,7 +149,7 @@ TENANT = p("tenant")
 class Statement(Generic[Row]):
     """One SQL statement inside one tenant: its text names the parameter `tenant`, which the transaction fills.
 
-    `make_row` turns a row's columns, in order, into what `one` and `all` give.
+    `make_row` turns a row's columns, in order, into what `one` and `all` return.
     """
 
     cross_tenant = False
@@ -172,7 +172,7 @@ class Statement(Generic[Row]):
 
     @property
     def numbered(self) -> "NumberedText":
-        """The text for SQLite, whose driver binds parameters by number in two thirds of the time that names take."""
+        """The text for SQLite, with numbered parameters: the driver needs a third less time than for named ones."""
         if self._numbered is None:
             self._numbered = _number(self.compiled("sqlite"))
         return self._numbered
@@ -189,7 +189,7 @@ class Statement(Generic[Row]):
 
 
 def _inlined(text: str, dialect: DialectName, name: str, value: object) -> str:
-    """The text with a constant of the statement written out: a partial index is not used for a parameter."""
+    """The text with a constant written out instead of a parameter, which would rule out a partial index."""
     literal = _literal(value, dialect)
     assert "%" not in literal, "a percent sign means something to psycopg"
     spelt = f":{name}" + r"\b" if dialect == "sqlite" else re.escape(f"%({name})s")
@@ -210,7 +210,7 @@ def _literal(value: object, dialect: DialectName) -> str:
 
 
 class NumberedText(NamedTuple):
-    """A text with the parameters `?1`, `?2`, …, and what takes their values, in that order, from a dictionary of names."""
+    """A text with parameters `?1`, `?2`, …, and a function that takes their values in this order from a dictionary."""
 
     text: str
     values: Callable[[dict[str, Any]], tuple[Any, ...]]
@@ -241,9 +241,10 @@ class CrossTenantStatement(Statement[Row]):
 
 @lru_cache(256)
 def batch(statements: tuple[Statement[Any], ...]) -> str:
-    """One text for PostgreSQL that runs these, none of which gives rows, and gives one row: how many each changed.
+    """One text for PostgreSQL that runs statements without result rows, and returns one row: how many each changed.
 
-    The parameters of the first are named `0_…`, of the second `1_…`; `tenant` is shared. All see the rows as before.
+    Parameters of the first are named `0_…`, of the second `1_…`; `tenant` is shared. No statement sees another's
+    changes.
     """
     parts = [_named(statement.compiled("postgresql"), number) for number, statement in enumerate(statements)]
     ran = ", ".join(f"s{number} AS ({part} RETURNING 1)" for number, part in enumerate(parts))
@@ -252,15 +253,15 @@ def batch(statements: tuple[Statement[Any], ...]) -> str:
 
 
 COUNTS_MARK = "bedesten counts "
-"""Begins the text that a guarded batch fails to read as a number."""
+"""Prefix of the text that a guarded batch casts to a number, to make the server raise an error."""
 
 
 @lru_cache(256)
 def guarded_batch(statements: tuple[Statement[Any], ...]) -> str:
-    """Like `batch`, but wrong counts are an error of the server, which undoes all of it, even where COMMIT is on its way.
+    """Like `batch`, but wrong counts raise an error in the server, which rolls back, even if COMMIT is already sent.
 
-    The counts that are right are parameters: `0__rows`, `1__rows`. The error names the parameter `part` and the counts.
-    Statements are run in their sequence, so the one whose row others wait for comes last.
+    The expected counts are parameters: `0__rows`, `1__rows`. The error names the parameter `part` and the counts.
+    Statements run in order, so the one with the most contended row comes last.
     """
     parts = [_named(statement.compiled("postgresql"), number) for number, statement in enumerate(statements)]
     ran = ", ".join(f"s{number} AS ({part} RETURNING 1)" for number, part in enumerate(parts))
@@ -306,7 +307,7 @@ def _row(*columns: Any) -> tuple[Any, ...]:
 
 
 def statement(core: ClauseElement) -> Statement[tuple[Any, ...]]:
-    """A tenant-bound statement whose rows are plain tuples, or that gives none."""
+    """A tenant-bound statement whose rows are plain tuples, or that returns none."""
     return Statement(core, _row)
 
 
@@ -316,7 +317,7 @@ def rows_as(model: Callable[..., Row], core: ClauseElement) -> Statement[Row]:
 
 
 def cross_tenant(core: ClauseElement) -> CrossTenantStatement[tuple[Any, ...]]:
-    """A statement over all tenants whose rows are plain tuples, or that gives none."""
+    """A statement over all tenants whose rows are plain tuples, or that returns none."""
     return CrossTenantStatement(core, _row)
 
 
@@ -335,7 +336,7 @@ def insert_of(table: Table, *, or_ignore: bool = False, **values: ColumnElement[
 
     Columns that `values` names are computed instead.
 
-    With `or_ignore` a row that breaks a unique constraint is not inserted, and `run` gives 0.
+    With `or_ignore` a row that violates a unique constraint is not inserted, and `run` returns 0.
     """
     names = tuple(column.name for column in table.columns if column.name not in {"tenant_id", *values})
     core = _insert(table).values(tenant_id=TENANT, **values)

@@ -1,17 +1,17 @@
 """The embedded engine: SQLite in WAL mode, durable at every commit, one writer thread with group commit.
 
-Why so (each was measured or lost data in an experiment):
+Why (each was measured, or lost data in an experiment):
 
 - One SQLite library in the process, a recent one, which pysqlite3 bundles. A second one (the standard library's, or a
   plain open() of the file) drops the first one's POSIX locks.
-- One thread writes for the process. It takes what has queued up meanwhile, runs each action in a savepoint of its own,
-  commits once, and only then answers all of them: one fsync for many orders.
-- Between processes a lock on a file of its own is held around BEGIN … COMMIT. SQLite's own waiting starves; this is
-  fair.
-- Nobody waits beyond `wait_budget` for a writer that has to wait itself: for another process, or for the disk. Reads are
-  not bounded by it, they run where they are asked for: a disk that hangs stops the process.
-- A full disk or an interrupt can end the whole transaction under an action's feet. So after each action the
-  transaction must still be open; if it is not, nobody in the batch receives a success.
+- One thread writes for the process. It takes all queued actions, runs each in its own savepoint, commits once, and only
+  then answers them: one fsync for many orders.
+- Between processes, a lock on a separate file is held around BEGIN … COMMIT. SQLite's own busy waiting can starve a
+  process; this lock is fair.
+- No caller waits beyond `wait_budget` for a writer that itself waits, for another process or for the disk. The budget
+  does not bound reads, which run in the caller's thread: a disk that hangs stops the process.
+- A full disk or an interrupt can abort the whole transaction during an action. So after each action the transaction
+  must still be open; if it is not, every action in the batch fails.
 """
 
 import asyncio
@@ -41,19 +41,19 @@ from bedesten.store.wal_index import WalIndex
 
 Result = TypeVar("Result")
 Outcome = tuple[Job, Any, BaseException | None]
-"""An action, what it gave, and what it raised."""
+"""An action, its result, and the error it raised."""
 
 CLOSE_TIMEOUT_S = 10.0
-"""So long `close` waits for what is under way."""
+"""How long `close` waits for running actions."""
 
 MAX_BATCH = 128
-"""At most this many actions share one commit, which bounds how long the first of them waits."""
+"""Most actions that share one commit, which bounds how long the first one waits."""
 
 MIN_FREE_BYTES = 64 * 1024 * 1024
-"""With less room on its disk than this, a store counts as one that takes no writes."""
+"""With less free disk space than this, a store counts as not writable."""
 
 WRITER_BUSY_MS, LOOP_BUSY_MS = 2_000, 100
-"""How long a lock of another program on the file is waited for: by the writer, and by reads on an event loop."""
+"""How long the writer, and reads on an event loop, wait for another program's lock on the file."""
 
 
 class _WriterLock:
@@ -94,7 +94,7 @@ class _Writer:
         return self._queue.qsize()
 
     def submit(self, job: Job) -> None:
-        with self._closing:  # nothing may come into the queue behind its end: nobody would answer it
+        with self._closing:  # a job queued behind the end marker would never be answered
             if self._closed:
                 raise StoreUnavailable("the store is closed")
             self._watchdog.watch(job)
@@ -125,7 +125,7 @@ class _Writer:
                 _abandon(connection)
                 connection = None
                 lost = StoreUnavailable(f"the writer lost its transaction: {error}")
-                # also those that were refused: what they were refused for is undone with the rest
+                # also actions that raised: the data that made them raise is rolled back with the rest
                 outcomes = [(job, None, lost) for job in batch]
             for job in batch:
                 self._watchdog.forget(job)
@@ -157,7 +157,7 @@ class _Writer:
         now = self._clock()
         transaction = SystemTransaction(connection, "sqlite", now, self._ids, at=now)
         outcomes: list[Outcome] = []
-        # The transaction of an action that is alone is its savepoint. Another one would copy each page that it changes.
+        # A single action needs no savepoint in its transaction: one would copy each page that it changes.
         alone = len(batch) == 1
         undo = ("ROLLBACK", "BEGIN IMMEDIATE") if alone else ("ROLLBACK TO action",)
         for job in batch:
@@ -189,7 +189,7 @@ class _Writer:
 
 
 def _attempt(job: Job, transaction: SystemTransaction) -> tuple[Any, Exception | None]:
-    """Runs an action once. Gives what it gave, or what it raised."""
+    """Runs an action once. Returns its result, or the error it raised."""
     try:
         return job.work(transaction), None
     except dbapi2.OperationalError as error:
@@ -199,7 +199,7 @@ def _attempt(job: Job, transaction: SystemTransaction) -> tuple[Any, Exception |
 
 
 def _abandon(connection: Connection) -> None:
-    """Ends whatever is open and drops the connection: the next batch opens a fresh one."""
+    """Rolls back any open transaction and closes the connection: the next batch opens a new one."""
     if connection is None:
         return
     try:
@@ -211,7 +211,7 @@ def _abandon(connection: Connection) -> None:
 
 
 class SqliteStore(Store):
-    """One file, any number of processes on one machine. Reads run where they are asked for: they take microseconds."""
+    """One file, any number of processes on one machine. Reads run in the caller's thread: they take microseconds."""
 
     dialect = "sqlite"
 
@@ -274,7 +274,7 @@ class SqliteStore(Store):
     def counter_now(self) -> Revision:
         self._file.check()
         reader, index = self._reader(), self._index
-        header = index.header() if index else None  # before the counter is read: it is at least as new as that
+        header = index.header() if index else None  # before the counter is read, which is then at least as new
         known, revision = self._counted
         if header is not None and header == known:
             return revision
@@ -290,7 +290,7 @@ class SqliteStore(Store):
         return revision
 
     def _look(self) -> WalIndex | None:
-        """The header that says whether anything was committed; None where it cannot be had: then the store is asked."""
+        """Maps the header that shows whether anything was committed. None if that fails: then each call reads."""
         with self._starting:
             if self._index is None and not self._closed:
                 with contextlib.suppress(OSError):
@@ -338,7 +338,7 @@ class SqliteStore(Store):
             if self._closed:
                 raise StoreUnavailable("the store is closed")
             connection = self._local.connection = self._file.open()
-            if asyncio._get_running_loop() is not None:  # whatever else runs on it would wait as well
+            if asyncio._get_running_loop() is not None:  # everything else on the loop would wait as well
                 connection.execute(f"PRAGMA busy_timeout = {LOOP_BUSY_MS}")
             connection.execute("PRAGMA query_only = ON")  # writes go through the writer, or not at all
             self._readers.append(connection)

@@ -27,7 +27,7 @@ _PRAGMAS = (
 
 
 def connect(path: Path) -> Connection:
-    """A connection in autocommit with this engine's settings; the file is readable by its owner only."""
+    """Opens a connection in autocommit with this engine's settings; only the owner can read the file."""
     if dbapi2.sqlite_version_info < MIN_SQLITE_VERSION:
         raise RuntimeError(f"SQLite {dbapi2.sqlite_version} is too old; at least 3.51.3 is needed: upgrade pysqlite3")
     if not path.exists():
@@ -62,7 +62,7 @@ class SqliteFile:
             raise StoreUnavailable(f"another file has taken the place of {self.path}: start the server again")
 
     def open(self) -> Connection:
-        """A connection to a store that is there; a missing file is never created, it would be an empty store."""
+        """Opens a connection to an existing store. Never creates a missing file, which would be an empty store."""
         self.check()
         try:
             return connect(self.path)

@@ -20,9 +20,9 @@ MAX_ATTEMPTS = 8
 
 
 class StoreStats:
-    """What a store has done since it was opened: committed transactions, and the actions in them; actions that ran again
-    because another one overtook them, or that waited for a locked row; connections that it opened; on PostgreSQL the writes
-    for which there was no room on its disk."""
+    """Counters of a store since it was opened: committed transactions, and the actions in them; actions that ran again
+    after a lost race, or that waited for a locked row; opened connections; on PostgreSQL writes that failed on a full
+    disk."""
 
     def __init__(self) -> None:
         self.transactions = 0
@@ -34,7 +34,7 @@ class StoreStats:
         self._lock = threading.Lock()
 
     def count_no_room(self) -> None:
-        """Counts one write for which there was no room."""
+        """Counts one write that failed on a full disk."""
         with self._lock:
             self.no_room += 1
 
@@ -60,8 +60,8 @@ def _ignore() -> None:
 class Store(ABC):
     """Runs actions in transactions. Safe to use from one event loop and any number of threads.
 
-    Raises `StoreUnavailable` when the store does not answer. An exception of the action rolls back and propagates. `read`
-    gives one consistent view, at least as new as the moment of the call. `write` returns after COMMIT; the action may run
+    Raises `StoreUnavailable` when the store does not answer. An exception of the action rolls back and propagates.
+    `read` sees one consistent snapshot, at least as new as the call. `write` returns after COMMIT; the action may run
     more than once (a deadlock on PostgreSQL), so it must have no effect outside its transaction.
     """
 
@@ -77,7 +77,7 @@ class Store(ABC):
 
     @abstractmethod
     async def read_across(self, work: Work[Result], tenant: str = "") -> Result:
-        """Runs a reading action over all tenants. `tenant` is whose turn it takes where actions wait for a thread."""
+        """Runs a reading action over all tenants. `tenant` is the tenant whose turn it takes in a thread's queue."""
 
     @abstractmethod
     async def write_across(self, work: Work[Result], tenant: str = "") -> Result:
@@ -92,7 +92,7 @@ class Store(ABC):
         """`write_across` for callers without an event loop; blocks."""
 
     def listen(self, _on_wake: Callable[[], None]) -> Callable[[], None]:
-        """Calls it in another thread when a process has work for a worker; returns what ends that.
+        """Calls `_on_wake` in another thread when a process has work for a worker; returns a function that ends that.
 
         A message may be lost, and SQLite sends none: callers poll as well.
         """
@@ -103,15 +103,15 @@ class Store(ABC):
         """The current revision, read after this call began."""
 
     def counter_now(self) -> Revision | None:
-        """The same without waiting, where the engine is so near that this costs microseconds; else None."""
+        """The same without waiting, on an engine where that costs microseconds; otherwise None."""
         return None
 
     @abstractmethod
     def check_writable(self) -> None:
-        """Raises `NotWritable` if nothing can be written now. Blocks."""
+        """Raises `NotWritable` if the store takes no writes now. Blocks."""
 
     def check_room(self) -> None:  # noqa: B027
-        """Raises `NotWritable` if no table can grow, where `check_writable` does not know that. Blocks."""
+        """Raises `NotWritable` if no table can grow, on an engine whose `check_writable` cannot tell. Blocks."""
 
     @abstractmethod
     def close(self) -> None:

@@ -21,8 +21,8 @@ from bedesten.store.sql import (
 )
 
 SCHEMA_VERSION = "0001"
-"""The version of the schema that this program needs. Written down, so that opening a store need not load the migrations; a
-test compares it with them."""
+"""The version of the schema that this program needs. A constant, so that opening a store need not load the migrations;
+a test compares it with them."""
 
 installation = Table(
     "installation",
@@ -38,10 +38,10 @@ installation = Table(
     text("moved", null=True),
     text("oldest_program"),
 )
-"""`keyring_version` is the version of the master secrets that every process must have read, `fingerprints` tells
-which secrets that version holds, as JSON (`Keyring.fingerprints`). `moved` is where `bedesten move` took the store: then
-no process opens this one. `oldest_program` is the lowest schema version whose programs can use the store as it is now: a
-migration that only adds leaves it (`store.migrate`)."""
+"""`keyring_version` is the version of the master secrets that every process must have loaded; `fingerprints` lists the
+secrets of that version, as JSON (`Keyring.fingerprints`). `moved` is where `bedesten move` moved the store: if it is
+set, no process opens this one. `oldest_program` is the lowest schema version whose programs can use the store as it is
+now; a migration that only expands leaves it unchanged (`store.migrate`)."""
 
 INSTALL = cross_tenant_insert_of(installation, or_ignore=True)
 
@@ -84,8 +84,8 @@ END_ALL_TOKENS = cross_tenant(update(installation).values(token_version=installa
 SET_NETWORKS = cross_tenant(update(installation).values(webhook_networks=p("networks")))
 
 rate_buckets = Table("rate_buckets", metadata, text("name", key=True), integer("empty_at"))
-"""Rate limits that nodes share (`store.limit_buckets`): a digest of the bucket's name, and when it will be empty, in epoch
-microseconds by the database's clock. Empty on SQLite. Losing rows is harmless."""
+"""Rate limits that nodes share (`store.limit_buckets`): a digest of the bucket's name, and when it will be empty, in
+epoch microseconds by the database's clock. Empty on SQLite. Losing rows is harmless."""
 
 DELETE_BUCKETS = cross_tenant(delete(rate_buckets).where(rate_buckets.c.empty_at < p("before")))
 
@@ -100,8 +100,8 @@ idempotency = Table(
     timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "owner_id", "key"),
 )
-"""First answers of calls that carried an Idempotency-Key, and refusals after an exclamation mark (`http.idempotency`). An
-answer never holds a code or a secret."""
+"""First answers of calls that carried an Idempotency-Key, and refusals after an exclamation mark (`http.idempotency`).
+An answer never holds a code or a secret."""
 
 INSERT_ANSWER = insert_of(idempotency, or_ignore=True)
 STORED_ANSWER = statement(

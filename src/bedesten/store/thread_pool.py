@@ -1,4 +1,4 @@
-"""A few threads that run jobs, tenants by turns, and the bounded queue in front of them."""
+"""A few threads that run jobs, with tenants taking turns, and the bounded queue in front of them."""
 
 import threading
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from bedesten.store.job import Job
 from bedesten.store.transaction import StoreUnavailable
 
 CLOSE_TIMEOUT_S = 10.0
-"""So long `close` waits for what is under way; a thread that is stuck beyond that ends with the process."""
+"""How long `close` waits for running jobs; a thread that is stuck longer ends with the process."""
 
 
 class Closable(Protocol):
-    """What a thread of a lane keeps from one job to the next."""
+    """A resource that a thread of a pool keeps from one job to the next."""
 
     def drop(self) -> None:
-        """Lets go of it."""
+        """Closes the resource."""
 
 
 Resource = TypeVar("Resource", bound=Closable)
@@ -25,8 +25,8 @@ Resource = TypeVar("Resource", bound=Closable)
 class ThreadPool(Generic[Resource]):
     """`size` threads, started when they are first needed, and at most `max_waiting` jobs that wait for one.
 
-    Each thread keeps one resource from `open_resource` and runs a job with `run(resource, job)`, which answers the job and
-    raises nothing.
+    Each thread keeps one resource from `open_resource` and runs a job with `run(resource, job)`, which answers the job
+    and raises nothing.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class ThreadPool(Generic[Resource]):
         return self._queue.holds(tenant)
 
     def submit(self, job: Job) -> Job | None:
-        """Puts a job behind those of its tenant. From a full queue, gives the newest job of the tenant that has the most:
-        it made room, and the caller answers it. Raises `StoreUnavailable` if the job's own tenant has the most, and if the
-        lane is closed."""
+        """Puts a job behind those of its tenant. If the queue is full, removes the newest job of the tenant with the
+        most jobs, and returns it for the caller to answer. Raises `StoreUnavailable` if the job's own tenant has the
+        most, and if the pool is closed."""
         with self._changed:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
@@ -85,11 +85,11 @@ class ThreadPool(Generic[Resource]):
             return displaced
 
     def full(self) -> StoreUnavailable:
-        """What a job is answered for which there is no room."""
+        """Returns the error for a job that finds the queue full."""
         return StoreUnavailable(f"more than {self._max_waiting} actions wait for the store ({self._name})")
 
     def close(self) -> None:
-        """Runs what is queued, and ends the threads."""
+        """Runs the queued jobs, and ends the threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -113,5 +113,5 @@ class ThreadPool(Generic[Resource]):
                 self._changed.wait()
             self._idle -= 1
             if self._idle and (self._queue or self._closed):
-                self._changed.notify()  # what was held back may run now
+                self._changed.notify()  # a job that was held back may run now
             return job

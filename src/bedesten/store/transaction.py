@@ -1,4 +1,4 @@
-"""What an action is handed: one transaction, bound to one tenant, or to none and then under another name."""
+"""The transaction that an action receives: bound to one tenant, or, as a `SystemTransaction`, to none."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -13,11 +13,11 @@ from bedesten.store.sql import CrossTenantStatement, DialectName, Statement, bat
 Row = TypeVar("Row")
 
 MAX_BATCH_STEPS: Final = 12
-"""As many steps go to a server as one statement: an order of one line fits."""
+"""Most steps that a server gets as one statement: an order of one line fits."""
 
 
 MAX_LAST_STEPS: Final = 40
-"""As many of an action's last steps go to a server as one statement: an order of nine lines fits."""
+"""Most of an action's last steps that a server gets as one statement: an order of nine lines fits."""
 
 
 class Cursor(Protocol):
@@ -36,7 +36,7 @@ class Connection(Protocol):
 
 
 class IdSource(Protocol):
-    """What makes fresh ids (`core.ids`)."""
+    """Generates ids (`core.ids`)."""
 
     def new(self, prefix: str, /) -> str: ...
 
@@ -53,11 +53,11 @@ class BatchConnection(Connection, Protocol):
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached, is full, or lost the transaction. Nothing was kept, but see `OutcomeUnknown`."""
+    """The store is unreachable, full, or lost the transaction. Nothing was committed, but see `OutcomeUnknown`."""
 
 
 class OutcomeUnknown(StoreUnavailable):
-    """The store was lost, or was silent, at COMMIT: everything of the action was kept, or nothing."""
+    """The store was lost, or was silent, at COMMIT: the action was committed as a whole, or not at all."""
 
 
 class NotWritable(StoreUnavailable):
@@ -65,17 +65,17 @@ class NotWritable(StoreUnavailable):
 
 
 class RetryTransaction(Exception):
-    """Raised by an action that another transaction overtook: everything is undone and the action runs again."""
+    """Raised by an action that lost a race: its transaction is rolled back and it runs again."""
 
 
 _defect = partial(AssertionError, "a row that had to change did not")
 
 
 class Step(Struct, frozen=True):
-    """A statement that gives no rows, its parameters, and how many rows it must change, or `error` is raised.
+    """A statement without result rows, its parameters, and how many rows it must change; otherwise `error` is raised.
 
-    `sums` names parameters that may be added up with those of steps whose other parameters are equal: one step with the
-    sums changes what all of them change, and fails if one of them would fail after the others.
+    `sums` names parameters that may be added up over steps whose other parameters are equal: one step with the sums has
+    the effect of all of them, and fails if one of them would fail after the others.
     """
 
     statement: Statement[Any]
@@ -86,9 +86,9 @@ class Step(Struct, frozen=True):
 
 
 class Changes(Struct, frozen=True):
-    """Steps that wait to travel with COMMIT, and travel alone as one guarded statement (`sql.guarded_batch`).
+    """Steps that are sent together with COMMIT, as one guarded statement (`sql.guarded_batch`).
 
-    `joins`: they may share a transaction with those of other actions of the tenant (`store.group_commit`).
+    `joins`: they may share a transaction with the changes of other actions of the tenant (`store.group_commit`).
     """
 
     tenant: str
@@ -110,7 +110,7 @@ class Changes(Struct, frozen=True):
         return parameters
 
     def raise_for(self, counts: Sequence[int]) -> None:
-        """Raises the error of the step that changed another number of rows than it must."""
+        """Raises the error of the step that changed a wrong number of rows."""
         for step, changed in zip(self.steps, counts, strict=True):
             _check_count(step, changed)
 
@@ -136,18 +136,18 @@ class _StatementRunner:
         self.now = now
         self.at = at
         self.attempt = 1
-        """How often the action was begun. From the second time on it expects that others are in its way."""
+        """Number of this attempt, from 1. From the second on, the action expects contention."""
         self.lane = 0
-        """A number of the connection. Connections with different numbers count in different rows."""
+        """A number of the connection. Connections with different numbers update different counter rows."""
         self.request_id: str | None = None
-        """The request that it is for, None outside of one."""
+        """Id of the request that it serves, None outside of a request."""
 
     def new_id(self, prefix: str) -> str:
         """Returns a fresh id such as `ord_01jd…`, from the generator of the store."""
         return self._ids.new(prefix)
 
     def wake_worker(self) -> None:
-        """Wakes the workers after COMMIT, where the store can: on PostgreSQL. Elsewhere they poll, and so they do there."""
+        """Wakes the workers after COMMIT, on PostgreSQL only. On both engines they poll as well."""
         if self._dialect == "postgresql":
             cast(BatchConnection, self._connection).wakes_worker = True
 
@@ -158,7 +158,7 @@ class _StatementRunner:
         return self._connection.execute(statement.compiled(self._dialect), parameters)
 
     def _execute_each(self, statement: Statement[Any], rows: Sequence[dict[str, Any]]) -> int:
-        """Runs a statement once for each set of parameters, without a round trip for each; how many rows it changed."""
+        """Runs a statement for each set of parameters, without a round trip each; returns how many rows it changed."""
         if self._dialect == "postgresql" and rows:
             return cast(BatchConnection, self._connection).executemany(statement.compiled(self._dialect), rows)
         counts: Iterable[int] = (self._execute(statement, row).rowcount for row in rows)
@@ -169,8 +169,8 @@ class Transaction(_StatementRunner):
     """One transaction that sees one tenant. `now` is the moment at which it began, in epoch milliseconds, by this
     machine's clock; `at` is the parameter of statements that hold `store.database_clock.DATABASE_NOW`.
 
-    Conflicts that can be expected are conditional statements (`ON CONFLICT DO NOTHING`, `UPDATE … WHERE`) whose count
-    is looked at; a constraint that fires is a defect and undoes the whole action.
+    Expected conflicts are handled by conditional statements (`ON CONFLICT DO NOTHING`, `UPDATE … WHERE`) whose row
+    count is checked; a violated constraint is a defect and rolls back the whole action.
     """
 
     __slots__ = ("tenant",)
@@ -194,22 +194,22 @@ class Transaction(_StatementRunner):
         return [make_row(*row) for row in self._execute(statement, parameters).fetchall()]
 
     def run(self, statement: Statement[Any], **parameters: Any) -> int:
-        """Runs a statement that gives no rows; answers how many rows it changed."""
+        """Runs a statement without result rows; returns how many rows it changed."""
         parameters["tenant"] = self.tenant
         count: int = self._execute(statement, parameters).rowcount
         return count
 
     def run_step(self, step: Step) -> None:
-        """Runs one step; raises its error if another number of rows changed."""
+        """Runs one step; raises its error if it changed a wrong number of rows."""
         _check_count(step, self._execute(step.statement, {**step.parameters, "tenant": self.tenant}).rowcount)
 
     def one_each(self, statement: Statement[Row], rows: Sequence[dict[str, Any]]) -> list[Row | None]:
-        """`one` for each set of parameters, in their order; a server gets them all before it is asked for an answer."""
+        """`one` for each set of parameters, in their order; a server gets them all in one round trip."""
         found = self.all_each([Query(statement, row) for row in rows])
         return [next(iter(one), None) for one in found]
 
     def all_each(self, queries: Sequence[Query[Any]]) -> list[list[Any]]:
-        """`all` for each query, in their order; a server gets them all before it is asked for an answer."""
+        """`all` for each query, in their order; a server gets them all in one round trip."""
         bound = [{**one.parameters, "tenant": self.tenant} for one in queries]
         if self._dialect == "postgresql":
             texts = [one.statement.compiled(self._dialect) for one in queries]
@@ -219,14 +219,14 @@ class Transaction(_StatementRunner):
         return [[one.statement.make_row(*row) for row in rows] for one, rows in zip(queries, found, strict=True)]
 
     def run_each(self, statement: Statement[Any], rows: Iterable[dict[str, Any]]) -> int:
-        """Runs a statement once for each set of parameters; answers how many rows all of them changed."""
+        """Runs a statement once for each set of parameters; returns how many rows changed in all."""
         return self._execute_each(statement, [{**row, "tenant": self.tenant} for row in rows])
 
     def run_all(self, steps: Sequence[Step]) -> None:
         """Runs steps that neither need nor see each other's changes.
 
-        To a server they travel together, a dozen at a time: others wait for what a transaction has locked, and most of
-        that time would be spent on the way.
+        A server gets them together, up to `MAX_BATCH_STEPS` at a time: others wait for the rows that a transaction has
+        locked, and round trips would make up most of that wait.
         """
         if self._dialect == "sqlite":
             for step in steps:
@@ -240,11 +240,11 @@ class Transaction(_StatementRunner):
     def run_last(self, *batches: Sequence[Step], joins: bool = False) -> None:
         """Runs batches of steps, one after another, as the last changes of the action: a server gets them with COMMIT.
 
-        The steps of a batch neither need nor see each other's changes. The step whose row others wait for comes last. A
-        wrong count raises after the action has returned, or at its next statement; `run_pending` makes that now. `joins`:
-        a server may commit them together with those of other actions of the tenant that differ only in their values.
-        The first values of a step must then name the row that it changes, and rows of one statement be locked in the order
-        of those values: see `store.joint_changes`.
+        The steps of a batch neither need nor see each other's changes. The step with the most contended row comes last.
+        A wrong count raises after the action has returned, or at its next statement, or in `run_pending`. With `joins`
+        a server may commit the steps together with those of other actions of the tenant that differ only in their
+        values. Then the first values of a step must name the row that it changes, and rows of one statement must be
+        locked in the order of those values: see `store.joint_changes`.
         """
         if self._dialect == "sqlite":
             for steps in batches:
@@ -256,7 +256,7 @@ class Transaction(_StatementRunner):
                 cast(BatchConnection, self._connection).defer(changes)
 
     def run_pending(self) -> None:
-        """Runs what `run_last` left for COMMIT; its errors are raised here."""
+        """Runs the steps that `run_last` left for COMMIT, and raises their errors."""
         if self._dialect == "postgresql":
             cast(BatchConnection, self._connection).flush()
 
@@ -270,7 +270,7 @@ class Transaction(_StatementRunner):
         return counts
 
     def advance_revision(self, kind: str, ref: str) -> None:
-        """Advances the revision: a right was given or taken in this transaction. See `store.revision_log` for the kinds."""
+        """Advances the revision: this transaction grants or revokes a right. See `store.revision_log` for the kinds."""
         advance_revision(self._connection, self._dialect, kind, ref)
 
 
@@ -289,11 +289,11 @@ class SystemTransaction(_StatementRunner):
 
     @property
     def ids(self) -> IdSource:
-        """Where fresh ids come from."""
+        """The generator of ids."""
         return self._ids
 
     def observed(self, wrap: Callable[[Connection], Connection], ids: IdSource) -> "SystemTransaction":
-        """The same transaction, whose statements pass through what `wrap` makes of its connection."""
+        """Returns the same transaction on a wrapped connection: the one that `wrap` returns."""
         made = SystemTransaction(wrap(self._connection), self._dialect, self.now, ids, at=self.at)
         made.attempt, made.lane, made.request_id = self.attempt, self.lane, self.request_id
         return made
@@ -314,34 +314,34 @@ class SystemTransaction(_StatementRunner):
         return [statement.make_row(*row) for row in self._execute(statement, parameters).fetchall()]
 
     def run(self, statement: CrossTenantStatement[Any], **parameters: Any) -> int:
-        """Runs a statement that gives no rows; answers how many rows it changed."""
+        """Runs a statement without result rows; returns how many rows it changed."""
         count: int = self._execute(statement, parameters).rowcount
         return count
 
     def text(self, sql: str) -> tuple[Any, ...]:
-        """The first row of SQL that only this engine understands, empty if it has none: never an action's."""
+        """The first row of engine-specific SQL, or an empty tuple. Not for actions."""
         cursor = self._connection.execute(sql)
         row: tuple[Any, ...] = cursor.fetchone() if cursor.description else ()
         return row
 
     def run_each(self, statement: CrossTenantStatement[Any], rows: Iterable[dict[str, Any]]) -> int:
-        """Runs a statement once for each set of parameters; answers how many rows all of them changed."""
+        """Runs a statement once for each set of parameters; returns how many rows changed in all."""
         return self._execute_each(statement, list(rows))
 
     def advance_revision(self, kind: str, ref: str) -> None:
-        """Advances the revision: a right was given or taken in this transaction."""
+        """Advances the revision: this transaction grants or revokes a right."""
         advance_revision(self._connection, self._dialect, kind, ref)
 
 
 def insert_revision(tx: SystemTransaction) -> None:
-    """Writes the counter's row, and the row of the list of changes that goes with it, unless they are there."""
+    """Inserts the counter's row and its row in the list of changes, unless they exist."""
     nonce = new_nonce()
     if tx.run(INSERT_COUNTER, id=1, counter=0, nonce=nonce):
         tx.run(APPEND, seq=0, nonce=nonce, kind="installation", ref="")
 
 
 def advance_revision(connection: Connection, dialect: DialectName, kind: str, ref: str) -> None:
-    """Advances the revision and appends what advanced it to the list of changes.
+    """Advances the revision and appends the change to the list of changes.
 
     The counter's row stays locked until COMMIT, so on every engine changes become visible in the order of their
     numbers and without gaps.

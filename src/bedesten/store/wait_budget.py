@@ -1,11 +1,11 @@
-"""How long a caller waits for the store before it is answered that the store is unavailable.
+"""How long a caller waits for the store before it gets `StoreUnavailable`.
 
-What counts is silence, not work: the time for which nothing came back. A request has `REQUEST_BUDGET_S` of it in all,
-from the revision check to the answer of COMMIT; a statement that is answered within `FREE_S` costs nothing, so that a
-request with a thousand short statements is not cut off in the middle of its work. Everybody else has a longer time,
-and has the whole of it again for each statement.
+The budget counts silence, not work: the time in which the store sends no answer. A request has `REQUEST_BUDGET_S` in
+all, from the revision check to the answer to COMMIT. A statement that is answered within `FREE_S` costs nothing, so
+that a request with a thousand short statements does not time out in the middle of its work. Other callers have a longer
+budget, which each statement renews.
 
-The budget of a request also names it, so that the store knows for which request a transaction is.
+The budget also carries the id of its request, so that the store knows which request a transaction serves.
 """
 
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from contextvars import ContextVar
 from math import inf
 
 REQUEST_BUDGET_S = 4.0
-"""For all of one request: every request is answered within five seconds, whatever the store does."""
+"""For a whole request: every request is answered within five seconds, whatever the store does."""
 REVISION_BUDGET_S = 2.0
 """For the query that reads the revision counter."""
 BACKGROUND_BUDGET_S = 30.0
-"""For work beside the requests: the worker's, and what a web process writes from time to time."""
+"""For work outside requests: the worker's, and the periodic writes of a web process."""
 COMMAND_READ_BUDGET_S, COMMAND_WRITE_BUDGET_S = 300.0, 60.0
-"""For the operator's commands, whose statements may walk the whole store."""
+"""For the operator's commands, whose statements may scan the whole store."""
 FREE_S = 0.05
 
 
 class WaitBudget:
-    """The silence that is still borne, in seconds. With `free_s` infinite, each statement has all of it.
+    """The time left to wait for the store, in seconds. With `free_s` infinite, each statement has all of it.
 
     `request_id` is None outside of a request.
     """
@@ -39,11 +39,11 @@ class WaitBudget:
 
     @property
     def renewed(self) -> bool:
-        """Whether a statement that is answered gives the whole time back."""
+        """Whether each answered statement renews the budget."""
         return self.free_s == inf
 
     def spend(self, seconds: float) -> None:
-        """Takes off what an answer has cost."""
+        """Subtracts the cost of waiting `seconds` for an answer."""
         self.left_s -= max(0.0, seconds - self.free_s)
 
 
@@ -51,18 +51,18 @@ _CURRENT: ContextVar[WaitBudget | None] = ContextVar("store_wait_budget", defaul
 
 
 def current() -> WaitBudget | None:
-    """The time of the request that is being served, None outside of one."""
+    """The budget of the current request, None outside of one."""
     return _CURRENT.get()
 
 
 def limit(seconds: float = REQUEST_BUDGET_S, request_id: str | None = None) -> None:
-    """From here on this task has so much time for the store, in sum, and serves this request."""
+    """Sets the total budget of this task, and the request that it serves."""
     _CURRENT.set(WaitBudget(seconds, FREE_S, request_id))
 
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """The block has so much time for the store, in sum."""
+    """Gives the block its own total budget."""
     token = _CURRENT.set(WaitBudget(seconds, FREE_S))
     try:
         yield

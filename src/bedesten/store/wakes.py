@@ -1,8 +1,8 @@
 """Wakes workers on other machines when there is work for them: LISTEN and NOTIFY of PostgreSQL.
 
-NOTIFY inside a transaction makes every COMMIT with one wait for a lock of the whole database. So a process notifies after
-COMMIT, in a transaction of its own that waits for no disk, and at most every `MIN_INTERVAL_S`. A message may be lost (a
-connection breaks; a pooler that pools by transaction never delivers it): workers poll as well.
+A NOTIFY inside a transaction makes its COMMIT wait for a lock on the whole database. So a process notifies after
+COMMIT, in a separate transaction that waits for no disk, and at most once every `MIN_INTERVAL_S`. A message may be lost
+(a connection breaks; a pooler in transaction mode never delivers it), so workers poll as well.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ MIN_INTERVAL_S = 0.05
 MAX_ANNOUNCEMENT_S = 3.0
 RECONNECT_INTERVAL_S = 5.0
 LOOK_INTERVAL_S = 1.0
-"""Time after which a listener looks whether it has to end."""
+"""How often a listener checks whether it has to stop."""
 
 
 class Announcer:
-    """Notifies workers, not too often. Any thread may call it."""
+    """Notifies workers, at most once every `MIN_INTERVAL_S`. Any thread may call it."""
 
     def __init__(self, watched: Callable[[PostgresSession, Job, Callable[[PostgresSession, Job], None]], None]) -> None:
-        """`watched` runs a job that the watchdog sets free."""
+        """`watched` runs a job under the watchdog's timeout."""
         self._watched = watched
         self._announced = -MIN_INTERVAL_S
 
@@ -46,7 +46,7 @@ class Announcer:
 
 
 def _nothing(_tx: SystemTransaction) -> None:
-    """A message is no action."""
+    """The action of a job that only notifies."""
 
 
 def _notify(session: PostgresSession, job: Job) -> None:
@@ -59,7 +59,7 @@ def _notify(session: PostgresSession, job: Job) -> None:
 
 
 class WakeListener:
-    """Calls `on_wake`, in a thread of its own, for each message."""
+    """Calls `on_wake` for each message, in a separate thread."""
 
     def __init__(
         self, connect: Callable[[], "psycopg.Connection[tuple[object, ...]]"], on_wake: Callable[[], None]
@@ -77,7 +77,7 @@ class WakeListener:
         while not self._stopped.is_set():
             with contextlib.suppress(psycopg.Error, StoreUnavailable, OSError), self._connect() as connection:
                 if connection.execute("SELECT pg_backend_pid()").fetchone() != (connection.info.backend_pid,):
-                    return  # a pooler that pools by transaction: another client would listen, and not know
+                    return  # a pooler in transaction mode: LISTEN would take effect in another client's session
                 connection.execute(f"LISTEN {CHANNEL}")
                 while not self._stopped.is_set():
                     for _ in connection.notifies(timeout=LOOK_INTERVAL_S):

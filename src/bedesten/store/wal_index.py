@@ -1,13 +1,13 @@
-"""Whether anything was committed since: the header of SQLite's WAL-index, compared in memory that all processes share.
+"""Detects commits: compares the header of SQLite's WAL-index in the memory that all processes share.
 
-SQLite keeps the header in the first bytes of `…-shm` (https://www.sqlite.org/walformat.html, section 2.1): twice, with a
-version, a counter of the transactions, the end of the log, its salts and a checksum. Every commit rewrites it, and every
-reader decides by it alone whether what it has read before is still all that there is. So does this: bytes that have not
-changed mean that nothing was committed since they were looked at. It costs a fifth of a microsecond, and no system call;
-a real read costs six, and lets go of the interpreter's lock.
+SQLite keeps the header in the first bytes of `…-shm` (https://www.sqlite.org/walformat.html, section 2.1): twice, with
+a version, a transaction counter, the end of the log, its salts and a checksum. Every commit rewrites it, and SQLite's
+own readers decide by it alone whether their cached pages are current. So does this module: unchanged bytes mean that
+nothing was committed since they were read. That costs a fifth of a microsecond, and no system call; a real read costs
+six, and releases the GIL.
 
-A file descriptor of `…-shm` that is closed drops the locks that SQLite holds on it in this process (fcntl(2)). So it is
-opened once in a process and closed with the last store of that file, when SQLite has no lock of its own left.
+Closing a file descriptor of `…-shm` drops the locks that SQLite holds on it in this process (fcntl(2)). So a process
+opens it once, and closes it with the last store of that file, when SQLite holds no lock any more.
 """
 
 import mmap
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Final
 
 VERSION: Final = (3_007_000).to_bytes(4, "little"), (3_007_000).to_bytes(4, "big")
-"""Of the format, in the machine's byte order."""
+"""Version of the format, in either byte order."""
 _HALF: Final = 48
 
 
 class _MappedIndex:
-    """One file. `users` are the stores that look at it."""
+    """One mapped file. `users` counts the stores that use it."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -39,10 +39,10 @@ _mapping = threading.Lock()
 
 
 class WalIndex:
-    """The header of one store's WAL-index. The store holds a connection as long as this is open; for several threads."""
+    """The header of one store's WAL-index. Thread-safe. The store keeps a connection open as long as this is open."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `OSError`, also where the file is too short to be one."""
+        """Raises `OSError`, also if the file is too short for a header."""
         file = path.with_name(path.name + "-shm")
         with _mapping:
             found = os.stat(file)
@@ -56,12 +56,12 @@ class WalIndex:
         self._memory: mmap.mmap | None = mapped.memory
 
     def header(self) -> bytes | None:
-        """The header as it is now; None while it is being written, or is none that is understood."""
+        """The current header; None while it is being written, or if its version is unknown."""
         found = self._memory[:] if self._memory is not None else b""
         return found if found[:_HALF] == found[_HALF:] and found[:4] in VERSION else None
 
     def close(self) -> None:
-        """To be called when the store's connections are closed."""
+        """Releases the mapping. To be called after the store's connections are closed."""
         with _mapping:
             mapped = _mapped.get(self._key)
             if self._memory is None or mapped is None:

@@ -26,8 +26,8 @@ SQLITE = {
     "audit_chain_forward": f"UPDATE ON audit_chain WHEN {_BACKWARDS}",
     "audit_chain_kept": "DELETE ON audit_chain",
 }
-"""`INSERT OR REPLACE` and `UPDATE OR REPLACE` delete rows without firing DELETE triggers, so there are checks for a row that
-they would replace."""
+"""`INSERT OR REPLACE` and `UPDATE OR REPLACE` delete rows without firing DELETE triggers, so these triggers check for a
+row that would be replaced."""
 
 POSTGRESQL = {
     "audit_born_unsealed": "INSERT ON audit FOR EACH ROW WHEN (NEW.seq IS NOT NULL OR NEW.hash IS NOT NULL)",
