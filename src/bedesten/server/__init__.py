@@ -1,1 +1,1 @@
-"""Where concrete parts meet: settings, the building of the parts, the processes that serve and their supervisor."""
+"""The composition root: settings, the construction of the parts, the processes that serve, and their supervisor."""

@@ -1,4 +1,4 @@
-"""Builds the admin listener of one installation; what its process loads."""
+"""Builds the admin listener of one installation. Its process loads this module."""
 
 import json
 import os
@@ -30,7 +30,7 @@ THREADS = 4
 
 
 def application(settings_json: str) -> Adapter:
-    """The ASGI application. It serves while the store is out of reach, because it has to report that."""
+    """The ASGI application. It also serves while the store is unreachable, because it has to report that."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
     secret_cache = SecretCache.inherited()
@@ -80,7 +80,7 @@ def forward_auth_service(settings: Settings) -> Authorizer:
 
 
 def free_bytes(folder: Path) -> float:
-    """The room that is left on the disk of a folder, for a process that is not root's."""
+    """The free disk space at a folder, for a process that does not run as root."""
     try:
         place = os.statvfs(folder)
     except OSError:

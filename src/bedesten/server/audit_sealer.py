@@ -1,8 +1,8 @@
-"""Seals the audit trail: once a second every row that was written since, in order (see `audit.chain`).
+"""Seals the audit trail: once a second, all new rows in order (see `audit.chain`).
 
 Once a minute, if it moved, it logs the head of the chain. An operator who ships the log elsewhere keeps the head out of
 reach of anyone who could replace the trail, and `bedesten audit verify --since-hash` looks it up. If the store no longer
-contains the head that was logged last, the store was rolled back or the trail replaced: that is logged as an error.
+contains the last logged head, the store was rolled back or the trail replaced: the sealer logs that as an error.
 """
 
 import asyncio

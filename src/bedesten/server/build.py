@@ -1,4 +1,4 @@
-"""The only place where concrete parts meet: settings become a store, a gate, a pipeline and an application."""
+"""The composition root: turns settings into a store, a gate, a pipeline and an application."""
 
 import asyncio
 from dataclasses import replace

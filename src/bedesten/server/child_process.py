@@ -1,7 +1,7 @@
 """The listening sockets, and the life of one child process that serves on one of them.
 
 The supervisor reserves an address before anything starts (`Reservation`), so that a busy port is refused at once, and
-listens on nothing itself. Each worker inherits a bound socket of its own, without copies in other processes, and listens
+listens on nothing itself. Each worker inherits its own bound socket, of which no other process has a copy, and listens
 on it when it can answer. So no client waits for a worker that is not ready: while no worker is ready the kernel refuses
 connections, and when a worker dies the kernel connects clients to the others. Connections that a killed worker had not
 accepted yet are reset, or move to a live worker where `net.ipv4.tcp_migrate_req` is 1. (We tried one socket for all
@@ -40,8 +40,8 @@ bytes from 0x80 up in header values. Accepted unchanged: pipelined requests (ans
 in the head, an empty line before the request, chunk extensions and trailers (dropped), `Expect` other than
 100-continue.
 
-At `DRAIN_SIGNAL` a worker goes on, and ends each connection with its next answer, so that none is left that a proxy
-uses while it is being closed. At SIGTERM a worker stops accepting, closes idle connections at once, finishes running
+After `DRAIN_SIGNAL` a worker keeps serving and ends each connection with its next answer, so that a proxy never uses a
+connection that is being closed. At SIGTERM a worker stops accepting, closes idle connections at once, finishes running
 requests and exits. An incomplete head and a body that stalls delay it until the supervisor's deadline.
 """
 
@@ -68,9 +68,9 @@ SETTINGS_VARIABLE = "BEDESTEN_CHILD_SETTINGS"
 WEB_VARIABLE = "BEDESTEN_CHILD_WEB"
 """The address of the surfaces as a JSON list of host and port, for a child that checks whether they can be reached."""
 DRAIN_SIGNAL = signal.SIGUSR1
-"""Asks a child to turn its clients away: it still answers, and ends every connection with the answer."""
+"""Asks a child to drain: it still answers, and ends every connection with the answer."""
 STORE_UNAVAILABLE = "StoreUnavailable"
-"""The name of the exception after which a child ends with `EX_TEMPFAIL`. The supervisor knows no store."""
+"""The name of the exception after which a child ends with `EX_TEMPFAIL`. The supervisor does not import the store."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -126,8 +126,8 @@ class ChildSpec:
 class Reservation:
     """An address at which only our own workers can listen; connections are refused until one of them does.
 
-    It is held by a bound socket that never listens. SO_REUSEPORT lets the workers' sockets in beside it. It has no
-    SO_REUSEADDR, which would let everybody in: two that are both bound with it conflict only when one of them listens.
+    A bound socket that never listens holds it. SO_REUSEPORT lets the workers bind beside it. It has no SO_REUSEADDR,
+    with which any program could bind too: two sockets that are bound with it conflict only when one of them listens.
     """
 
     def __init__(self, family: int, address: Any) -> None:
@@ -138,7 +138,7 @@ class Reservation:
         self._family = family
         try:
             self._holder = _bound(family, self.address, reuse=False, shared=True)
-        except OSError:  # another program's connections are not all over yet (TIME_WAIT)
+        except OSError:  # connections of another program are still in TIME_WAIT
             self._holder = _bound(family, self.address, reuse=True, shared=True)
 
     def socket(self) -> socket.socket:
@@ -172,7 +172,7 @@ def _bound(family: int, address: Any, *, reuse: bool, shared: bool) -> socket.so
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
         sock.bind(address)
     except BaseException:
         sock.close()
@@ -181,7 +181,7 @@ def _bound(family: int, address: Any, *, reuse: bool, shared: bool) -> socket.so
 
 
 def free_port(preferred: int, host: str = "127.0.0.1") -> int:
-    """`preferred` if it can be listened on now, else a port that can. Another process may take it in between."""
+    """Returns `preferred` if it is free now, otherwise another free port. Another process may take it in between."""
     for port in (preferred, 0):
         with contextlib.suppress(PortBusy), reserve(host, port) as free:
             return int(free.address[1])
@@ -294,13 +294,13 @@ async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop
 
 
 def _report(spec: ChildSpec, text: bytes) -> None:
-    """Tells the supervisor. One that was killed a moment ago hears nothing, and this process ends as it did."""
+    """Report to the supervisor. Ignore it if it was just killed: this process ends too."""
     with contextlib.suppress(BrokenPipeError):
         os.write(spec.ready_fd, text)
 
 
 def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop, refuse: Callable[[str], None]) -> Any:
-    """`send` of the lifespan: listens as soon as the application can answer, and reports to the supervisor.
+    """Wrap the lifespan's `send`: listen as soon as the application can answer, and report to the supervisor.
 
     The server starts to accept one or two iterations of the loop after the message that the startup is complete.
     """
@@ -312,7 +312,7 @@ def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop, ref
     async def sending(message: Any) -> None:
         if message["type"] == "lifespan.startup.complete":
             gc.collect()
-            gc.freeze()  # the collector need not traverse again what startup loaded
+            gc.freeze()  # spares the garbage collector the objects that startup loaded
             try:
                 _listen(spec)
             except OSError as problem:

@@ -15,8 +15,8 @@ class DataDirectoryLock:
     """The right to serve one data directory: an flock on `DIR/serve.lock`.
 
     The lock belongs to the open file, which every child inherits. It is free when the supervisor *and* all its children
-    are gone, so a second server never runs beside an orphan of the first. After a kill -9 that takes well under a second,
-    so `acquire` waits a little before it refuses. The file stays; only the lock counts.
+    are gone, so a second server never runs beside an orphan of the first. After a kill -9 they are gone well within a
+    second, so `acquire` waits a little before it refuses. The file stays; only the lock counts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class DataDirectoryLock:
         self._fd = fd
 
     def release(self) -> None:
-        """Close this process's file of the lock."""
+        """Close the lock file in this process."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -1,7 +1,7 @@
-"""How many connections to PostgreSQL a server opens, and a warning where the database gives fewer.
+"""How many connections to PostgreSQL a server opens, and a warning if the database allows fewer.
 
 Threads of a pool start, and connect, when they are first needed: a server opens its connections under load, perhaps long
-after its start. So it counts them before.
+after its start. So it counts them at the start.
 """
 
 from bedesten.server.settings import Settings
@@ -9,7 +9,7 @@ from bedesten.store.connection_counts import PoolSizes, allowed_connections
 from bedesten.store.store import Store
 
 ADMIN_THREADS = 4
-"""Threads of the admin listener that ask the store for readiness, metrics and leaked keys."""
+"""Threads of the admin listener that query the store for readiness, metrics and leaked keys."""
 
 
 def pool_sizes(settings: Settings) -> PoolSizes:
@@ -18,14 +18,14 @@ def pool_sizes(settings: Settings) -> PoolSizes:
 
 
 def most_connections(settings: Settings, workers: int, *, side_worker: bool, admin: bool) -> int:
-    """Most connections that the processes of one server open. A process whose database is silent opens five more for a
-    moment, which find out when it is back."""
+    """Most connections that the processes of one server open. While its database is silent, a process briefly opens
+    five more, which probe whether it is back."""
     pools = pool_sizes(settings).connections
     own_limits = settings.limits in (None, "store")
     counting = pools + own_limits
     total = workers * counting
     if side_worker:
-        total += pools + 1  # the one that wakes it
+        total += pools + 1  # the connection that LISTENs for work
     if admin:
         total += pools + ADMIN_THREADS
         if settings.gate_routes:
@@ -34,8 +34,8 @@ def most_connections(settings: Settings, workers: int, *, side_worker: bool, adm
 
 
 def missing_connections(settings: Settings, store: Store, needed: int) -> dict[str, int] | None:
-    """What the warning says if the database gives fewer connections than this server may need; None if it gives enough, or
-    if a pooler is in between. Other machines and programs need some as well, and are not counted."""
+    """The values for the warning if the database allows fewer connections than this server may need; None if it allows
+    enough, or behind a pooler. Connections of other machines and programs are not counted."""
     if not settings.database:
         return None
     allowed = store.read_now(allowed_connections)

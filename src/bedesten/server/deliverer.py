@@ -1,8 +1,8 @@
-"""Sends webhooks: leases due deliveries as far as there is capacity, and sends each in a task of its own.
+"""Sends webhooks: leases due deliveries as far as there is capacity, and sends each in its own task.
 
-A receiver that does not answer occupies a few tasks and nothing else: an endpoint has `MAX_PER_ENDPOINT` of them, one
-that is slow fewer, and deliveries that have waited for long do not count as busy. Any number of workers may run. One that
-is killed loses its leases within `outbox.LEASE`; one that stops gives back what it has not finished.
+A receiver that does not answer occupies only a few tasks: an endpoint has at most `MAX_PER_ENDPOINT`, a slow one fewer,
+and slow deliveries do not count as busy. Any number of workers may run. A worker that is killed loses its leases within
+`outbox.LEASE`; one that stops releases the leases of unfinished deliveries.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ from bedesten.webhooks.targets import Network, host_of, parse_networks
 
 log = structlog.get_logger("bedesten.server")
 MAX_BATCH = 32
-"""Deliveries that are leased at once."""
+"""Most deliveries leased in one transaction."""
 MAX_BUSY, MAX_OPEN = 128, 512
-"""Deliveries that one worker sends at once: those that began a moment ago, and all."""
+"""Most deliveries that one worker sends at once: those that are not slow yet, and all."""
 SLOW_S = 1.0
-"""A delivery that has no answer after so long is slow."""
+"""Time without an answer after which a delivery counts as slow."""
 STOP_S = 2.0
 """Time that receivers have to answer when the worker stops."""
 
@@ -82,13 +82,13 @@ class Deliverer:
         return len(due)
 
     async def finish(self) -> None:
-        """Wait until everything that was started has ended. Raises the first error."""
+        """Wait for all started deliveries to end. Raises the first error."""
         for ended in await asyncio.gather(*self._sending, return_exceptions=True):
             if isinstance(ended, BaseException):
                 raise ended
 
     async def stop(self) -> None:
-        """Give receivers a moment to answer, then cut off the rest and give it back."""
+        """Give receivers `STOP_S` to answer, then cancel the other deliveries and release their leases."""
         if self._sending:
             await asyncio.wait(list(self._sending), timeout=STOP_S)
         for task in list(self._sending):
@@ -142,12 +142,12 @@ class Deliverer:
 
 @dataclass(slots=True)
 class DeliveryGauges:
-    """The gauges of a loop that may not run yet."""
+    """The gauges of a delivery loop that may not have started yet."""
 
     sources: list[Callable[[], Iterable[tuple[Series, float]]]] = field(default_factory=list)
 
     def process_metrics(self) -> Iterator[tuple[Series, float]]:
-        """What the sources say now."""
+        """The current values of all sources."""
         for source in self.sources:
             yield from source()
 
@@ -176,7 +176,7 @@ async def deliver_for_ever(installation: Installation, metrics: Metrics, gauges:
 
 
 async def deliver_due(installation: Installation, receivers: Receivers, metrics: Metrics) -> int:
-    """Send what is due now, up to one batch, to its end. Returns how many deliveries that were."""
+    """Send the deliveries due now, up to one batch, and wait for them. Returns how many there were."""
     deliverer = Deliverer(installation, receivers, metrics, Leases(installation.store, outbox.renew))
     started = await deliverer.start_due()
     await deliverer.finish()
@@ -184,7 +184,7 @@ async def deliver_due(installation: Installation, receivers: Receivers, metrics:
 
 
 Message = OutgoingWebhook | SendResult
-"""What to send; or why it cannot be sent."""
+"""The webhook to send, or why it cannot be sent."""
 
 
 async def _messages(installation: Installation, due: Sequence[Delivery]) -> dict[str, Message]:
@@ -210,7 +210,7 @@ async def _messages(installation: Installation, due: Sequence[Delivery]) -> dict
 
 
 class _Results:
-    """Records results: those that come while others are being recorded share the next transaction."""
+    """Records results. Results that arrive during a transaction share the next one."""
 
     def __init__(self, store: Store, leases: "Leases[Delivery]") -> None:
         self._store = store
@@ -230,7 +230,7 @@ class _Results:
         return await done
 
     async def _record(self, together: list[tuple[Delivery, Attempt, asyncio.Future[bool]]]) -> None:
-        # in one sequence everywhere: two workers that record results of the same endpoints wait for each other
+        # the same lock order everywhere, so that two workers that record results of the same endpoints never deadlock
         together.sort(key=lambda one: (one[0].tenant_id, one[0].endpoint_id, one[0].id))
         try:
             paused = await self._store.write_across(
@@ -307,8 +307,8 @@ async def _send(
 
 
 def _attributes(due: Delivery, webhook: OutgoingWebhook) -> dict[str, str | int]:
-    """What a span says of a delivery. The request id is that of the request's span, which caused the event; the event and
-    the order are those that its transaction's span names."""
+    """The attributes of a delivery's span. The request id links it to the span of the request that caused the event;
+    the ids of event and order link it to the span of the transaction."""
     order = webhook.body.get("orderId")
     found: dict[str, str | int] = {
         "http.request.method": "POST",

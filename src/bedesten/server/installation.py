@@ -1,6 +1,6 @@
 """An installation: its data directory, secrets and store, created once and opened by every process.
 
-A module apart from `build`, so that commands do not load the surfaces and the pipeline. The driver of PostgreSQL and the
+Separate from `build`, so that commands do not load the surfaces and the pipeline. PostgreSQL's driver and the
 migrations are imported where they are used.
 """
 
@@ -71,8 +71,8 @@ class PasswordHasher:
 def initialise(settings: Settings) -> bool:
     """Create an installation, or migrate an older one to this version. False if there was nothing to do.
 
-    Raises `InstallationError` for a store whose secrets are elsewhere, since new ones would open nothing of it, and
-    for one of a later version; `StoreUnavailable`, `ValueError`, `OSError`.
+    Raises `InstallationError` for a store whose secrets are elsewhere, since new secrets could not decrypt it, and for
+    a store of a later version; `StoreUnavailable`, `ValueError`, `OSError`.
     """
     secret_cache = SecretCache.inherited()
     try:
@@ -85,7 +85,7 @@ def _initialise(settings: Settings, secret_cache: SecretCache) -> bool:
     _check_place(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.database:
-        if settings.secrets_file.exists() and not settings.sqlite_file.exists():  # the file of the store is made first
+        if settings.secrets_file.exists() and not settings.sqlite_file.exists():  # the store's file is created first
             raise InstallationError(
                 f"{settings.secrets_file} is there and its store is not: put {settings.sqlite_file.name} back beside it,"
                 " or start again in an empty directory"
@@ -121,7 +121,7 @@ def _initialise(settings: Settings, secret_cache: SecretCache) -> bool:
 
 
 def _serves_here(settings: Settings, _version: str) -> bool:
-    """Whether a server runs on the data directory of an SQLite store. Its version is not known: it may be an older one."""
+    """Whether a server runs on the data directory of an SQLite store. Its version is unknown and may be older."""
     if settings.database:
         return False
     lock = DataDirectoryLock(settings.lock_file)
@@ -146,7 +146,7 @@ def check_version(store: Store, found: str | None, *, close: bool = False) -> No
             installed = store.read_now(lambda tx: tx.one(INSTALLATION))
         except StoreUnavailable:
             raise
-        except Exception:  # without the columns that this program knows
+        except Exception:  # its table lacks columns that this program reads
             raise InstallationError(_too_new(found)) from None
         if installed is None or not installed.oldest_program or installed.oldest_program > migrate.HEAD:
             raise InstallationError(_too_new(found))
@@ -169,7 +169,7 @@ def _check_place(settings: Settings) -> None:
 
 def _note_place(settings: Settings) -> None:
     if settings.database:
-        with contextlib.suppress(OSError):  # a data directory that is only read is as good
+        with contextlib.suppress(OSError):  # the data directory may be read-only
             settings.elsewhere_file.touch(mode=0o600)
 
 
@@ -209,7 +209,7 @@ def open_installation(
 ) -> Installation:
     """Open an installation. Raises `InstallationError`, `ValueError` (weak or readable secrets), `StoreUnavailable`.
 
-    `secret_cache` holds the secrets that settings refer to. By default it is the one that the parent process handed on.
+    `secret_cache` holds the secrets that settings refer to. By default it is the one inherited from the parent process.
     """
     secret_cache = secret_cache or SecretCache.inherited()
     try:
@@ -242,7 +242,7 @@ def _open(settings: Settings, clock: Clock | None, secret_cache: SecretCache) ->
     if not settings.database and not stored:
         raise InstallationError(f"the store is missing: put it at {settings.sqlite_file}")
     if settings.database:
-        DatabaseUrl(settings, secret_cache).read()  # what is wrong with it is the setting's fault, not the store's
+        DatabaseUrl(settings, secret_cache).read()  # a wrong address is a wrong setting, not an unavailable store
     store = open_store(settings, clock, secret_cache)
     try:
         found = version_of(store, settings, secret_cache)
@@ -277,7 +277,7 @@ def version_of(store: Store, settings: Settings, secret_cache: SecretCache | Non
     if row is not None:
         version: str = row[0]
         return version
-    # the slow way knows an empty store from one out of reach
+    # the slow way can tell an empty store from an unreachable one
     return migrate.current(_database(settings, secret_cache or SecretCache.inherited()))
 
 

@@ -1,4 +1,4 @@
-"""The leases of one worker: renewed while it works, so that they can be short, and what it holds is taken over soon."""
+"""The leases of one worker. It renews them while it works, so they can be short and are soon taken over if it dies."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,11 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import SystemTransaction
 
 RENEW_INTERVAL_S = 2.0
-"""Time between renewals: a third of the shortest lease, so that one that fails is made up for."""
+"""Time between renewals: a third of the shortest lease, so that one renewal may fail."""
 
 
 class LeaseItem(Protocol):
-    """What can be leased."""
+    """An item that can be leased."""
 
     @property
     def id(self) -> str:
@@ -26,9 +26,9 @@ Item = TypeVar("Item", bound=LeaseItem)
 
 
 class Leases(Generic[Item]):
-    """What a worker holds. Belongs to one event loop.
+    """The leases that a worker holds. Belongs to one event loop.
 
-    An item has to be dropped before its result is recorded: a renewal after that would move the time of its next attempt.
+    Drop an item before its result is recorded: a renewal after that would move the time of its next attempt.
     """
 
     def __init__(self, store: Store, renew: Callable[[SystemTransaction, list[Item]], None]) -> None:
@@ -37,11 +37,11 @@ class Leases(Generic[Item]):
         self._held: dict[str, Item] = {}
 
     def hold(self, items: Iterable[Item]) -> None:
-        """Renew these from now on."""
+        """Start to renew these items."""
         self._held.update((one.id, one) for one in items)
 
     def drop(self, items: Iterable[Item]) -> None:
-        """Renew these no longer."""
+        """Stop renewing these items."""
         for one in items:
             self._held.pop(one.id, None)
 
@@ -55,11 +55,11 @@ class Leases(Generic[Item]):
             self.drop([item])
 
     def held(self) -> list[Item]:
-        """What the worker holds."""
+        """The items that the worker holds."""
         return list(self._held.values())
 
     async def keep(self) -> None:
-        """Renew what is held until cancelled. What was leased since the last renewal is young enough for the next one."""
+        """Renew the leases until cancelled. A lease taken since the last round is fresh enough to skip the next one."""
         while True:
             known = self.held()
             await asyncio.sleep(RENEW_INTERVAL_S)

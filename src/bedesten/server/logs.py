@@ -1,14 +1,14 @@
-"""Structured logs: one JSON object a line on standard error, without any secret.
+"""Structured logs: one JSON object per line on standard error, without any secret.
 
 This holds for every line, including those of the standard library's loggers:
 
-- It is one line of at most `MAX_LINE_BYTES`, which a pipe takes in one piece, so that lines of several processes never mix.
+- It has at most `MAX_LINE_BYTES`, which a pipe writes atomically, so that lines of several processes never mix.
   Long values are cut. Control characters are escaped, also those that JSON would let pass, so nothing can steer a terminal.
 - Anything in the form of one of our credentials is masked. That is the last line of defence: no code logs one.
 - An exception becomes a traceback without local variables. In its message anything that could be a credential is masked,
   because libraries put their input into messages.
 
-A reader of the log that is gone or too slow never makes a request fail.
+A request never fails because the reader of the log is gone or too slow.
 """
 
 import logging
@@ -74,7 +74,7 @@ _PLAIN = frozenset({int, bool, float, type(None)})
 def _finished(values: dict[str, object]) -> bytes:
     try:
         raw = _encode(values)
-    except (TypeError, ValueError):  # half of a surrogate pair
+    except (TypeError, ValueError):  # a lone surrogate
         raw = _encode({name: str(value).encode(errors="backslashreplace").decode() for name, value in values.items()})
     if b"\x7f" in raw or not raw.isascii():
         raw = _UNPRINTABLE.sub(_escaped, raw.decode()).encode()

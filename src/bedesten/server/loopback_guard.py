@@ -1,8 +1,8 @@
-"""Keeps loopback hosts of tenants and a server that others can reach apart, by a lock on `DIR/exposed.lock`.
+"""Makes sure that no tenant has a loopback host while others can reach the server, by a lock on `DIR/exposed.lock`.
 
 A tenant may have `localhost` and loopback addresses while the server listens on loopback only. So a server that listens
-elsewhere holds the lock, shared, as long as it runs, and refuses to start while a tenant has such a host. A command that
-gives a tenant such a host holds the lock exclusively meanwhile. The lock belongs to the process and ends with it.
+elsewhere holds a shared lock while it runs, and refuses to start if a tenant has such a host. A command that gives a
+tenant such a host holds the lock exclusively. The lock belongs to the process and ends with it.
 """
 
 import contextlib
@@ -34,8 +34,8 @@ def is_loopback(host: str) -> bool:
 
 @contextlib.contextmanager
 def guard_listen_address(settings: Settings, store: Store, host: str) -> Iterator[None]:
-    """Holds the lock while a server listens on `host`. Raises `Refusal` if that is not loopback and a tenant has a loopback
-    host."""
+    """Holds the lock while a server listens on `host`. Raises `Refusal` if `host` is not loopback and a tenant has a
+    loopback host."""
     if is_loopback(host):
         yield
         return

@@ -36,7 +36,7 @@ def mail_server(settings: Settings) -> MailServer | None:
 
 
 def _password(text: str) -> Callable[[str | None], str]:
-    """Reads the password when a mail needs it, so that a wrong reference delays mails and nothing else."""
+    """Returns a function that reads the password when a mail needs it, so that a wrong reference delays only mails."""
     known = SecretCache.inherited()
 
     def read(refused: str | None) -> str:
@@ -104,7 +104,7 @@ async def _send(
 
 
 def _attributes(mail: WaitingMail) -> dict[str, str | int]:
-    """What a span says of a mail: never whom it is for."""
+    """The attributes of a mail's span, without the recipient."""
     return {
         "bedesten.call": "mail",
         "bedesten.tenant.id": mail.tenant_id,

@@ -1,6 +1,6 @@
 """Reads the master secrets: from the file in the data directory, or from where `BEDESTEN_SECRETS` points.
 
-The store says which version of the key sets every process needs at least. This program writes the file and then updates
+The store holds the lowest version of the key sets that a process may use. This program writes the file and then updates
 the store. An operator writes the value in a manager; `admin.master_secrets` updates the store, either at once (`bedesten
 secrets reload`) or when the worker next reads the manager.
 """

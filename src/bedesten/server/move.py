@@ -1,9 +1,9 @@
 """Moves an installation's store from SQLite to PostgreSQL or back: every row, verified, all or nothing.
 
-No server may run on the source, which is locked against writes while it is copied. The target gets every row in one
-transaction and reads them back; they are compared with what was read from the source before it commits. Then `check` runs on
-the target. Only after that is the source marked, so that no process opens it again. Nothing else of the source is changed:
-until the mark, a failure at any point leaves an installation that works as before.
+No server may run on the source, which is locked against writes while it is copied. One transaction writes every row to
+the target, reads the rows back, and compares them with those read from the source before it commits. Then `check` runs
+on the target. Only after that is the source marked, so that no process opens it again. Nothing else in the source
+changes: until the mark, a failure at any point leaves an installation that works as before.
 """
 
 import warnings
@@ -37,7 +37,7 @@ class MoveError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MoveResult:
-    """What was copied, and the violations that `check` found in the copy: if there is one, the source is not marked."""
+    """How much was copied, and the violations that `check` found in the copy: with any, the source is not marked."""
 
     tables: int
     rows: int
@@ -45,7 +45,7 @@ class MoveResult:
 
 
 class Move:
-    """One move, prepared: the source is locked from here on, and the target has its empty tables. A context manager."""
+    """One prepared move: the source is locked, and the target has empty tables. A context manager."""
 
     def __init__(self, source: Settings, target: Settings) -> None:
         """Raises `MoveError`, `StoreUnavailable`."""
@@ -102,13 +102,13 @@ class Move:
                 raise MoveError("the target is an installation already: give an empty one")
 
     def _remove_unfinished(self) -> None:
-        """Removes the new SQLite file again, unless it has every row."""
+        """Removes the new SQLite file, unless the copy was completed."""
         if not self._target.database and not self._finished:
             for ending in ("", "-wal", "-shm"):
                 Path(f"{self._target.sqlite_file}{ending}").unlink(missing_ok=True)
 
     def _locked_source(self) -> End:
-        """The source, which nobody else can write to. Raises `MoveError`."""
+        """Opens the source and locks it against writes. Raises `MoveError`."""
         settings = self._source
         found = migrate.current(self._place(settings))
         if found != migrate.HEAD:
@@ -137,7 +137,7 @@ class Move:
                 raise MoveError(f"the copy of the table {table.name} differs from the original")
 
     def _checked(self) -> list[str]:
-        """The violations in the copy."""
+        """Returns the violations in the copy."""
         elsewhere = self._target.elsewhere_file
         if not self._target.database:
             elsewhere.unlink(missing_ok=True)
@@ -147,13 +147,13 @@ class Move:
         finally:
             installation.store.close()
         if found and not self._source.database:
-            elsewhere.unlink(missing_ok=True)  # opening the target has made it; the source goes on
+            elsewhere.unlink(missing_ok=True)  # opening the target created it; the source stays in use
         elif found:
             elsewhere.touch(mode=0o600)
         return found
 
     def _reflected(self) -> list[Table]:
-        """The tables, each after those that its rows refer to."""
+        """The tables, each after those that it references."""
         engine = migrate.engine(self._place(self._target))
         try:
             metadata = MetaData()
@@ -161,7 +161,7 @@ class Move:
         finally:
             engine.dispose()
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # tables that refer to each other in a circle would have no order
+            warnings.simplefilter("error")  # tables with circular references would have no order
             return [table for table in metadata.sorted_tables if table.name != "alembic_version"]
 
     def _end(self, settings: Settings) -> End:
@@ -176,7 +176,7 @@ class Move:
 
 @dataclass(slots=True)
 class _Digest:
-    """How many rows, and the sum of their hashes: the same whatever their order."""
+    """The number of rows and the sum of their hashes, which do not depend on their order."""
 
     rows: int = 0
     total: int = 0

@@ -1,7 +1,7 @@
-"""Buys from suppliers that are called: leases purchases, makes the calls outside any transaction, books what they brought.
+"""Buys from suppliers that are called: leases purchases, makes the calls outside any transaction, books the results.
 
-`connectors` decides what comes next and what an answer means. Any number of workers may run; calls that are cut off by the
-end of the worker leave purchases that the next one polls when their lease has ended.
+`connectors` decides which call comes next and what an answer means. Any number of workers may run; if a worker ends
+during a call, another one polls the purchase when its lease has ended.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ MAX_PURCHASES = 32
 """Purchases that one worker works on at a time."""
 QUOTE = "quote"
 _MAX_QUOTE_AGE_S = 2 * DEADLINE_S
-"""A call that buys is sent only if so much time or less has passed since the lease: later the price may be another one."""
+"""Longest time from the lease to the call that buys: later the price may have changed."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Purchaser:
         return len(leased)
 
     async def stop(self) -> None:
-        """Cuts off the calls in progress."""
+        """Cancels the calls in progress."""
         for task in self.running:
             task.cancel()
         await asyncio.gather(*self.running, return_exceptions=True)
@@ -96,7 +96,7 @@ class Purchaser:
             return await adapter.poll(http, job.target, wanted)
 
     async def _bought(self, http: HttpCaller, leased: Lease, job: Job, adapter: Adapter, began: float) -> Answer | None:
-        """Asks for the price and buys. The purchase is marked as sent before the call, in a transaction of its own."""
+        """Asks for the price and buys. A separate transaction marks the purchase as sent before the call."""
         wanted = job.purchase.request
         with _span(QUOTE, leased, job):
             price = await adapter.quote(http, job.target, wanted)
@@ -139,7 +139,7 @@ class Purchaser:
 
 
 def _span(call: str, leased: Lease, job: Job) -> AbstractContextManager[object]:
-    """The span of a call to a supplier: which purchase, and where; never what was asked or answered."""
+    """The span of a call to a supplier: names the purchase and the host, never the content of request or answer."""
     attributes: dict[str, str | int] = {
         "server.address": host_of(job.target.url),
         "bedesten.call": call,

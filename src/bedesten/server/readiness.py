@@ -1,4 +1,4 @@
-"""Whether this machine can answer requests now, and if not, which check says so, and why.
+"""Whether this machine can answer requests now, and if not, which check fails, and why.
 
 | check | what fails it |
 |---|---|
@@ -6,7 +6,7 @@
 | `store` | the store cannot be reached, does not answer in time, or is no installation |
 | `schema` | the store has another version than this program |
 | `replica` | no synchronous standby is connected though one is expected, so that no write is committed |
-| `writes` | a write of its own is not committed in time: read-only, a full disk, a standby far behind; or no table grows |
+| `writes` | a test write is not committed in time: read-only, a full disk, a standby far behind; or no table can grow |
 | `clock` | this machine's clock is far from the database's |
 | `secrets` | the master secrets are not those that the store demands |
 | `workers` | no worker accepts connections, or none answers |
@@ -33,13 +33,13 @@ from bedesten.store.transaction import NotWritable, StoreUnavailable
 from bedesten.telemetry.metrics_file import ProcessSnapshot
 
 STORE_TIMEOUT_S = 2.5
-"""Time that the store has to show that it can be read and written."""
+"""Timeout of the test that the store can be read and written."""
 REPLICATION_TIMEOUT_S = 0.5
-"""Time to find out why it is not written."""
+"""Timeout of the query that finds out why it cannot be written."""
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 0.5, 1.0
 """Time that a worker has to accept a connection, and to answer on it."""
 MAX_CLOCK_DIFFERENCE = 30 * SECOND
-"""Milliseconds. Tokens and API keys expire so much early or late here; the clock monitor warns long before."""
+"""Milliseconds by which bearer tokens and API keys may expire early or late; the clock monitor warns long before."""
 _PROBE = b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n"
 """A request that a worker's adapter answers (400) without the pipeline: it is neither logged nor counted."""
 
@@ -56,10 +56,10 @@ class Readiness:
     clock: Clock = system_clock
     measured: dict[str, float] = field(default_factory=dict)
     _no_room: int = 0
-    """Writes without room that were counted when a table could grow last."""
+    """The count of writes without room when the last check found that tables can grow."""
 
     def check(self) -> None:
-        """Raises `NotReady`, or the error of a store that cannot be asked. Blocks."""
+        """Raises `NotReady`, or the error of an unreachable store. Blocks."""
         snapshots = list(self.snapshots()) if self.store.dialect == "postgresql" else []
         try:
             with wait_budget.limited(STORE_TIMEOUT_S):
@@ -106,17 +106,17 @@ class Readiness:
         return installed
 
     def _lacks_standby(self) -> bool:
-        """Whether that is why nothing is committed. A standby that is away is no reason as long as writes are."""
+        """Whether a missing standby explains the failed write. It does not matter while writes succeed."""
         if self.store.dialect != "postgresql":
             return False
         try:
             with wait_budget.limited(REPLICATION_TIMEOUT_S):
                 return self.store.read_now(replication.read).missing is True
         except Exception:
-            return False  # the reason that is known already is good enough
+            return False  # the known reason is good enough
 
     def _check_clock(self, before: int, there: int, after: int) -> None:
-        """The duration of the query does not count as a difference."""
+        """Raises `NotReady` for a large clock difference, not counting the duration of the query."""
         ahead = max(before - there, 0) or min(after - there, 0)
         self.measured["ready_clock_ahead_seconds"] = ahead / SECOND
         if abs(ahead) > MAX_CLOCK_DIFFERENCE:
@@ -127,13 +127,13 @@ class Readiness:
             self.master_secrets.for_store(installed)
         except StoreUnavailable as problem:
             what, _, why = str(problem).partition(": ")
-            # why secrets cannot be read may name files of this machine
+            # the cause of a failed read may name files of this machine
             reason = f"{what}: {why}" if what.endswith("cannot be used") else what
             raise NotReady(reason, "secrets") from problem
 
 
 def check_workers(host: str, port: int) -> None:
-    """Raises `NotReady` if no worker listens there, or if one that listens does not answer."""
+    """Raises `NotReady` if no worker listens on the address, or if the one that accepts does not answer."""
     try:
         with socket.create_connection((host, port), CONNECT_TIMEOUT_S) as connection:
             connection.settimeout(ANSWER_TIMEOUT_S)
@@ -148,12 +148,12 @@ def check_workers(host: str, port: int) -> None:
 
 
 def count_no_room(snapshots: Iterable[ProcessSnapshot]) -> int:
-    """The writes of all processes for which PostgreSQL's disk had no room, as they published it in the last second."""
+    """Writes that failed on PostgreSQL's full disk, over all processes, as they published them in the last second."""
     return sum(value for one in snapshots for series, value in one.snapshot.counters if series[0] == "store_no_room")
 
 
 def are_all_busy(snapshots: Iterable[ProcessSnapshot]) -> bool:
-    """Whether every web process has a full queue in front of the store, as they published it in the last second."""
+    """Whether the store's queue is full in every web process, as they published it in the last second."""
     busy = [
         any(series[0] == "store_waiting" and value >= MAX_WAITING for series, value in one.snapshot.gauges)
         for one in snapshots

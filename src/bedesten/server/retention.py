@@ -49,8 +49,8 @@ _CHECKOUTS = cross_tenant(
     .where(_O.state == UNPAID, _O.expires > p("latest"), _O.created > p("latest"), _O.expires >= _O.created)
     .values(expires=p("now") + _O.expires - _O.created)
 )
-"""A row that a fast clock wrote waits from now on for its original duration. This happens once: afterwards its due time
-is before the time at which it was written."""
+"""Makes a row that a fast clock wrote wait for its original duration from now on. This happens once: afterwards its due
+time is before the time at which it was written."""
 
 
 def cap_waits(tx: SystemTransaction) -> None:

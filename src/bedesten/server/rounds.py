@@ -1,4 +1,4 @@
-"""What the worker's rounds share: how often they run, and that one failure ends neither the round nor the worker."""
+"""Shared by the worker's rounds: how often they run, and error handling that keeps round and worker running."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ POLL_INTERVAL_S, IDLE_INTERVAL_S = 0.1, 1.0
 async def write_each(
     store: Store, found: list[tuple[str, str]], action: Callable[[Transaction, str], Result]
 ) -> list[tuple[str, Result]]:
-    """Run the action for each tenant and id, in a transaction of its own; return tenant and result of each.
+    """Run the action for each tenant and id, in separate transactions; return tenant and result of each.
 
-    One that fails is logged and tried again in the next round; it does not hold up the others. Raises
+    An action that fails is logged and tried again in the next round; it does not hold up the others. Raises
     `StoreUnavailable`.
     """
     done: list[tuple[str, Result]] = []

@@ -1,7 +1,7 @@
 """The secrets that the settings of one server refer to, shared by its processes.
 
-They are in a memory file without a name, which the supervisor creates and every child inherits: never on a disk, and gone
-with the last process. Only what can read the memory of these processes can read it.
+They are in an anonymous memory file, which the supervisor creates and every child inherits: never on a disk, and gone
+with the last process. Only a program that can read the memory of these processes can read it.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 VARIABLE = "BEDESTEN_CHILD_SECRET_CACHE"
-"""Passes the number of the file to a child."""
+"""Passes the file descriptor to a child."""
 _DIGEST_BYTES = 32
 _MAX_BYTES = 4_194_304
 _lock = threading.Lock()

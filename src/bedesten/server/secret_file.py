@@ -1,4 +1,4 @@
-"""Files of secrets that somebody else has a copy of: of services behind forward-auth, and of secret scanners."""
+"""Files of shared secrets: with services behind forward-auth, and with secret scanners."""
 
 import contextlib
 import os

@@ -1,7 +1,7 @@
 """Reloads the master secrets from a manager when they change, so that nobody has to restart a server.
 
-One process of a machine polls, the worker. It stores new secrets where the other processes look first, and then updates
-the store, so that every process demands them. While a manager is down, processes continue with what they know.
+On each machine only the worker polls. It puts new secrets into the cache of the other processes, and then updates the
+store, so that every process demands them. While a manager is down, processes continue with the secrets they have.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class SecretsReloader:
         try:
             held = await asyncio.to_thread(
                 self._installation.master_secrets.read
-            )  # other processes may know more than this one
+            )  # another process may have cached newer ones
             fresh = await asyncio.to_thread(self._installation.master_secrets.read_now)
         except (InvalidSetting, ValueError, OSError) as problem:
             log.warning("secrets-not-read", cause=str(problem), used="what is known")

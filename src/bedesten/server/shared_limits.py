@@ -1,4 +1,4 @@
-"""Where limits are shared: in the PostgreSQL of the store, in the Redis that `BEDESTEN_LIMITS` names, or by nobody else."""
+"""Where rate limits are shared: in the store's PostgreSQL, in the Redis that `BEDESTEN_LIMITS` names, or nowhere."""
 
 from bedesten.ratelimit.limits import MINUTE_US
 from bedesten.ratelimit.shared import BucketsUnavailable, SharedBuckets, Take, TakeResult
@@ -35,7 +35,7 @@ class StoreBuckets:
 
 
 def open_buckets(settings: Settings, issuer: str, secret_cache: SecretCache | None = None) -> SharedBuckets | None:
-    """The shared buckets of these settings; None if each machine counts for itself. Connects to nothing yet.
+    """The shared buckets of these settings; None if each machine has its own limits. Opens no connection yet.
 
     Raises `InvalidSetting`.
     """

@@ -1,4 +1,4 @@
-"""Builds the console when the first request for it comes: most processes of an admin listener never need it."""
+"""Builds the console at the first request for it: most processes of an admin listener never need it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,6 @@
 """The supervisor: one parent that reserves the port, starts the children, replaces dead ones and stops them all.
 
-It refuses everything that can be refused before the first child starts. It opens no database and serves no request: it
+It reports every error that it can detect before the first child starts. It opens no database and serves no request: it
 only waits for signals and pipes.
 """
 
@@ -45,8 +45,8 @@ QUICK_STOPS = frozenset({signal.SIGINT, signal.SIGHUP})
 class SideProcess:
     """A process beside the web workers. `target` is called with the settings and runs until SIGTERM.
 
-    With `listen` (host, port) it is an HTTP process of its own on that address, and `target` an application factory. The
-    admin listener is one.
+    With `listen` (host, port) it is an HTTP process on that address, and `target` an application factory. The admin
+    listener is one.
     """
 
     name: str
@@ -76,8 +76,8 @@ class ServeSpec:
     """Everything that the supervisor needs. Every child gets `settings_json` unchanged, in its environment. It contains
     the database's password, unless the settings refer to it.
 
-    `drain_s` is the time between SIGTERM and the moment when the workers stop to accept. In it the server answers every
-    request, but reports that it is not ready and ends each connection with the answer, so that proxies turn away.
+    `drain_s` is the time from SIGTERM until the workers stop accepting. During it the server answers every request, but
+    reports that it is not ready and ends each connection with the answer, so that proxies use other servers.
     `secret_cache_fd` is the memory file in which the children find the secrets that their settings name; see `known`.
     """
 
@@ -252,7 +252,7 @@ class _Supervisor:
         return None if delay else self._start(child)
 
     def _start(self, child: _Child) -> str | None:
-        """Start a child on a socket of its own. Returns the reason if the server has to give up."""
+        """Start a child on its own socket. Returns the reason if the server has to give up."""
         try:
             with contextlib.closing(child.address.socket()) if child.address else contextlib.nullcontext() as sock:
                 self._spawn(child, sock.fileno() if sock else -1)
@@ -306,7 +306,7 @@ class _Supervisor:
             self._on_ready()
 
     def _next_deadline(self) -> float | None:
-        """Seconds until the next start or time-out of a child; None if there is none."""
+        """Seconds until the next start or timeout of a child; None if there is none."""
         due = [child.start_at for child in self._children if child.process is None]
         due += [
             child.started + self._spec.respawn.start_timeout_s + 0.01
@@ -316,7 +316,7 @@ class _Supervisor:
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _wait(self, timeout: float | None) -> None:
-        """Wait for a signal, the status of a child, or the time-out."""
+        """Wait for a signal, the status of a child, or the timeout."""
         by_fd = {child.ready_fd: child for child in self._children if child.ready_fd >= 0}
         readable, _, _ = select.select([self._wake_fd, *by_fd], [], [], timeout)
         for fd in readable:

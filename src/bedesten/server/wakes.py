@@ -1,4 +1,4 @@
-"""What wakes a worker: a message of the store that there is work, and a pause that is short where no message comes."""
+"""Wakes a worker when the store sends a message that there is work, and makes it poll often if no messages arrive."""
 
 import asyncio
 import contextlib
@@ -10,9 +10,9 @@ from bedesten.store.store import Store
 from bedesten.telemetry.metrics import Series
 
 ECHO_INTERVAL_S = 20.0
-"""Time between messages that a worker sends to find out whether any arrive."""
+"""Time between the worker's own test messages, which show whether messages arrive."""
 BUSY_S = 5.0
-"""Time after the last work in which a worker looks often: of messages that come close together only one is sent."""
+"""Time after the last work in which a worker polls often, since the store sends only one of several close messages."""
 
 
 class Wakes:
@@ -42,18 +42,18 @@ class Wakes:
             yield ("worker_wake_age_seconds",), time.monotonic() - self._heard
 
     def worked(self) -> None:
-        """There was work a moment ago."""
+        """Note that there was work just now."""
         self._worked = time.monotonic()
 
     def pause(self) -> float:
-        """Seconds until the worker looks again, unless `event` is set before."""
+        """Seconds until the next poll, unless `event` is set before."""
         now = time.monotonic()
         if now - self._heard < 3 * ECHO_INTERVAL_S and now - self._worked > BUSY_S:
             return IDLE_INTERVAL_S
         return POLL_INTERVAL_S
 
     async def wait(self, seconds: float) -> None:
-        """Return when there may be work, at the latest after so many seconds."""
+        """Return when there may be work, at the latest after `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.event.wait()

@@ -73,7 +73,7 @@ async def _until_stopped(settings: Settings) -> None:
 
 
 async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | None:
-    """Open the installation as soon as its store answers; None if the worker has to stop before that."""
+    """Open the installation as soon as its store answers; None if the worker has to stop first."""
     wait_budget.limit(OPEN_TIMEOUT_S)
     while not stopped.is_set():
         try:
@@ -133,7 +133,7 @@ async def _expire_for_ever(installation: Installation) -> None:
 
 
 async def sound_alarms(store: Store) -> None:
-    """Tell suppliers, partners and the log of stock and balances that fell below a threshold, once for each crossing."""
+    """Notify suppliers, partners and the log of stock and balances below their threshold, once per crossing."""
     alarmed = await write_each(store, await store.read_across(stock_alarms.crossed), alarms.tell_of_stock)
     for tenant, low in alarmed:
         if low is not None:
@@ -174,7 +174,7 @@ async def maintain_stock(store: Store) -> None:
 
 
 def warn_of_keys(tx: SystemTransaction) -> list[tuple[Expiring, int]]:
-    """Record the warnings about API keys, and tell the owners that have a webhook endpoint."""
+    """Record the warnings about API keys, and notify owners that have a webhook endpoint."""
     warned = expiry.warn(tx)
     for key, days in warned:
         bound = tx.for_tenant(key.tenant)
