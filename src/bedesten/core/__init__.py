@@ -1,1 +1,1 @@
-"""What every package may use: clock, ids, money, secrets that never print, strict JSON, kinds of text. No I/O of its own."""
+"""Shared by all packages: clock, ids, money, secrets that never print, strict JSON, kinds of text. Does no I/O."""

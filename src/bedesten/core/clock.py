@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], int]
-"""Returns the present moment in epoch milliseconds. It may jump; no code assumes that it never goes back."""
+"""Returns the current time in epoch milliseconds. It may jump; no code assumes that it never goes back."""
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -24,9 +24,9 @@ def system_clock() -> int:
 
 
 def wire_time(at: int) -> str:
-    """Returns the moment in the form of the wire: `yyyy-MM-ddTHH:mm:ssZ`, the fraction of a second cut off.
+    """Returns the time in the wire format: `yyyy-MM-ddTHH:mm:ssZ`, without the fraction of a second.
 
-    A moment outside the range of stored times becomes the nearest one in it, so no row makes a list fail.
+    A time outside the range of stored times becomes the nearest one in it, so that no row makes a list fail.
     """
     return datetime.fromtimestamp(min(max(at, 0), MAX_TIME_MS) // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -23,5 +23,5 @@ def masked(text: str) -> str:
 
 
 def redacted_location(text: str) -> str:
-    """Masks a location: removes user and query of an address, and of its fragment all but a line number."""
+    """Masks a location: removes user and query of an address, and all of its fragment except a line number."""
     return masked(_USER.sub("", _REST.sub("", text)) if "://" in text else text)

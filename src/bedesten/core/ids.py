@@ -1,4 +1,4 @@
-"""Opaque identifiers: a short prefix that says what it names, and 26 digits that sort by time."""
+"""Opaque identifiers: a short prefix for the kind of thing, and 26 digits that sort by time."""
 
 import os
 import re
@@ -13,11 +13,11 @@ MAX_ID_LENGTH = 64
 
 
 class IdGenerator:
-    """Makes ids that sort in the order in which they were made. Thread-safe.
+    """Makes ids that sort in the order of their creation. Thread-safe.
 
-    Ids of one generator always sort so, even if the clock goes back; ids of two processes on one clock sort to the
-    fraction of a microsecond. An id holds 64 bits of time (48 count milliseconds, 16 the fraction of one) and 64 random
-    bits, so that nobody can guess one.
+    Ids of one generator always do, even if the clock goes back; ids of two processes on one clock do to a fraction of a
+    microsecond. An id holds 64 bits of time (48 count milliseconds, 16 the fraction of one) and 64 random bits, so that
+    nobody can guess one.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class IdGenerator:
         self._lock = threading.Lock()
 
     def new(self, prefix: str) -> str:
-        """Returns a fresh id, greater than every earlier one of the same prefix."""
+        """Returns a new id, greater than every earlier one of the same prefix."""
         now = ((self._clock_ns() << 16) // 1_000_000) & 0xFFFFFFFFFFFFFFFF
         with self._lock:
             self._last = number = max(now, self._last + 1)
@@ -37,12 +37,12 @@ class IdGenerator:
 
 
 def first_id(prefix: str, at: int) -> str:
-    """Returns the smallest id of this moment (epoch ms); every id that was made earlier sorts before it."""
+    """Returns the smallest id of a time (epoch ms); every id made earlier sorts before it."""
     return _encode(prefix, (at & 0xFFFFFFFFFFFF) << 80)
 
 
 def earlier_id(identifier: str, by_ms: int) -> str:
-    """Returns the smallest id of the same prefix that is made so many milliseconds before this one, or later."""
+    """Returns the smallest id of the same prefix at the time `by_ms` milliseconds before this id."""
     prefix, _, digits = identifier.partition("_")
     number = 0
     for digit in digits:

@@ -40,7 +40,7 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:
-    """Returns the amount in the form of the wire: a decimal with exactly the currency's digits after the point."""
+    """Returns the amount in the wire format: a decimal with exactly the currency's digits after the point."""
     return Decimal(minor).scaleb(-EXPONENTS[currency])
 
 

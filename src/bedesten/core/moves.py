@@ -1,8 +1,8 @@
-"""Tables of moves: which event takes an object from which states to which state, who may cause it, and what follows.
+"""State machines as tables: which event moves an object from which states to which, who may cause it, what follows.
 
-Each kind of object with a life (order, order line, unit, payment, deposit, complaint) has one `MoveTable`. The code
-reads it for its statements (`store.sql.move_of`), the OpenAPI documents for their enums, the documentation and the tests
-for everything else. A change of state that a table lacks cannot be written.
+Each kind of object with a lifecycle (order, order line, unit, payment, deposit, complaint) has one `MoveTable`. The
+code derives its statements from it (`store.sql.move_of`), the OpenAPI documents their enums, the documentation and the
+tests everything else. No statement can make a transition that the table lacks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Digests the meaning of a request: two requests with the same reference or `Idempotency-Key` are compared by it."""
+"""Digests the meaning of a request, to compare two requests with the same reference or `Idempotency-Key`."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
 """Identifies a state of the rights in a store. A store that went back to an earlier state never repeats a revision.
 
-This is apart from the store, because the gate holds a revision and must not import the store.
+Separate from the store, because the gate holds a revision and must not import the store.
 """
 
 import os
@@ -24,10 +24,10 @@ def new_nonce() -> int:
 
 
 def token_version_step() -> int:
-    """Returns by how much a token version grows when tokens are ended: 32 random bits and one.
+    """Returns by how much a token version grows when tokens are revoked: 32 random bits, plus one.
 
-    A token carries the token versions of its issue. Suppose that a store lost its last changes, a new token version among
-    them. With steps of one, ending the tokens again would reach the lost version, and the tokens issued under it would be
-    valid again. 2^53 is enough for a million steps (`gate.bearer`).
+    A bearer token carries the token versions at its issue. Suppose that a store lost its last changes, among them a new
+    token version. With steps of one, revoking again would reach the lost version, and the tokens issued under it would
+    be valid again. 2^53 is enough for a million steps (`gate.bearer`).
     """
     return 1 + int.from_bytes(os.urandom(4))

@@ -25,7 +25,7 @@ class Secret(Generic[Value]):
 
 
 def masked(text: str) -> str:
-    """Returns a credential in the form that people may see: its prefix and its last four characters."""
+    """Returns a credential masked for display: its prefix and its last four characters."""
     if text.startswith("ak_") and len(text) > 16:
         return f"{text[:8]}…{text[-4:]}"
     return f"…{text[-4:]}" if len(text) > 16 else "…"

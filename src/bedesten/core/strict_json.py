@@ -1,8 +1,8 @@
 """Reads strict JSON: RFC 8259 and I-JSON (RFC 7493), and nothing ambiguous.
 
-An attacker exploits two programs that read the same bytes differently. So every ambiguous text is an error here: duplicate
-members, `NaN`, a byte order mark, UTF-16, lone surrogates. The scanner is the standard library's C scanner; this module
-limits its input and converts numbers and objects.
+An attacker can exploit two programs that parse the same bytes differently. So every ambiguous text is an error here:
+duplicate members, `NaN`, a byte order mark, UTF-16, lone surrogates. The scanner is the standard library's C scanner;
+this module limits its input and converts numbers and objects.
 """
 
 import json

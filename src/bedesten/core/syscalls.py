@@ -1,8 +1,8 @@
-"""Two system calls that the kernel answers from memory, made without releasing the interpreter's lock.
+"""Two system calls that the kernel answers from memory, made without releasing the GIL.
 
-Python releases its lock around each system call so that other threads can run. Under load another thread takes the lock
-at once, and a call of one microsecond costs some thirty. Releasing is right for a call that may wait, and a waste for one
-that only looks something up, so use these on no file that may answer slowly. Decision 0010 has the measurement.
+Python releases the GIL around each system call so that other threads can run. Under load another thread takes it at
+once, and a call of one microsecond costs some thirty. Releasing is right for a call that may block, and a waste for a
+mere look-up. Do not use these on a file that may answer slowly. Decision 0010 has the measurement.
 """
 
 import ctypes

@@ -4,16 +4,16 @@
 |---|---|---|
 | `identifier` | 1..100 | names one thing within a shop: a sku, the id of a requirement |
 | `name` | 1..200 | what people call a thing, on one line |
-| `reference` | 1..128 | a caller's own name of what it sends: an order reference, the id of a line |
+| `reference` | 1..128 | the caller's own identifier of what it sends: an order reference, the id of a line |
 | `note` | 1..10,000 | a text for people; the only kind with line breaks and tabs |
 | `code` | 1..500 | a stock code |
 | `email` | 3..254 | an address: ASCII letters of the local part in lower case, the domain in its IDNA form |
 | `secret` | 1..1,024 | a password: nothing is trimmed, nothing folded |
 
 Each kind is a function from a text to its normal form; it raises `TextError` with a reason for people. Every normal
-form is NFC and its own normal form. White space around a text is removed, except in a secret, and no kind accepts a blank
-text. Control characters, bidirectional controls and other invisible characters are refused. Names and notes keep U+200C and
-U+200D where scripts and emoji need them, which is after a character from U+0590 on.
+form is NFC, and normalising it again changes nothing. White space around a text is removed, except in a secret, and no
+kind accepts a blank text. Control characters, bidirectional controls and other invisible characters are refused. Names
+and notes keep U+200C and U+200D where scripts and emoji need them: after a character from U+0590 on.
 """
 
 import re
@@ -27,7 +27,7 @@ Text = Callable[[str], str]
 
 
 class TextError(ValueError):
-    """A text that is not valid for its kind. The reason is for people and quotes nothing of the text."""
+    """A text that is not valid for its kind. The reason is for people and does not quote the text."""
 
 
 MAX_IDENTIFIER, MAX_NAME, MAX_REFERENCE, MAX_NOTE, MAX_CODE, MAX_EMAIL, MAX_SECRET = (
@@ -45,7 +45,7 @@ _SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
     map(chr, range(0xE0100, 0xE01F0))
 )
-"""Characters that are letters, marks or signs by their category and yet cannot be seen."""
+"""Characters that Unicode classifies as letters, marks or signs although they are invisible."""
 _FIRST_JOINED = "\u0590"
 """Scripts whose letters join, and emoji, begin here (Hebrew); nothing before it needs a joiner."""
 _ID_FORM = re.compile(r"[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
@@ -110,7 +110,7 @@ class Kind:
 
 
 def _continues(before: str, each: str) -> bool:
-    """Whether a joiner or a variation selector has a meaning after this character."""
+    """Whether a joiner or a variation selector has an effect after the character `before`."""
     if each in _SELECTORS:
         return before not in _SELECTORS and not before.isspace()
     return before >= _FIRST_JOINED and unicodedata.category(before)[0] in "LMS"
@@ -173,7 +173,7 @@ def email_or_none(text: str) -> str | None:
 
 def _ascii_domain(domain: str) -> str:
     if not all(each in "-." or unicodedata.category(each)[0] in "LMN" for each in domain):
-        raise TextError(_NO_ADDRESS)  # IDNA would leave invisible characters out
+        raise TextError(_NO_ADDRESS)  # IDNA would drop invisible characters
     try:
         ascii_form = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True, std3_rules=True).decode()
     except UnicodeError:  # the base class of the exceptions of `idna`
@@ -199,7 +199,7 @@ def _local_part_is_plain(local: str) -> bool:
 
 
 def key(text: str) -> str:
-    """Returns the comparison key of a name or sku: without differences of case, width, joiners and spaces."""
+    """Returns the comparison key of a name or sku, which ignores case, width, joiners and spaces."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     visible = "".join(each for each in folded if each not in _JOINERS and each not in _SELECTORS)
     return unicodedata.normalize("NFC", " ".join(visible.split()))
@@ -209,11 +209,11 @@ _ALIKE = {
     ord(one): other
     for one, other in zip("аевкмнорстухіѕјԁһӏԛԝαορνικτυχεηβγ015", "aebkmhopctyxisjdhlqwaopviktuxenbyols", strict=True)
 }
-"""Lower-case Cyrillic and Greek letters and digits, by the Latin letters that they resemble."""
+"""Maps lower-case Cyrillic and Greek letters and digits to the Latin letters that they resemble."""
 
 
 def skeleton(text: str) -> str:
-    """Returns the key that names share if they look alike: Latin letters and digits, without accents, signs and spaces."""
+    """Returns a key that is equal for names that look alike: Latin letters and digits, no accents, signs or spaces."""
     plain = unicodedata.normalize("NFKD", key(text)).translate(_ALIKE)
     return "".join(each for each in plain if each.isalnum()).replace("i", "l").replace("rn", "m")
 
