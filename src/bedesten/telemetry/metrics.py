@@ -1,8 +1,8 @@
 """Counters and histograms of one process, as plain integers: counting costs a request about two microseconds.
 
-One thread counts, so nothing is locked. Once a second all counts are written to the process's metrics file
-(`telemetry.metrics_file`), where the admin listener reads them. The names are those of the metrics without their
-prefix; `admin_api.exposition` holds their help texts.
+Only one thread counts, so there is no lock. Once a second the process writes all counts to its metrics file
+(`telemetry.metrics_file`), where the admin listener reads them. Names here lack the prefix of the published metrics;
+`admin_api.exposition` holds the help texts.
 """
 
 from bisect import bisect_left
@@ -15,11 +15,11 @@ import msgspec
 REVISION_CHECK_BUCKETS = (0.000_025, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0)
 REQUEST_BUCKETS = (0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 LOGIN_WINDOW_MIN = 5
-"""Minutes over which refused logins are compared with all logins."""
+"""Window, in minutes, over which refused logins are compared with all logins."""
 LOGIN_ALARM_THRESHOLD = 50
-"""Refused logins in that time that raise the alarm, if they are at least half of all logins."""
+"""Refused logins in the window that raise the alarm, if they are at least half of all logins."""
 MAX_SERIES = 2_000
-"""Counters that a process keeps. Callers cannot invent label values; this limits the damage of a mistake in our code."""
+"""Most counters of a process. Callers cannot invent label values; this limits the damage of a bug in our code."""
 
 Series = tuple[str, ...]
 """The name of a metric and the values of its labels."""

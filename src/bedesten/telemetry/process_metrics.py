@@ -1,6 +1,6 @@
 """Gauges of one process, sampled when its metrics file is written.
 
-Each source is a callable, so that this module knows neither the services of a web process nor how they are built.
+Each source is a callable, so that this module does not depend on the services of a web process.
 """
 
 import os
@@ -22,7 +22,7 @@ def web_process_metrics(
     store_load: StoreLoad,
     limits_shared: Callable[[], bool | None],
 ) -> Iterator[tuple[Series, float]]:
-    """Gauges of a process that decides about requests. `limits_shared` gives None if limits are of one machine."""
+    """Gauges of a process that decides about requests. `limits_shared` returns None if machines share no limits."""
     shared = limits_shared()
     if shared is not None:
         yield ("limits_shared",), float(shared)
@@ -48,7 +48,7 @@ def memory_metrics() -> Iterator[tuple[Series, float]]:
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process; 0 where `/proc` does not show it."""
+    """Resident memory of this process in bytes; 0 if `/proc` does not show it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * _PAGE_BYTES

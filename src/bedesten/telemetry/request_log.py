@@ -34,7 +34,7 @@ log = structlog.get_logger("bedesten.telemetry")
 MAX_LINES_PER_S, MAX_LINES_BURST = 50, 200
 PUBLISH_INTERVAL_S = 1.0
 WRITE_INTERVAL_S, MAX_WRITE_INTERVAL_S = 5.0, 60.0
-"""Time between two writes of aggregates: usually the first, up to the second while there are many."""
+"""Time between two writes of aggregates: usually the first; up to the second while there are many refusals."""
 BUSY_BATCH_ROWS = 50
 
 _CREDENTIAL_CODES = frozenset(
@@ -50,7 +50,7 @@ _STORE_COUNTERS = {
     "store_connections": "connections",
     "store_no_room": "no_room",
 }
-"""Metrics that are counted by the store, and its attributes for them."""
+"""Metrics that the store counts, each with its attribute in `StoreStats`."""
 
 Gauges = Callable[[], Iterable[tuple[Series, float]]]
 

@@ -1,7 +1,7 @@
 """A store whose transactions and statements are spans of the request that they serve.
 
-Work that belongs to no recorded request goes straight to the store. A statement is named by what it does to which tables;
-its text and the values of its parameters are not recorded.
+Work outside a recorded request goes straight to the store. The name of a statement's span is its verbs and tables; its
+text and the values of its parameters are not recorded.
 """
 
 import re
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 Args = ParamSpec("Args")
 
 LINKED = frozenset({"ord", "odl", "evt", "pay", "dep"})
-"""Prefixes of the fresh ids that a span names. Spans of webhooks have the request id; those of purchases name the line."""
+"""Prefixes of the new ids that a span records. Spans of webhooks have the request id; spans of purchases the line's."""
 MAX_LINKED = 16
 MAX_SUMMARY = 255
 _CHANGE = re.compile(r"\b(INSERT INTO|(?<!FOR )(?<!DO )UPDATE|DELETE FROM) (\w+)")
@@ -27,7 +27,7 @@ _SOURCE = re.compile(r"\bFROM (\w+)")
 
 
 class TracedStore(Store):
-    """The same store."""
+    """A store that records spans; otherwise the same as the store that it wraps."""
 
     def __init__(self, store: Store, tracing: Tracing) -> None:
         self._store, self._tracing = store, tracing
@@ -36,7 +36,7 @@ class TracedStore(Store):
 
     @property
     def observe(self) -> Callable[[str, float], None]:
-        """The store's own."""
+        """The observer of the wrapped store."""
         return self._store.observe
 
     @observe.setter
@@ -117,14 +117,14 @@ class TracedStore(Store):
 
 
 class _ActionSpans:
-    """Watches one action, in the thread in which it runs."""
+    """Records the spans of one action, in the thread in which it runs."""
 
     def __init__(self, tracing: Tracing, span: Any, attributes: dict[str, str], *, commits: bool) -> None:
         self._tracing, self._span, self._attributes, self._commits = tracing, span, attributes, commits
         self._commit: Any = None
 
     def run(self, work: Work[Result], tx: SystemTransaction) -> Result:
-        """Runs the action. What a write takes from its end to the store's answer is COMMIT."""
+        """Runs the action. The time from the end of a write to the store's answer is the span of COMMIT."""
         self._end_commit()
         ids = _Ids(tx.ids)
         result = work(tx.observed(lambda connection: _Connection(connection, self), ids))
@@ -141,7 +141,7 @@ class _ActionSpans:
 
     @contextmanager
     def statement(self, sql: str) -> Iterator[None]:
-        """The span of one statement."""
+        """Records the span of one statement."""
         span = self._start(summary(sql))
         try:
             yield
@@ -152,7 +152,7 @@ class _ActionSpans:
             span.end()
 
     def event(self, name: str) -> None:
-        """Something that happened in the action."""
+        """Records an event in the action's span."""
         self._span.add_event(name)
 
     def _start(self, name: str) -> Any:
@@ -165,14 +165,14 @@ class _ActionSpans:
 
 
 class _Ids:
-    """An id generator that remembers what it gave, for `LINKED`."""
+    """An id generator that remembers the new ids with a prefix in `LINKED`."""
 
     def __init__(self, ids: IdSource) -> None:
         self._ids = ids
         self.linked: list[str] = []
 
     def new(self, prefix: str) -> str:
-        """A fresh id."""
+        """Returns a new id."""
         made = self._ids.new(prefix)
         if prefix in LINKED and len(self.linked) < MAX_LINKED:
             self.linked.append(made)
@@ -206,31 +206,31 @@ class _Connection:
             return changed
 
     def fetch_each(self, queries: Sequence[tuple[str, dict[str, Any]]], /) -> list[list[tuple[Any, ...]]]:
-        """The rows of several queries, in one go."""
+        """Returns the rows of several queries, in one round trip."""
         with self._observer.statement(" ".join(sql for sql, _ in queries)):
             found: list[list[tuple[Any, ...]]] = self._connection.fetch_each(queries)
             return found
 
     def defer(self, changes: Changes, /) -> None:
-        """Leaves changes to the next statement or to COMMIT."""
+        """Defers changes to the next statement or to COMMIT."""
         self._observer.event(f"deferred: {summary(changes.text)}")
         self._connection.defer(changes)
 
     def flush(self) -> None:
-        """Runs what was deferred."""
+        """Runs the deferred changes."""
         self._connection.flush()
 
 
 @lru_cache(4096)
 def summary(sql: str) -> str:
-    """What a statement does to which tables: `SELECT orders`, `INSERT orders UPDATE stock_counters`."""
+    """Summarises a statement as verbs and tables: `SELECT orders`, `INSERT orders UPDATE stock_counters`."""
     parts = [f"{verb.split()[0]} {table}" for verb, table in _CHANGE.findall(sql)]
     parts = parts or [f"SELECT {table}" for table in _SOURCE.findall(sql)]
     return " ".join(dict.fromkeys(parts))[:MAX_SUMMARY] or sql.split(None, 1)[0][:16]
 
 
 def name_of(action: Callable[..., object]) -> str:
-    """The name of an action's function; of the one that made it, if it has none of its own."""
+    """The name of an action's function; for a closure or lambda, that of the function that made it."""
     while isinstance(action, partial):
         action = action.func
     name: str = getattr(action, "__qualname__", type(action).__qualname__)

@@ -1,10 +1,10 @@
-"""OpenTelemetry traces over OTLP/HTTP, where the environment names a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`).
+"""OpenTelemetry traces over OTLP/HTTP, if the environment names a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`).
 
 The SDK is imported only then. It reads every other `OTEL_…` variable itself: sampling, headers, queue and batch sizes.
-Spans are handed over by a thread with a bounded queue; what does not fit is dropped, so a collector that is away costs
-nothing else. A span never holds a credential, a body, a stock code, an e-mail address or the value of a parameter.
+A thread exports spans from a bounded queue; when it is full, spans are dropped, so an unreachable collector costs only
+spans. A span never holds a credential, a body, a stock code, an e-mail address or the value of a parameter.
 
-A process has one `Tracing`, as OpenTelemetry has one provider: workers find it here, since they pass nothing but work.
+A process has one `Tracing`, as OpenTelemetry has one provider. It is a global here, since workers do not pass it along.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ log = structlog.get_logger("bedesten.telemetry")
 STOP_S = 2.0
 """Longest wait for the collector when a process stops."""
 MAX_TRACE_PARENT = 128
-"""Characters; version 00 has 55. The library logs a longer one, and anyone may send it."""
+"""Longest `traceparent` read, in characters (version 00: 55). The library logs a longer one, which anyone may send."""
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
 
@@ -29,7 +29,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Tracing:
-    """The tracer of one process. Made after the last fork: its thread does not outlive one."""
+    """The tracer of one process. Create it after the last fork, which its thread would not survive."""
 
     def __init__(self, process: str) -> None:
         """Raises `ImportError` without the extra `otel`."""
@@ -53,21 +53,21 @@ class Tracing:
         self._propagator = TraceContextTextMapPropagator()
 
     def start_server(self, method: str, headers: Headers) -> Any:
-        """The span of a request that has arrived, a child of the one that its `traceparent` names."""
+        """Starts the span of an incoming request, a child of the span that its `traceparent` names."""
         known = method if method in _METHODS else "_OTHER"
         context = self._propagator.extract(_trace_headers(headers), context=self._context.Context())
         attributes = {"http.request.method": known}
         return self._tracer.start_span(known, context, kind=self._trace.SpanKind.SERVER, attributes=attributes)
 
     def start_child(self, name: str, parent: Any, attributes: Attributes) -> Any:
-        """The span of a call below another span, also in a thread that does not know the current one."""
+        """Starts the span of a call as a child of `parent`, also in a thread without a current span."""
         kind = self._trace.SpanKind.CLIENT
         return self._tracer.start_span(
             name, self._trace.set_span_in_context(parent), kind=kind, attributes=dict(attributes)
         )
 
     def start_root(self, name: str, attributes: Attributes) -> Any:
-        """The span of a call that a worker makes."""
+        """Starts the span of a call that a worker makes."""
         kind = self._trace.SpanKind.CLIENT
         return self._tracer.start_span(name, self._context.Context(), kind=kind, attributes=dict(attributes))
 
@@ -91,7 +91,7 @@ class Tracing:
         span.set_status(self._trace.Status(self._trace.StatusCode.ERROR))
 
     def stop(self) -> None:
-        """Hands over what is left, for `STOP_S` at most."""
+        """Exports the remaining spans, for at most `STOP_S`."""
         stopping = threading.Thread(target=self._provider.shutdown, name="traces-stop", daemon=True)
         stopping.start()
         stopping.join(STOP_S)
@@ -103,14 +103,14 @@ _active: Tracing | None = None
 
 
 def start(process: str) -> Tracing | None:
-    """The tracing of this process, None where the environment asks for none. Once, in the process itself."""
+    """Starts the tracing of this process; None if the environment asks for none. Call once, in the process itself."""
     global _active
     _active = _open(process)
     return _active
 
 
 def stop() -> None:
-    """Ends it, within `STOP_S`."""
+    """Stops the tracing of this process, within `STOP_S`."""
     global _active
     ending, _active = _active, None
     if ending is not None:
@@ -119,7 +119,7 @@ def stop() -> None:
 
 @contextlib.contextmanager
 def calling(name: str, attributes: Attributes) -> Iterator[Any]:
-    """The span of a call to somebody else's server; None where there is no tracing."""
+    """The span of a call to another party's server; None without tracing."""
     tracing = _active
     if tracing is None:
         yield None
@@ -135,7 +135,7 @@ def calling(name: str, attributes: Attributes) -> Iterator[Any]:
 
 
 def note_result(span: Any, error: str, status: int | None = None) -> None:
-    """Puts the result of a call into its span. `error` is empty for a success."""
+    """Records the result of a call in its span. `error` is empty for a success."""
     if span is None:
         return
     if status is not None:
@@ -145,7 +145,7 @@ def note_result(span: Any, error: str, status: int | None = None) -> None:
 
 
 def is_asked_for(environment: Mapping[str, str]) -> bool:
-    """Whether the environment names a collector, and does not switch the SDK or the export of traces off."""
+    """Whether the environment names a collector, and disables neither the SDK nor the export of traces."""
     off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() or "otlp"
     return not off and exporter == "otlp" and any(environment.get(name, "").strip() for name in _ENDPOINTS)
@@ -166,7 +166,7 @@ def _open(process: str) -> Tracing | None:
 def _trace_headers(headers: Headers) -> dict[str, str]:
     """The `traceparent` of a request, unless it is missing, repeated or too long.
 
-    `tracestate` is not read: it is of use to the caller's own tracing only, and the library logs what it cannot parse.
+    `tracestate` is ignored: only the caller's own tracing uses it, and the library logs what it cannot parse.
     """
     parents = [value for name, value in headers if name == b"traceparent"]
     if len(parents) != 1 or len(parents[0]) > MAX_TRACE_PARENT:
