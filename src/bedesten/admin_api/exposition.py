@@ -1,4 +1,4 @@
-"""The metrics of this machine: what its processes count, added up, and what the store reports.
+"""The metrics of this machine: the summed counts of its processes, and the store's metrics.
 
 Processes publish their counts once a second (`telemetry.metrics_file`); a scrape reads the files. Counters are summed
 over all processes, replaced ones included, so that no counter goes back. No label names a tenant, an account or an
@@ -37,7 +37,7 @@ from bedesten.webhooks.tables import deliveries
 log = structlog.get_logger("bedesten.admin_api")
 METRIC_PREFIX = "bedesten_"
 MAX_COUNTED_DELIVERIES = 100_000
-"""The count of due deliveries stops here: a larger number makes no difference to an operator."""
+"""The count of due deliveries stops here: a larger number tells an operator nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def render(directory: Path, stored: dict[str, float], now: int) -> Write:
     families = list(_families(list(metrics_file.read_all(directory)), stored, now))
 
     class Families(Collector):
-        """The families that were read, as the library expects them."""
+        """The metric families, in the form that the library expects."""
 
         def collect(self) -> Iterable[Metric]:
             return families
@@ -235,7 +235,7 @@ def read_store_metrics(store: Store) -> dict[str, float]:
 
 
 def _replication(store: Store) -> dict[str, float]:
-    """The gauges of the standbys; those that cannot be seen are left out."""
+    """The gauges of the standbys, without those that the store's user may not see."""
     if store.dialect != "postgresql":
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Health and metrics: what the admin listener says about this machine's server."""
+"""Health and metrics: what the admin listener reports about this machine's server."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _SAFE: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b
 
 class NotReady(Exception):
     """This machine cannot answer requests. The text is the reason and may be shown to any caller; `check` is the name of
-    what found it, for programs."""
+    the failed check, for programs."""
 
     def __init__(self, reason: str, check: str = "store") -> None:
         super().__init__(reason)
@@ -38,7 +38,7 @@ class SharedCheck(Generic[Result]):
         self._running: asyncio.Future[Result] | None = None
 
     async def __call__(self) -> Result:
-        """The result. Raises what the check raises, and `TimeoutError` after `CHECK_TIMEOUT_S`; the check then runs on."""
+        """The result. Raises what the check raises, and `TimeoutError` after `CHECK_TIMEOUT_S`; the check runs on."""
         if self._running is None or self._running.done():
             self._running = asyncio.get_running_loop().run_in_executor(self._pool, self._check)
             self._running.add_done_callback(_retrieve_exception)
@@ -46,13 +46,13 @@ class SharedCheck(Generic[Result]):
 
 
 def _retrieve_exception(done: asyncio.Future[Any]) -> None:
-    """Keep asyncio from logging the exception of a check for which no caller waits any more."""
+    """Keep asyncio from logging the exception of a check whose callers have all timed out."""
     if not done.cancelled():
         done.exception()
 
 
 class Health:
-    """The handlers, and in `measured` what the last question for readiness found. All three callables block.
+    """The handlers; `measured` holds the gauges of the last readiness check. All three callables block.
 
     `check_ready` raises if this machine cannot answer requests. `read_store` reads the metrics of the store, and
     `render` those of the processes; both together become the text for Prometheus.
@@ -73,7 +73,7 @@ class Health:
         self.measured: dict[str, float] = {}
 
     def drain(self) -> None:
-        """From here on this machine is not ready: it stops soon."""
+        """Report this machine as not ready from now on: it stops soon."""
         self._draining = True
 
     async def live(self, _request: Request) -> Response:

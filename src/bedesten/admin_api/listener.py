@@ -1,9 +1,9 @@
-"""The admin listener: an application of its own, on an address of its own. It knows no tenant.
+"""The admin listener: a separate application on a separate address. It knows no tenant.
 
 | path | access | answer |
 |---|---|---|
 | `GET /health/live` | `OwnHost` | 200: the process runs |
-| `GET /health/ready` | `OwnHost` | 200: this machine can answer requests; else 503 with the reason |
+| `GET /health/ready` | `OwnHost` | 200: this machine can answer requests; otherwise 503 with the reason |
 | `GET /metrics` | `OwnHost` | the counts of this machine's processes, in the text format of Prometheus |
 | `POST /leaks` | `ScannerSecret` | which texts that a secret scanner found are live keys (`scanners`) |
 | `POST /operator/…` | `StaffSession` | what staff do, for programs (`console.api`) |
@@ -45,7 +45,7 @@ from bedesten.http.responses import error_response
 from bedesten.telemetry.request_log import LineRateLimit
 
 MAX_HOST_LENGTH = 256
-"""Bytes of a `Host`: a longer one is refused."""
+"""Longest accepted `Host`, in bytes."""
 
 log = structlog.get_logger("bedesten.admin_api")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -72,7 +72,8 @@ def admin_routes(
 ) -> tuple[AdminRoute, ...]:
     """Every route of the listener. Without an authorizer there are no routes for proxies, without `staff` none for staff.
 
-    `staff` finds its own routes below these paths, so that what it needs is loaded when the first member of staff comes.
+    `staff` finds its own routes below these paths, so that its modules are loaded at the first request of a staff
+    member.
     """
     routes: tuple[AdminRoute, ...] = (
         AdminRoute("GET", "/health/live", OwnHost(), health.live),
@@ -94,7 +95,7 @@ def admin_routes(
 
 
 class AdminListener:
-    """Answers requests. `names` are hosts of its own besides addresses and `localhost`."""
+    """Answers requests. `names` are its own host names besides addresses and `localhost`."""
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class AdminListener:
                 if not client_host:
                     self._check_host(request)
                 if not request.path.startswith((endpoint.FORWARDED, endpoint.ENVOY)):
-                    raise Refusal(errors.NOT_FOUND, "the path in another case")  # the endpoint compares it exactly
+                    raise Refusal(errors.NOT_FOUND, "the path in another case")  # the endpoint compares paths exactly
                 assert self._authorizer is not None, "there is one where there are routes for proxies"
                 if not self._authorizer.trusts(request.peer):
                     raise Refusal(errors.PATH_NOT_ALLOWED, f"{request.peer} is not a trusted proxy")

@@ -1,7 +1,7 @@
-"""Routes of the admin listener as data: a method of a path, the access that it demands, and its handler.
+"""Routes of the admin listener as data: method and path, the access that it demands, and its handler.
 
-A route cannot be made without its access. None of them knows a tenant, so none of the tenants' kinds of access
-(`gate.access`) is used here.
+A route cannot be made without its access. No route here knows a tenant, so the kinds of access for tenants
+(`gate.access`) are not used.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,8 +35,8 @@ class TrustedProxy:
 
 @dataclass(frozen=True, slots=True)
 class StaffSession:
-    """A staff member's session, under one of the listener's own hosts. The handler reads it from the store together with
-    what it does, so that a session that has ended does nothing."""
+    """A staff member's session, under one of the listener's own hosts. The handler reads it in the transaction of its
+    action, so that an ended session changes nothing."""
 
 
 AdminAccess = OwnHost | ScannerSecret | TrustedProxy | StaffSession
@@ -44,7 +44,7 @@ AdminAccess = OwnHost | ScannerSecret | TrustedProxy | StaffSession
 
 @dataclass(frozen=True, slots=True)
 class AdminRoute:
-    """One operation. `path` may end in `{name*}`, which stands for any rest, or the method be `ANY_METHOD`.
+    """One operation. `path` may end in `{name*}`, which matches any rest; the method may be `ANY_METHOD`.
 
     The handler may raise `Refusal`.
     """

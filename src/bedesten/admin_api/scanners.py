@@ -62,9 +62,9 @@ def read_report(body: bytes) -> list[Finding]:
 class Scanners:
     """Takes leak reports, one at a time.
 
-    `secrets` reads the accepted secrets from a small file; it raises `FileNotFoundError` where reports are switched off,
-    and `OSError` or `ValueError` for a file that cannot be used. `report` applies the leak policy to the keys in a text
-    that was found at a place, and says whether one of them was live. Both block.
+    `secrets` reads the accepted secrets from a small file; it raises `FileNotFoundError` if reports are switched off,
+    and `OSError` or `ValueError` for an unusable file. `report` takes a text and its location, applies the leak policy
+    to the API keys in it, and returns whether one of them was live. Both block.
     """
 
     def __init__(
