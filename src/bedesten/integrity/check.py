@@ -1,12 +1,12 @@
-"""Runs the invariants over a whole store: what must always hold, checked by queries inside the database.
+"""Checks the invariants over a whole store: what must always hold, checked by queries inside the database.
 
 The numbers are the contract's (section 10). 1 every cached balance is the sum of its transfers; 2 nothing is overdrawn;
-3 what is unique is there once; 4 stock codes and order lines agree; 5 holds, transfers and order lines agree; 6 every
-change of a line has its event, and every event its deliveries; 7 no row refers to another tenant's; 8 nothing secret lies
-in clear. 9 is not the contract's: the list of changes leads without a hole to the revision.
+3 unique things exist once; 4 stock codes and order lines agree; 5 holds, transfers and order lines agree; 6 every
+change of a line has its event, and every event its deliveries; 7 no row refers to another tenant's; 8 no secret is
+stored in plain text. 9 is not in the contract: the list of changes leads to the revision without a gap.
 
 Not checked: whether an amount was right when it was booked, what was sent over the network, and encrypted values beyond
-a sample. The sample is decrypted to prove that it can be; plaintext never leaves this module.
+a sample. The sample is decrypted to prove that this works; plaintext never leaves this module.
 """
 
 import re
@@ -50,15 +50,15 @@ from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.tables import deliveries, webhook_endpoints
 
 MAX_ROWS_PER_QUERY = 100
-"""Rows reported for each query; then one line says that there are more."""
+"""Most rows reported for each query; after them one line says that there are more."""
 MAX_OVERLAP_MS = MINUTE
-"""Longer than any two transactions run at the same time; see `invariants.events`."""
+"""Longer than any two transactions overlap; see `invariants.events`."""
 PHC = "$argon2id$v=19$m=%"
 """The LIKE pattern that every stored password matches."""
 MAX_SAMPLED_ROWS = 50
-"""Stock codes and webhook endpoints of one tenant that are decrypted. Codes are chosen by digest, as good as random."""
+"""Most stock codes and webhook endpoints decrypted per tenant. Codes are chosen by digest, as good as random."""
 MAX_SEARCHED_CODES, MIN_SEARCHED_CODE_LENGTH = 3, 12
-"""At most 3 sampled codes of 12 or more characters are searched for in text columns: a short one could match by accident."""
+"""Text columns are searched for at most 3 sampled codes of 12 or more characters: a short one could match by chance."""
 
 INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (
     *BALANCES,
@@ -89,7 +89,7 @@ class CheckedInstallation(Protocol):
 def violations(installation: CheckedInstallation) -> list[str]:
     """Every violation of an invariant, one line each; none in a sound store.
 
-    Runs in one reading transaction, so that it may run beside a server and sees one moment. Raises `StoreUnavailable`.
+    Runs in one reading transaction: it may run beside a server and sees one snapshot. Raises `StoreUnavailable`.
     """
     return installation.store.read_now(lambda tx: run_queries(tx, installation.cipher))
 
@@ -146,7 +146,7 @@ _ENDPOINTS = cross_tenant(
 
 
 def _encryption_violations(tx: SystemTransaction, cipher: TenantCipher) -> Iterator[str]:
-    """Decrypts a sample of encrypted values, each bound to its row, and searches text columns for the codes."""
+    """Decrypts a sample of encrypted values, each bound to its row, and searches text columns for the plain codes."""
     for (tenant,) in tx.all(_TENANTS):
         bound = tx.for_tenant(tenant)
         for row, ciphertext in tx.all(_COMPLAINTS, owner=tenant, most=MAX_SAMPLED_ROWS):

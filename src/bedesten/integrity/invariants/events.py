@@ -1,8 +1,8 @@
 """6: every change of a line has exactly one event, and every event its deliveries.
 
-An event is delivered to each endpoint of its owner that chose its type and has a URL; an event of an order with a
-`notifyUrl` goes there instead, once (`webhooks.actions.event_steps`). The table has only today's URL and types: `changed`
-says since when. Events that an account asked for (`test`) go to one endpoint.
+An event is delivered to each endpoint of its owner that subscribes to its type and has a URL; an event of an order with
+a `notifyUrl` goes there instead, once (`webhooks.actions.event_steps`). The table has only the current URL and types;
+`changed` says since when. Events that an account asked for (`test`) go to one endpoint.
 """
 
 from sqlalchemy import and_, exists, func, literal, or_, select

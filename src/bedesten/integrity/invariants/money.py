@@ -52,7 +52,7 @@ _of_line = (
     .group_by(_T.tenant_id, _named_line)
     .subquery("of_line")
 )
-"""What was paid for each line: a line that is delivered in parts has several transfers, `line:ID` and `line:ID:…`."""
+"""The amount paid for each line. A line delivered in parts has several transfers, `line:ID` and `line:ID:…`."""
 _paid_for_line = func.coalesce(_of_line.c.amount, 0)
 _STOCK = len("cost:") + ID_LENGTH + 1
 """Characters of `cost:LINE:`; the supplier of the stock codes follows, and for a replacement the code."""

@@ -1,6 +1,6 @@
 """4: purchases from suppliers that are called agree with the assignments and the deliveries of their lines.
 
-That an assignment has one purchase, and a purchase one reference, is a unique constraint (3).
+Unique constraints (3) make sure that an assignment has one purchase, and a purchase one reference.
 """
 
 from sqlalchemy import and_, func, or_, select

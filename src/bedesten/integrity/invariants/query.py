@@ -1,4 +1,4 @@
-"""The type of an invariant query, and the parts that several queries share."""
+"""The type of an invariant query, and shared parts of queries."""
 
 from dataclasses import dataclass
 from typing import Any

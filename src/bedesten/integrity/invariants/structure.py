@@ -1,6 +1,6 @@
-"""Queries derived from the schema: 3 uniqueness, 7 references, 8 formats of what must not be readable.
+"""Queries derived from the schema: 3 uniqueness, 7 references, 8 formats of values that must not be readable.
 
-They come from the declared tables, so that a new table is checked without a change here.
+They are derived from the declared tables, so that a new table is checked without a change here.
 """
 
 from collections.abc import Iterator
@@ -82,11 +82,11 @@ _UNDECLARED = (
     (complaints.c.code_id, stock_codes),
     (complaints.c.replacement_id, stock_codes),
 )
-"""References without a foreign key, because a package does not know those above it."""
+"""References without a foreign key, because a package must not import those above it."""
 
 
 def references() -> Iterator[tuple[Column[Any], Table]]:
-    """Every column of a tenant's table that names a row of one, and that other table."""
+    """Every column of a tenant's table that references a row of a tenant's table, with the referenced table."""
     for table in metadata.sorted_tables:
         if "tenant_id" not in table.c:
             continue
@@ -146,11 +146,11 @@ DIGEST_COLUMNS = frozenset({"digest", "folded_digest", "setup_digest", "address"
 ENCRYPTED_COLUMNS = frozenset(
     {"ciphertext", "secret", "outbound_key", "wrapped_key", "proposal_ciphertext", "answer_ciphertext"}
 )
-"""Columns of bytes, by name, in any table. `hash` belongs to the audit trail, see there."""
+"""Columns of bytes in any table, by name. `hash` belongs to the audit trail, see there."""
 
 
 def _format_queries() -> Iterator[InvariantQuery]:
-    """Checks that a column that must not be readable has the format of a hash, digest or encrypted value."""
+    """Queries that check that each unreadable column has the format of a hash, digest or encrypted value."""
     yield invariant_query(
         8,
         "the password of account {} is not an argon2id hash",

@@ -1,4 +1,4 @@
-"""3: names are in their normal form, so that two spellings are one name. Checked in Python, because SQL cannot."""
+"""3: names are in their normal form, so that two spellings are one name. Checked in Python: SQL cannot do it."""
 
 from collections.abc import Callable, Iterator
 
