@@ -113,7 +113,7 @@ class AdminListener:
         self._lines = LineRateLimit()
 
     async def handle(self, request: Request) -> Response:
-        """The answer to one request. Raises what the adapter answers: a body that stalls or that is no body."""
+        """Returns the answer to one request. Raises what the adapter answers: a body that stalls or is malformed."""
         try:
             route = self._route_of(request)
             await self._check_access(route, request)

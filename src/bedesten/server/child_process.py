@@ -274,7 +274,7 @@ async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop
         nonlocal refusal
         refusal = reason
 
-    # The server configures logging when it is made, closing what handlers there are; so it is made first.
+    # The server's constructor configures logging and closes existing handlers, so it comes first.
     server = _make_server(enter, spec)
 
     def stop() -> None:

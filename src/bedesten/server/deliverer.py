@@ -297,7 +297,7 @@ async def _deliver(
 async def _send(
     receivers: Receivers, webhook: OutgoingWebhook, due: Delivery, allowed: tuple[Network, ...]
 ) -> SendResult:
-    """Make one attempt; one that the simulator wants to fail is not sent."""
+    """Make one attempt. Does not send a delivery that the simulator wants to fail."""
     if due.script == "fail":
         return SendResult(None, "failed by the simulator")
     with tracing.calling("POST", _attributes(due, webhook)) as span:

@@ -84,7 +84,7 @@ class SqliteEnd:
         self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Undoes what was not committed."""
+        """Closes the connection, and so rolls back what was not committed."""
         self._connection.close()
 
 
@@ -175,7 +175,7 @@ class PostgresEnd:
         self._connection.commit()
 
     def close(self) -> None:
-        """Undoes what was not committed."""
+        """Closes the connection, and so rolls back what was not committed."""
         self._connection.close()
 
 

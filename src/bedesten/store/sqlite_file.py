@@ -39,10 +39,10 @@ def connect(path: Path) -> Connection:
 
 
 class SqliteFile:
-    """The store's file, checked to be still the one that this process opened first.
+    """The store's file. Checks that it is still the one that this process opened first.
 
-    An open file that was moved away or replaced still answers and takes writes in this process alone: no other
-    process sees them. The check costs a microsecond.
+    A file that was moved away or replaced still works in a process that has it open, but no other process sees the
+    writes. The check costs a microsecond.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class SqliteFile:
         self._known: tuple[int, int] | None = None
 
     def check(self) -> None:
-        """Raises `StoreUnavailable` if the file is gone, or another one has taken its place."""
+        """Raises `StoreUnavailable` if the file is missing or was replaced."""
         try:
             here = syscalls.identity(self._name)
         except OSError as error:

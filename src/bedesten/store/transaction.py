@@ -42,7 +42,7 @@ class IdSource(Protocol):
 
 
 class BatchConnection(Connection, Protocol):
-    """A connection to a server that takes many statements before it is asked for an answer."""
+    """A connection to a server that sends many statements in one round trip."""
 
     wakes_worker: bool
 
