@@ -162,7 +162,7 @@ def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> li
     """Returns the steps that set money aside for an order and capture the part that is delivered at once.
 
     One statement checks and changes the balance, so that two orders can never spend the same money. It raises `Refusal`
-    (-300) if the balance is too low. It comes last: other orders of the buyer wait for its row.
+    (-300) if the balance is too low. It runs last, because the buyer's other orders wait for the row that it locks.
     """
     parts = {"id": from_.id, "total": amount, "waiting": amount - captured, "captured": captured}
     held = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
@@ -173,7 +173,7 @@ def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> li
 
 
 def check_covered(from_: Balance, amount: int) -> None:
-    """Raises `Refusal` (-300) if a balance that was read does not cover the amount."""
+    """Raises `Refusal` (-300) if the balance, as it was read, does not cover the amount."""
     if from_.available + from_.credit_limit < amount:
         raise _insufficient()
 
@@ -215,8 +215,8 @@ def accrue_payable(
 ) -> None:
     """Books what a supplier earned with one delivered line: from the tenant's sales to the supplier's account.
 
-    Several suppliers can earn with the stock codes of one line, so that business key names the supplier too; that of a
-    replacement also names its `code`.
+    Several suppliers can earn with the stock codes of one line, so the business key then names the supplier too; the
+    key of a replacement also names its `code`.
     """
     if amount:
         sales = account(tx, tx.tenant, "sales", currency)
@@ -238,8 +238,8 @@ def book_by_hand(
 ) -> None:
     """Changes an owner's balance by a transfer with the tenant's account of the kind `counter`.
 
-    A bounded account can be taken from down to its credit limit `on_credit`, else down to 0; a supplier's account
-    without bound `on_credit`, else down to 0. Raises `Refusal`: -300, or -2 if the balance would become too large.
+    With `on_credit` a bounded account may go down to its credit limit, and a supplier's account has no lower bound.
+    Without it neither goes below 0. Raises `Refusal`: -300, or -2 if the balance would become too large.
     """
     other = account(tx, tx.tenant, counter, of.currency)
     giver, taker = (other, of) if change > 0 else (of, other)
@@ -255,7 +255,7 @@ def book_by_hand(
 
 
 def balance_by_transfers(tx: Transaction, of: Balance) -> int:
-    """Returns the balance of an account that caches none, in minor units: the sum of its transfers."""
+    """Returns the balance of an account without a cached balance, in minor units: the sum of its transfers."""
     row = tx.one(_SUM, id=of.id)
     assert row is not None, "a sum has a row"
     return int(row[0])
@@ -277,7 +277,7 @@ def set_credit(tx: Transaction, of: Balance, limit: int) -> None:
 
 
 def amount_too_large(field: str) -> Refusal:
-    """Returns the refusal of an amount with which a sum would reach `MAX_MINOR`."""
+    """Returns the refusal of an amount that would make a sum reach `MAX_MINOR`."""
     return bad_field(field, "with it the balance and its credit reach 10^15 minor units")
 
 
@@ -290,7 +290,7 @@ def _the_hold(tx: Transaction, order: str) -> Hold:
 def _transfer(
     tx: Transaction, from_id: str, to_id: str, currency: str, amount: int, business_key: str, order: str | None
 ) -> dict[str, str | int | None]:
-    """Returns the row of a transfer; a business key has one row."""
+    """Returns the row of a transfer; each business key has one row."""
     return {
         "id": tx.new_id("trf"),
         "business_key": business_key,

@@ -1,6 +1,6 @@
 """Low-balance alarms: a partner that can spend less than its threshold is marked once, until it can spend more again.
 
-Orders do not look at alarms. The worker compares balances with thresholds, so a balance that falls and recovers between two
+Orders ignore alarms. The worker compares balances with thresholds, so a balance that falls and recovers between two
 rounds is not noticed.
 """
 
@@ -39,9 +39,9 @@ _RECOVER = statement(update(balance_alarms).where(_ALARM, _A.low_since.is_not(No
 
 
 def set_threshold(tx: Transaction, owner: str, currency: str, threshold: int | None) -> bool:
-    """Changes below which spendable amount (minor units) an event is written; None: never. Returns False if it is the same.
+    """Sets the spendable amount (minor units) below which an event is written; None: never. Returns False if unchanged.
 
-    With another threshold the balance counts as not low, so that the next round tells again.
+    A new threshold clears the partner's mark, so that the next round notifies it again.
     """
     before = tx.one(_THRESHOLD, owner=owner)
     if (tuple(before) if before else None) == (None if threshold is None else (threshold, currency)):
@@ -74,7 +74,7 @@ def count_low(tx: SystemTransaction) -> int:
 def mark(tx: Transaction, owner: str) -> tuple[int, str] | None:
     """Marks a partner whose balance fell, and unmarks one whose balance recovered.
 
-    Returns threshold and currency if it fell: once for each crossing, whatever number of workers call this.
+    Returns threshold and currency if it fell: once for each crossing, however many workers call this.
     """
     if tx.run(_FALL, owner=owner, now=tx.now):
         row = tx.one(_THRESHOLD, owner=owner)

@@ -47,7 +47,7 @@ class MoneyOrder:
 
 @dataclass(frozen=True, slots=True)
 class NewMoneyOrder:
-    """What is to be booked on an owner's account. The same `business_key` is booked once; without one it is new."""
+    """A request to book on an owner's account. The same `business_key` is booked once; without one, each is new."""
 
     kind: str
     owner_id: str
@@ -100,7 +100,7 @@ def book(tx: Transaction, new: NewMoneyOrder, person: str) -> MoneyOrder:
 
 
 def approve(tx: Transaction, order_id: str, person: str) -> MoneyOrder:
-    """Books an order that waits, as the second person. A second approval by the same person changes nothing.
+    """Books a waiting order, as the second person. A second approval by the same person changes nothing.
 
     Raises `Refusal`: -3, -8 if it was rejected or `person` requested it, -300 if the balance no longer covers it.
     """
@@ -119,7 +119,7 @@ def approve(tx: Transaction, order_id: str, person: str) -> MoneyOrder:
 
 
 def reject(tx: Transaction, order_id: str, person: str, why: str) -> MoneyOrder:
-    """Rejects an order that waits, for good; its requester may do so too. Idempotent. Raises `Refusal`: -3, -8."""
+    """Rejects a waiting order for good; its requester may do so too. Idempotent. Raises `Refusal`: -3, -8."""
     found = find(tx, order_id)
     if found.state == REJECTED:
         return found
@@ -140,7 +140,7 @@ def find(tx: Transaction, order_id: str) -> MoneyOrder:
 
 
 def list_orders(tx: Transaction, *, every: bool = False, after: str = "", most: int = 1_000) -> list[MoneyOrder]:
-    """Returns the orders that wait, or all of them, the oldest first."""
+    """Returns the waiting orders, or all of them, the oldest first."""
     return tx.all(_LIST, every=int(every), after=after, most=most)
 
 
@@ -154,7 +154,7 @@ def _check(new: NewMoneyOrder) -> None:
 
 
 def _same(known: MoneyOrder, new: NewMoneyOrder) -> MoneyOrder:
-    """Returns the known order. Raises `Refusal` (-8) if its content differs."""
+    """Returns the stored order. Raises `Refusal` (-8) if its content differs."""
     before = (known.kind, known.owner_id, known.currency, known.amount, known.reason)
     if before != (new.kind, new.owner_id, new.currency, new.amount, new.reason):
         raise Refusal(errors.CONFLICT, f"the key was used for {known.id}, with another content")

@@ -1,7 +1,7 @@
 """Money of payments: set aside for the order that it pays, and given back to the payer.
 
-A buyer's account may owe: a provider that takes money back does so whatever the balance is. The debt is stored as the
-account's `overdraft_limit` until it is covered. It never stops an order that a payment pays in full.
+A buyer's account may go into debt: a provider takes money back whatever the balance is. The debt is stored as the
+account's `overdraft_limit` until it is covered. A debt never stops an order that a payment pays in full.
 """
 
 from sqlalchemy import case, update
@@ -33,8 +33,8 @@ _TAKE_AVAILABLE = statement(
 def hold_received_steps(from_: Balance, amount: int, order: str, captured: int) -> list[Step]:
     """Returns the steps that set aside the money that a payment has just brought for an order.
 
-    Unlike `actions.hold_steps` they do not look at the balance: what the account owes stays owed and is not paid with
-    the order's money.
+    Unlike `actions.hold_steps` they do not check the balance: a debt of the account stays and is not paid with the
+    order's money.
     """
     parts = {"id": from_.id, "amount": amount, "captured": captured}
     hold = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
@@ -44,10 +44,10 @@ def hold_received_steps(from_: Balance, amount: int, order: str, captured: int) 
 def give_back(
     tx: Transaction, from_: Balance, amount: int, business_key: str, order: str | None, *, owe: bool = False
 ) -> bool:
-    """Books money from a bounded account back to where it came from, outside. Returns False if the key is in use.
+    """Books money from a bounded account back out to its payer. Returns False if the business key is in use.
 
-    Credit is never given back. With `owe` the money is gone already: the account may then owe it. Raises `Refusal`
-    (-300) if the balance is too low.
+    Credit is never paid out. With `owe` the provider has already taken the money, so the account may go into debt.
+    Raises `Refusal` (-300) if the balance is too low.
     """
     clearing = account(tx, tx.tenant, "clearing", from_.currency)
     booked = tx.run(

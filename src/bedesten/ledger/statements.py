@@ -1,10 +1,10 @@
 """Statements: the transfers of one account in a fixed order, with the balance after each.
 
-Transfers of one account can become visible in another order than that of their ids (PostgreSQL commits transactions of
-several connections). A statement must not change once it was read, so each reader first enters the transfers that no
-reader has seen, behind all earlier ones, under a lock of the account's own (`statement_heads`; orders do not wait for
-it). An entry never changes or moves: cursors neither skip nor repeat, and a period that lies in the past is closed by
-the first reader after its end.
+Transfers of one account can become visible out of the order of their ids (PostgreSQL commits the
+transactions of several connections). A statement must not change once it was read. So each reader first enters the
+transfers that no reader has seen, after all earlier entries, under a lock for this account (`statement_heads`; orders
+do not wait for it). An entry never changes or moves: cursors neither skip nor repeat, and the first reader after the
+end of a period closes that period.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from bedesten.store.sql import TENANT, insert, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Transaction
 
 MAX_ENTERED = 20_000
-"""Transfers that one call enters, so that others do not wait for long behind the first reader of an old account."""
+"""Transfers that one call enters, so that the first reader of an old account does not make others wait for long."""
 MAX_ROUNDS = 50
-"""Times that one page enters so many, where it needs later ones."""
+"""Calls of `enter` for one page that needs later transfers."""
 OVERLAP_MS = HOUR
-"""Longer than a transaction runs, and more than the clocks of two machines differ: later, no smaller id appears."""
+"""Longer than any transaction runs or two clocks differ: a transfer with a smaller id cannot appear later than this."""
 KINDS = {
     "line": "purchase", "cost": "earning", "deposit": "deposit", "payment": "payment", "refund": "refund",
     "payment_refund": "paymentRefund", "payment_dispute": "dispute", "clawback": "clawback", "adjust": "adjustment",
@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A page of a statement: what stands at `since` or later and before `until` (epoch ms), behind the entry `after`."""
+    """A page of a statement: entries at `since` or later before `until` (epoch ms), after the entry `after`."""
 
     after: int = 0
     size: int = 50
@@ -153,16 +153,16 @@ def enter(tx: Transaction, account: str) -> bool:
 
 
 def _unseen_since(last: str, settled: int) -> str:
-    """Returns the smallest id that a transfer can have that no statement of the account lists yet."""
+    """Returns the smallest id that a transfer missing from the account's statements can have."""
     if not last or not settled:
         return ""
     return min(earlier_id(last, OVERLAP_MS), first_id("trf", max(0, settled - OVERLAP_MS)))
 
 
 def page(tx: Transaction, account: str, period: Period) -> StatementPage:
-    """Returns one page of an account's statement, up to `period.size` entries; enters what is new before.
+    """Enters new transfers, then returns one page of an account's statement, up to `period.size` entries.
 
-    A page may have fewer entries than asked for although more follow, while the transfers of an old account are entered.
+    While the transfers of an old account are being entered, a page may be short although more entries follow.
     """
     unentered = enter(tx, account)
     for _ in range(MAX_ROUNDS):

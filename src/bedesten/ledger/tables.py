@@ -121,7 +121,7 @@ money_orders = Table(
     sqlite_with_rowid=False,
 )
 """What an operator books by hand. `amount` is what the owner's balance changes by. `two_persons`: it was above the
-tenant's limit, so somebody other than `created_by` has to approve it. `decision` is why it was rejected."""
+tenant's limit, so a person other than `created_by` has to approve it. `decision` is why it was rejected."""
 Index(None, money_orders.c.account_id)
 partial_index("ix_money_orders_waiting", money_orders.c.tenant_id, money_orders.c.id, where="state = 0")
 
@@ -133,7 +133,7 @@ statement_heads = Table(
     timestamp("settled"),
     PrimaryKeyConstraint("tenant_id", "account_id"),
 )
-"""The row that a reader of an account's statement locks. A transfer that is entered later stands at `settled` or later."""
+"""The row that a reader of an account's statement locks. Transfers entered later have an `at` of `settled` or later."""
 
 balance_alarms = Table(
     "balance_alarms",
@@ -147,8 +147,8 @@ balance_alarms = Table(
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""Partners that want to know when they can spend less than `threshold` minor units. `low_since` is when the worker saw that,
-NULL once they can spend more again. A table of its own: the worker's marks never lock a balance."""
+"""Partners that want to know when they can spend less than `threshold` minor units. `low_since` is when the worker
+noticed it, NULL once they can spend more again. A separate table, so that the worker's marks never lock a balance."""
 
 statement_entries = Table(
     "statement_entries",
@@ -164,6 +164,6 @@ statement_entries = Table(
     ForeignKeyConstraint(["tenant_id", "transfer_id"], ["transfers.tenant_id", "transfers.id"]),
     sqlite_with_rowid=False,
 )
-"""The transfers of an account in the order in which statements list them; `balance` is that after the transfer. Rows are
-added when somebody reads the statement (`ledger.statements`), and never change."""
+"""The transfers of an account in the order in which statements list them; `balance` is the balance after the transfer.
+Reading the statement adds rows (`ledger.statements`); they never change."""
 Index(None, statement_entries.c.account_id, statement_entries.c.at, statement_entries.c.seq)

@@ -1,4 +1,4 @@
-"""The trial balance of a tenant: over all accounts of a currency, what was received equals what was given."""
+"""The trial balance of a tenant: over all accounts of a currency, the total received equals the total given."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """Orders: what a buyer requested, line by line, and how far each line has come.
 
-Nouns. An *order* belongs to a buyer (a partner or a customer), who names it by a reference of its own. An *order line*
-requests units of one product. A *checkout* is a customer's order that waits for its payment.
+Nouns. An *order* belongs to a buyer (a partner or a customer), under a reference that the buyer chooses. An *order
+line* requests units of one product. A *checkout* is a customer's order that waits for its payment.
 
 States of an order: awaiting payment (0, a checkout), placed (1), expired (2), withdrawn (3). A partner's order is
 placed at once. A checkout moves from 0 to 1 (paid), 2 (expired) or 3 (its customer cancelled it); from 2 back to 0
@@ -16,7 +16,8 @@ line by line on delivery and released on cancellation. Locks are taken in one se
 by product id, the buyer's ledger account), so that two orders never deadlock.
 
 Pace. The first attempt reads all facts in one round trip and sends all changes with COMMIT in another one
-(`actions.place`). An order that others have overtaken, or that finds too little stock, is done step by step.
+(`actions.place`). An order that lost a race to another transaction, or that finds too little stock, is placed step by
+step.
 
 Not here: stock codes (`catalogue`), money (`ledger`, `payments`), suppliers' deliveries (`fulfilment`).
 """

@@ -89,7 +89,7 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     order = new_order(tx, buyer, request, asked, PLACED, None)
     held = review.reasons(tx, order, [(one.position, one.product.id) for one in asked]) if known.reviewed else {}
     wanted = None
-    if tx.attempt == 1 and not problems:  # what others have overtaken once is done step by step
+    if tx.attempt == 1 and not problems:  # after a lost race the order is placed step by step
         wanted = expect(tx, asked, known.products, tx.now)
     money = known.money or ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
     sales = known.sales or ledger.account(tx, tx.tenant, "sales", buyer.currency)
@@ -204,7 +204,7 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
 
 
 def _as_asked(line: Line) -> NewLine:
-    """Rebuilds the request of a line, with the price at that time as its maximum."""
+    """Rebuilds the request of a line, with the line's own price as its maximum."""
     data = tuple(
         RequiredDatum(one["productRequireId"], one["identifier"], one["value"]) for one in json.loads(line.require_data)
     )
@@ -266,7 +266,7 @@ def write_event(tx: Transaction, order: Order, line: Line, status: int) -> None:
 def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
     """Enqueues a paid line for its supplier and writes its event.
 
-    Another supplier is asked if this one cannot be asked any more, but could when the goods were reserved.
+    Falls back to another supplier if this one, which could be asked when the goods were reserved, no longer can.
     """
     chosen = choose_supplier(tx, line, supplier)
     done = tx.run(
@@ -286,14 +286,14 @@ def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: st
 
 
 def choose_supplier(tx: Transaction, line: Line, preferred: str) -> Candidate:
-    """Returns the preferred supplier, or the first that can be asked if it cannot; if nobody can, the preferred one."""
+    """Returns the preferred supplier if it can be asked, else the first that can; if none can, the preferred one."""
     ready = suppliers.candidates(tx, line.product_id, line.unit_price)
     found = next((one for one in ready if one.supplier_id == preferred), None)
     return found or next(iter(ready), Candidate(preferred, line.unit_cost, None, None))
 
 
 def deliver_part(tx: Transaction, order: Order, line: Line, count: int, note: str | None) -> None:
-    """Stores that so many more units of a line in processing were delivered, and writes its event."""
+    """Adds `count` to the delivered units of a line in processing, and writes its event."""
     if not tx.run(sql.DELIVER_PART, line=line.id, was=line.version, count=count, new_note=note, now=tx.now):
         raise RetryTransaction("the line was moved at this moment")
     write_event(tx, order, line, PROCESSING)

@@ -71,7 +71,7 @@ _DELIVERIES = rows_as(
 
 
 def begin(tx: Transaction, line: Line) -> None:
-    """Gives a line to the supplier that it was just queued for, and tells the supplier (`order.awaiting`)."""
+    """Assigns a line to the supplier for which it was just queued, and notifies the supplier (`order.awaiting`)."""
     assert line.supplier_id is not None, "a queued line has a supplier"
     assert line.queued is not None, "it was queued just now"
     row = {
@@ -94,7 +94,7 @@ def begin(tx: Transaction, line: Line) -> None:
 
 
 def accept(tx: Transaction, line: str, promised: int | None) -> None:
-    """Notes that the supplier accepted the line, once, and by when it will deliver."""
+    """Records, once, that the supplier accepted the line and by when it will deliver."""
     tx.run(_ACCEPT, line=line, until=promised, now=tx.now)
 
 
@@ -135,7 +135,7 @@ def supplier_of_unit(tx: Transaction, line: str, unit: int) -> Assignment | None
 
 
 def note_delivery(tx: Transaction, line: str, delivery: LineDelivery) -> None:
-    """Writes down what a supplier delivered of a line, once for each first unit."""
+    """Records what a supplier delivered of a line, once for each first unit."""
     tx.run(_DELIVERED, line_id=line, **{name: getattr(delivery, name) for name in delivery.__slots__})
 
 

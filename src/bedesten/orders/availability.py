@@ -1,4 +1,4 @@
-"""Matches the lines of a request with products, checks their availability and takes them off the stock."""
+"""Matches the lines of a request with products, checks their availability and takes their units from stock."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ def check_sums(buyer: Buyer, asked: list[RequestedLine]) -> None:
 
 
 def problem_of(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:
-    """Returns why the buyer may not order the line as requested, whatever is in stock; None if it may."""
+    """Returns why the buyer may not order the line as requested, regardless of stock; None if it may."""
     if product is None or product.published is None:
         return Reason.UNKNOWN_PRODUCT
     if product.region not in (None, buyer.region) or product.currency != buyer.currency:
@@ -116,7 +116,7 @@ def take_all(
 def take(
     tx: Transaction, wanted: list[RequestedLine], problems: Problems, until: int, share: int | None = None
 ) -> list[RequestedLine]:
-    """Takes the lines' units off the stock, by product id; leaves to a supplier what it can deliver instead.
+    """Takes the lines' units from stock, by product id; a line that stock cannot serve goes to a supplier that can.
 
     The codes must be valid until `until`. Returns the available lines in the sequence of the request and adds the
     others to `problems`. For a checkout, `share` is the percentage of a product's stock that unpaid checkouts may hold.
@@ -146,7 +146,7 @@ def units_by_product(lines: list[RequestedLine]) -> dict[str, int]:
 
 
 def _supplier(tx: Transaction, product: Product) -> Candidate | None:
-    """Returns the supplier that is asked first for the product; None if nobody can be asked."""
+    """Returns the supplier that is asked first for the product; None if no supplier can be asked."""
     if not product.on_demand or product.price is None:
         return None
     return next(iter(suppliers.candidates(tx, product.id, product.price)), None)
@@ -155,9 +155,10 @@ def _supplier(tx: Transaction, product: Product) -> Candidate | None:
 def expect(
     tx: Transaction, wanted: list[RequestedLine], known: Mapping[str, StockedProduct], until: int
 ) -> list[RequestedLine] | None:
-    """Does what `take` does, but takes nothing: the steps that attach the codes find out whether they are there.
+    """Like `take`, but takes nothing: the steps that attach the codes find out whether there are enough.
 
-    Returns None where only `take` can tell: a product has too few codes by the facts, or one of them is about to expire.
+    Returns None where only `take` can tell: by the facts a product has too few codes, or one of them is about to
+    expire.
     """
     units = units_by_product(wanted)
     expected: list[RequestedLine] = []
@@ -176,7 +177,7 @@ def expect(
 
 
 def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | None, before: int) -> Allotment | str:
-    """Takes a line's units off the stock, or returns the reason and takes nothing."""
+    """Takes a line's units from stock, or returns the reason and takes nothing."""
     product, count = one.product.id, one.line.quantity
     allotment = stock.take(tx, product, count, until, before)
     if allotment is None:

@@ -1,7 +1,7 @@
 """The basket that the shop keeps for a customer. It reserves nothing: a checkout from it does.
 
-A basket is one row with its lines. Every change locks that row, before every other lock, and counts its version up. Each
-line remembers what the customer saw when it was put in; `quote` says what a line costs now and what has changed since.
+A basket is one row with its lines. Every change locks that row, before every other lock, and increments its version.
+Each line remembers what the customer saw when adding it; `quote` says what a line costs now and what has changed since.
 """
 
 import json
@@ -24,11 +24,11 @@ from bedesten.store.transaction import Transaction
 
 PRICE, NAME, AVAILABILITY = "price", "name", "availability"
 CHANGES = (PRICE, NAME, AVAILABILITY)
-"""What can change of a line after it was put in."""
+"""What can change about a line after it was added."""
 
 
 class BasketLine(msgspec.Struct, frozen=True):
-    """One line as it is stored. Name, price (minor units) and availability are those when it was put in."""
+    """One line as it is stored. Name, price (minor units) and availability are as of when it was added."""
 
     id: str
     product_id: str
@@ -50,7 +50,7 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class QuotedLine:
-    """A line with its product as it is now (None: the buyer sees it no longer), and why it cannot be ordered."""
+    """A line with its product as it is now (None: the buyer no longer sees it), and why it cannot be ordered."""
 
     line: BasketLine
     product: Product | None
@@ -72,7 +72,7 @@ def read(tx: Transaction, customer: str) -> Basket:
 
 
 def lock(tx: Transaction, customer: str, version: int | None = None) -> Basket:
-    """Returns the customer's basket with its row locked. Raises `Refusal` (-8) if `version` is not its present one."""
+    """Returns the customer's basket with its row locked. Raises `Refusal` (-8) if `version` is not its current one."""
     tx.run(_ENTER, customer_id=customer, version=0, lines="[]", updated=tx.now)
     found = _basket(tx.one(_LOCK, customer=customer))
     if version not in (None, found.version):
@@ -124,7 +124,7 @@ def update_line(
 ) -> Basket:
     """Changes the quantity or the details of a line; None keeps them. The line then remembers today's price.
 
-    Raises `Refusal` as `add`, and -3 for a line that the basket lacks.
+    Raises `Refusal` as `add`, and -3 for a line that is not in the basket.
     """
 
     def edit(lines: list[BasketLine]) -> list[BasketLine]:
@@ -139,7 +139,7 @@ def update_line(
 
 
 def remove(tx: Transaction, customer: str, line_ids: Sequence[str] | None, version: int | None) -> Basket:
-    """Removes lines, those that are gone already included; None removes all. Raises `Refusal` (-8)."""
+    """Removes lines and ignores ids that are gone already; None removes all. Raises `Refusal` (-8)."""
     return _change(
         tx, customer, version, lambda lines: [one for one in lines if line_ids is not None and one.id not in line_ids]
     )
@@ -153,7 +153,7 @@ def is_ordered(tx: Transaction, customer: str, reference: str) -> bool:
 def quote(tx: Transaction, buyer: Buyer, basket: Basket) -> list[QuotedLine]:
     """Returns every line as it could be ordered now.
 
-    Whether the goods are enough is an estimate: only a checkout reserves them.
+    Availability is an estimate: only a checkout reserves goods.
     """
     taken: dict[str, int] = {}
     quoted = []
@@ -166,7 +166,7 @@ def quote(tx: Transaction, buyer: Buyer, basket: Basket) -> list[QuotedLine]:
 
 
 def as_request(basket: Basket) -> tuple[NewLine, ...]:
-    """Returns the lines in the form of a request for an order; each is called by its place, from 0."""
+    """Returns the lines in the form of a request for an order; the id of each is its position, from 0."""
     return tuple(NewLine(str(at), one.product_id, one.quantity, data=one.data) for at, one in enumerate(basket.lines))
 
 
@@ -193,7 +193,7 @@ def _changes(line: BasketLine, product: Product | None, reason: str | None) -> l
 
 
 def _seen(tx: Transaction, buyer: Buyer, wanted: Sequence[NewLine], fields: Sequence[str]) -> list[BasketLine]:
-    """Returns new lines with what their products are now. Raises `Refusal`: -3, -2 for details that nobody asks for."""
+    """Returns new lines with their products' present facts. Raises `Refusal`: -3, -2 for details not asked for."""
     made = []
     for new, field in zip(wanted, fields, strict=True):
         product = catalogue.product(tx, new.product_id)

@@ -1,8 +1,8 @@
 """Cancels what was not delivered: units of lines, whole lines, or all that is left of an order.
 
 One transaction moves the line, returns the codes that it had claimed to stock, releases its money and writes its event.
-A cancelled line is not in a supplier's queue any more (`queued` is cleared), so a delivery that comes later finds a line
-that is over; `supplier_id` still says who was asked. Locks: the order's row, stock levels by product id, the ledger
+A cancelled line is not in a supplier's queue any more (`queued` is cleared), so a later delivery finds a closed line;
+`supplier_id` still says which supplier was asked. Locks: the order's row, stock levels by product id, the ledger
 account.
 """
 
@@ -19,7 +19,7 @@ from bedesten.orders.model import CANCELLED, DELIVERED, PLACED, PROCESSING, TAKE
 from bedesten.store.transaction import RetryTransaction, Transaction
 
 OPEN = (PROCESSING, TAKEN_OUT)
-"""Statuses of a line of which something can still be cancelled."""
+"""Statuses in which units of a line can still be cancelled."""
 
 
 def lock(tx: Transaction, order: Order) -> Order:
@@ -31,8 +31,8 @@ def lock(tx: Transaction, order: Order) -> Order:
 def cancel_units(tx: Transaction, order: Order, line: Line, actor: Actor, reason: str) -> Line:
     """Cancels what was not delivered of one line of a placed order, and releases its money.
 
-    The line is then cancelled, or delivered if a part of it was delivered before. The caller has locked the order's row
-    and has read the line after that. Raises `Refusal` (-202) for a line that is delivered or cancelled.
+    The line becomes cancelled, or delivered if a part of it was delivered before. The caller has locked the order's row
+    and then read the line. Raises `Refusal` (-202) for a line that is delivered or cancelled.
     """
     return cancel_lines(tx, order, [line], actor, reason)[0]
 
@@ -70,7 +70,7 @@ def _close(tx: Transaction, order: Order, line: Line) -> None:
 
 
 def cancel(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, reason: str) -> list[Line]:
-    """Cancels the lines with these ids, or all that is not delivered of a placed order; returns all of its lines.
+    """Cancels the lines with these ids, or all undelivered units of a placed order; returns all of its lines.
 
     All or nothing. Lines that are cancelled already count as done, so that a repetition changes nothing. The caller has
     called `lock`. Raises `Refusal`: -3 for a line of another order, -202 if a named line is delivered, or if nothing of

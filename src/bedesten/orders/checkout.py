@@ -15,7 +15,8 @@ from bedesten.store.transaction import RetryTransaction, SystemTransaction, Tran
 def settle_payment(tx: Transaction, order_id: str, business_key: str, received: int) -> Refusal | None:
     """Books the order's money, delivers the claimed codes and queues the other lines for their suppliers.
 
-    `received` is what the business key brings, in minor units; the rest of the total came in parts before.
+    `received` is the amount to book under the business key, in minor units; earlier captures brought the rest of the
+    total.
 
     An expired checkout is checked like a new order and served if its goods are still available. If the order can no
     longer be paid, returns why and books nothing: -402 if it is unavailable or was cancelled, -401 if it was already
@@ -41,9 +42,9 @@ def settle_payment(tx: Transaction, order_id: str, business_key: str, received: 
 
 
 def settle_free(tx: Transaction, placed: PlacedOrder) -> PlacedOrder:
-    """Settles a checkout whose total is 0: no payment can be of 0, so there is nothing to wait for.
+    """Settles a checkout whose total is 0, because there is no payment of 0 to wait for.
 
-    Returns any other checkout, and one that was settled before, as it is.
+    Returns any other checkout, and one that was settled before, unchanged.
     """
     if placed.order.total or placed.order.state != UNPAID:
         return placed

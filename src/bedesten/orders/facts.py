@@ -1,4 +1,4 @@
-"""What an order has to know before it changes anything, read in one round trip.
+"""Reads, in one round trip, what placing an order needs to know before it changes anything.
 
 On PostgreSQL the facts are read before the transaction begins. That is safe: each of them is checked again by the change
 that depends on it (the balance, the codes, the reference), or may be as old as the request (prices, endpoints, rules).
@@ -27,7 +27,7 @@ _money, _sales = ledger_accounts.alias("money"), ledger_accounts.alias("sales")
 
 
 class OrderFacts(msgspec.Struct, frozen=True):
-    """The facts of one request for an order. Ledger accounts that nobody has opened yet are None.
+    """The facts of one request for an order. A ledger account that does not exist yet is None.
 
     `known`: the buyer has an order with this reference. `limited`, `reviewed`: daily limits, or review rules, apply to the
     buyer, and the caller has to read them.
@@ -98,7 +98,7 @@ _FACTS = rows_as(
 
 
 def _oldest_first(found: list[tuple[int, Endpoint]]) -> list[Endpoint]:
-    """Sorted here: sorting one row costs a database more than reading it."""
+    """Sorts endpoints by age, here rather than in SQL: sorting one row costs a database more than reading it."""
     return [one[1] for one in sorted(found, key=lambda one: (one[0], one[1].id))]
 
 

@@ -1,8 +1,8 @@
 """Takes lines out of processing and puts them back: the operator's hold, and the release of what a review rule held.
 
-A held line keeps its money and its claimed codes. Its supplier cannot deliver it and does not see it; released, it goes
-to the end of the supplier's queue, or, with codes from stock, is delivered. Locks: the order's row, stock levels by
-product id, the ledger account.
+A held line keeps its money and its claimed codes. Its supplier cannot deliver it and does not see it. On release it
+goes to the end of the supplier's queue or, if its codes come from stock, is delivered. Locks: the order's row, stock
+levels by product id, the ledger account.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def hold(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, rea
     """Takes lines, or all that are being processed, out of processing; returns all lines of the order.
 
     Lines that are held already count as done. The caller has locked the order's row. Raises `Refusal`: -3 for a line of
-    another order, -8 if a named line is over, or if nothing of the order is being processed.
+    another order, -8 if a named line is closed, or if no line of the order is being processed.
     """
     for line in _chosen(tx, order, wanted, PROCESSING, TAKEN_OUT):
         hold_line(tx, order, line, BY_OPERATOR)
@@ -42,9 +42,9 @@ def hold_line(tx: Transaction, order: Order, line: Line, why: str) -> None:
 
 
 def release(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, reason: str) -> list[Line]:
-    """Puts lines, or all that are held, back; returns all lines of the order.
+    """Releases lines, or all that are held; returns all lines of the order.
 
-    Lines that are not held any more count as done. The caller has locked the order's row. Raises `Refusal`: -3 for a line
+    Lines that are no longer held count as done. The caller has locked the order's row. Raises `Refusal`: -3 for a line
     of another order, -8 if a named line is cancelled, or if nothing of the order is held.
     """
     for line in _chosen(tx, order, wanted, TAKEN_OUT, PROCESSING, DELIVERED):
@@ -57,7 +57,7 @@ def release(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, 
 
 
 def _chosen(tx: Transaction, order: Order, wanted: Sequence[str], source: int, *done: int) -> list[Line]:
-    """The lines to move, by product id. Raises `Refusal`: -3, -8."""
+    """Returns the lines to move, by product id. Raises `Refusal`: -3, -8."""
     lines = actions.lines_of(tx, order.id)
     if set(wanted) - {line.id for line in lines}:
         raise Refusal(errors.NOT_FOUND, "the order has no such line", missing="order line")
@@ -75,7 +75,7 @@ def _queue(tx: Transaction, order: Order, line: Line) -> None:
     current = assignments.current_of(tx, line.id)
     if current is None:
         chosen = actions.choose_supplier(tx, line, line.supplier_id)
-    else:  # it still has the line that was held
+    else:  # the supplier still has the held line
         accepted = line.accepted is not None
         chosen = suppliers.with_line(tx, line.product_id, current.supplier_id, current.unit_cost, accepted=accepted)
     release_to(tx, order, line, chosen)

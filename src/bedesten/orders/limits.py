@@ -95,7 +95,7 @@ def set_limits(tx: Transaction, limits: OrderLimits) -> None:
 
 
 def lock(tx: Transaction, buyer: Buyer) -> OrderLimits:
-    """Returns the buyer's limits; if there are any, its other orders wait from now on until COMMIT."""
+    """Returns the buyer's limits; if there are any, locks its other orders out until COMMIT."""
     limits = limits_of(tx, buyer.id, buyer.kind)
     if limits.daily_amount is not None or limits.daily_units is not None:
         checkout_limits.lock(tx, buyer)
@@ -103,7 +103,7 @@ def lock(tx: Transaction, buyer: Buyer) -> OrderLimits:
 
 
 def check(tx: Transaction, limits: OrderLimits, buyer: Buyer, total: int, units: int) -> None:
-    """Refuses an order (-203) with which the account would exceed a daily limit. The caller has called `lock`."""
+    """Refuses an order (-203) that would exceed a daily limit of the account. The caller has called `lock`."""
     if limits.daily_amount is None and limits.daily_units is None:
         return
     midnight = tx.now - tx.now % DAY

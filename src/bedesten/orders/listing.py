@@ -1,8 +1,8 @@
 """Lists orders with their lines, the newest first, without any code.
 
-A page begins below the id of the last order of the page before. Ids never change and new orders come first, so no order
-that was there when the first page was read is skipped or repeated while others arrive. Filters on lines apply to one and
-the same line; an order is listed with all of its lines.
+A page begins below the id of the previous page's last order. Ids never change and new orders come first, so no order
+that was there when the first page was read is skipped or repeated while others arrive. Filters on lines apply to one
+and the same line; an order is listed with all of its lines.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class OrderFilter:
 
 
 def _one_of(prefix: str, column: Any, numbers: Any) -> Any:
-    """The column's number is one of those whose flag, a parameter of its own, is 1."""
+    """Matches a number in the column whose flag is 1; each number has a parameter for its flag."""
     return or_(*(and_(p(f"{prefix}{number}") == 1, column == number) for number in numbers))
 
 
@@ -76,9 +76,10 @@ def _row(*columns: Any) -> tuple[Order, Line]:
 
 
 def _page(*where: Any) -> Statement[tuple[Order, Line]]:
-    """The orders of one page, each with its lines: a row for each line.
+    """Returns the query of one page of orders with their lines: a row for each line.
 
-    The tenant stands in the page alone: SQLite would begin with all orders of the tenant if it knew it of them, too.
+    Only the page is filtered by tenant: with the filter on `orders` too, SQLite would begin with all of the tenant's
+    orders.
     """
     page = select(_O.tenant_id, _O.id).where(_WANTED, *where).order_by(_O.id.desc()).limit(p("most")).subquery("page")
     return rows_as(
@@ -98,7 +99,7 @@ _OF_TENANT = _page()
 
 
 def orders_of(tx: Transaction, buyer: str, wanted: OrderFilter, before: str, size: int) -> list[OrderWithLines]:
-    """Returns a buyer's orders, the newest first: a page and one more. `before` is the last id of the page before."""
+    """Returns a buyer's orders, the newest first: a page and one more. `before` is the previous page's last id."""
     return _grouped(tx.all(_OF_BUYER, buyer=buyer, before=before, most=size + 1, **_parameters(wanted)))
 
 

@@ -40,7 +40,7 @@ _OVERTAKEN = partial(RetryTransaction, "the same reference was used at the same 
 
 
 def order_step(order: Order) -> Step:
-    """Returns the step that inserts the order; it raises `RetryTransaction` if the reference was used at this moment."""
+    """Returns the step that inserts the order; it raises `RetryTransaction` if the reference was just used."""
     return Step(sql.INSERT_ORDER, asdict(order), error=_OVERTAKEN)
 
 
@@ -55,7 +55,7 @@ def insert_order(tx: Transaction, order: Order) -> None:
 
 
 def count_steps(tx: Transaction, wanted: list[RequestedLine]) -> list[Step]:
-    """Returns the steps that count the units which are expected to be in stock, by product id."""
+    """Returns the steps that count the units to take from stock, by product id."""
     units = units_by_product([one for one in wanted if one.from_stock])
     return [levels.count_step(tx, product, units[product]) for product in sorted(units)]
 
@@ -63,7 +63,7 @@ def count_steps(tx: Transaction, wanted: list[RequestedLine]) -> list[Step]:
 def new_line(
     tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: bool = False, hold: str | None = None
 ) -> Line:
-    """Returns the line of an order. `reserved`: its codes are claimed and not delivered; `hold` says why it is held."""
+    """Returns the line of an order. `reserved`: its codes are claimed, not delivered; `hold` says why it is held."""
     product, line = wanted.product, wanted.line
     assert product.price is not None, "only sellable products get here"
     status = DELIVERED if wanted.from_stock and not reserved else PROCESSING
@@ -129,7 +129,7 @@ def run(
 ) -> None:
     """Runs the steps and assigns codes to the lines: delivers them with a delivered line, else claims them.
 
-    The second line of a product must see which codes the first line got, so it has a batch of its own.
+    A second line of the same product must see which codes the first one got, so it runs in a later batch.
     """
     seen: set[str] = set()
     later: list[list[Step]] = []

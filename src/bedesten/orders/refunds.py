@@ -1,4 +1,4 @@
-"""Gives money of delivered order lines back to their buyers, and takes earnings back from suppliers at fault.
+"""Refunds delivered order lines to their buyers, and claws earnings back from suppliers at fault.
 
 A refund is a transfer from the tenant's sales to the buyer's ledger account. The order's row is locked first, so that
 two refunds of a line wait for each other; the database refuses more than was captured for the delivered units.
@@ -56,11 +56,11 @@ _CLAWED_BACK = statement(
 
 
 def refund_line(tx: Transaction, order: Order, line: Line, amount: int, key: str, reason: str, actor: Actor) -> Refund:
-    """Gives back part or all of what the buyer paid for a line, to the buyer's balance, once for each `key`.
+    """Refunds part or all of what the buyer paid for a line to the buyer's balance, once for each `key`.
 
     `key` is a business key that names its caller too, such as `complaint:ID`. The same key with the same line and
     amount returns the first refund. Raises `Refusal`: -8 if the key names another refund, if the line is not delivered
-    yet, or if more than the rest would be given back.
+    yet, or if the amount is more than `refundable`.
     """
     assert 0 < amount < MAX_MINOR, "callers check the bounds of an amount"
     tx.one(orders_sql.LOCK, order_id=order.id)
@@ -96,7 +96,7 @@ def _not_refundable(tx: Transaction, line: Line) -> Refusal:
 
 
 def refundable(line: Line) -> int:
-    """Returns what can still be given back of a line, in minor units; nothing before all of it is delivered."""
+    """Returns how much of a line can still be refunded, in minor units; 0 until all of it is delivered."""
     return line.delivered * line.unit_price - line.refunded if line.status == DELIVERED else 0
 
 
@@ -115,8 +115,8 @@ def claw_back(
 ) -> int:
     """Takes back what a supplier earned with a unit of a line, once for each `key`; returns the amount.
 
-    The caller knows that the supplier earned this amount with what `key` names. An amount of 0 books nothing. Raises
-    `Refusal` (-8) if the key names another claw-back.
+    The caller makes sure that the supplier earned this amount with the unit that `key` names. An amount of 0 books
+    nothing. Raises `Refusal` (-8) if the key names another claw-back.
     """
     if not amount:
         return 0

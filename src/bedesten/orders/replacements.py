@@ -1,4 +1,4 @@
-"""Replaces a code of a delivered order line by another one of the product."""
+"""Replaces a code of a delivered order line with another code of the product."""
 
 from bedesten.audit.actions import Actor, record
 from bedesten.catalogue import units
@@ -10,9 +10,9 @@ from bedesten.store.transaction import Transaction
 
 
 def replace_unit(tx: Transaction, order: Order, line: Line, unit: Unit, reason: str, actor: Actor) -> Unit | None:
-    """Gives the buyer another code for a unit; the old code is bad for good, and the new code's supplier earns.
+    """Gives the buyer another code for a unit; marks the old code as bad for good and pays the new code's supplier.
 
-    Returns the new unit; None, and nothing changed, where no code of the product is left.
+    Returns the new unit; None, without a change, if no code of the product is left.
     """
     tx.one(sql.LOCK, order_id=order.id)
     made = units.replace(tx, unit, line.quantity, reason)

@@ -1,8 +1,8 @@
 """Review rules: which lines of an order are held until the operator releases or cancels them.
 
-A rule holds a line before anybody delivers it: a line from stock has claimed its codes, a line for a supplier is not in
-its queue, and the order's money is held. Rules: `amount` (the order's total is at least so much), `firstOrder` (the buyer
-has no other placed order), `product` (the line is of this product). A rule applies to one surface, or to both.
+A rule holds a line before it is delivered: a line from stock has claimed its codes, a line for a supplier is not in its
+queue, and the order's money is held. Rules: `amount` (the order's total is at least this amount), `firstOrder` (the
+buyer has no other placed order), `product` (the line is of this product). A rule applies to one surface, or to both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ def add_rule(tx: Transaction, kind: str, surface: str | None, amount: int | None
 
 
 def remove_rule(tx: Transaction, rule: str) -> None:
-    """Removes a rule; what it holds stays held. Raises `Refusal` (-3)."""
+    """Removes a rule; the lines that it holds stay held. Raises `Refusal` (-3)."""
     if not tx.run(_REMOVE, id=rule):
         raise Refusal(errors.NOT_FOUND, "there is no such rule", fields={"rule": "there is no such rule"})
     record(tx, OPERATOR, "review_rule.remove", rule)

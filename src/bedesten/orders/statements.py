@@ -87,7 +87,7 @@ CANCEL_REST = move_of(
     cancelled=_L.quantity - _L.delivered,
 )  # fmt: skip
 TOUCH_LINE = statement(update(order_lines).where(_THE_LINE).values(updated=p("now")))
-"""Says that something of the line changed which is not its status, such as one of its codes."""
+"""Marks a line as updated after a change of anything but its status, such as one of its codes."""
 HOLD_LINE = move_of(LINE_MOVES, "hold", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED, hold=p("why"), deadline=None)
 RELEASE_LINE = move_of(
     LINE_MOVES, "release", _L.status, _LINE_ROW, _UNCHANGED, _L.supplier_id.is_not(None), **_CHANGED, hold=None,

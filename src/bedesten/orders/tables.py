@@ -39,8 +39,8 @@ partial_index("ix_orders_unpaid_buyer", orders.c.buyer_id, where="state = 0")
 partial_index("ix_orders_unpaid_address", orders.c.address, where="state = 0")
 Index("ix_orders_buyer", orders.c.buyer_id, orders.c.id)
 Index("uq_orders_reference", orders.c.buyer_id, orders.c.reference, orders.c.tenant_id, unique=True)
-# It is made last, not with the table: of two indexes that look equally good, which all do while a table is empty,
-# PostgreSQL takes the newer one, and reads all orders of a buyer if that is the other.
+# Created last, not with the table: of two indexes that look equally good (on an empty table all do), PostgreSQL takes
+# the newer one. If that were the other index, PostgreSQL would read all orders of a buyer.
 
 baskets = Table(
     "baskets",
@@ -109,9 +109,9 @@ order_lines = Table(
     sqlite_with_rowid=False,
 )
 """`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL. `unit_cost`
-is the supplier's cost when the order was placed: the supplier gets that amount, whatever it asks later. `delivered` and
-`cancelled` count units; `refunded` is in minor units. `hold` says why a line was taken out of processing. `deadline` is
-set while a line waits for a supplier that has to accept or to deliver it by then."""
+is the supplier's cost when the order was placed: the supplier gets that amount, whatever it charges later. `delivered`
+and `cancelled` count units; `refunded` is in minor units. `hold` says why a line was taken out of processing.
+`deadline` is set while a line waits for a supplier that has to accept or to deliver it by then."""
 
 partial_index(
     "ix_order_lines_queue",
@@ -138,7 +138,7 @@ refunds = Table(
     ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
     sqlite_with_rowid=False,
 )
-"""Money given back to the buyer of a line, in minor units: its transfer has the business key `refund:` and this one."""
+"""Money given back to the buyer of a line, in minor units: its transfer's business key is `refund:` and this one."""
 Index(None, refunds.c.line_id)
 
 clawbacks = Table(
@@ -159,7 +159,7 @@ clawbacks = Table(
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""Earnings taken back from the supplier of a line that was at fault, in minor units: the transfer has the business key
+"""Earnings taken back from a supplier that was at fault for a line, in minor units: the transfer's business key is
 `clawback:` and this one."""
 Index(None, clawbacks.c.line_id)
 
