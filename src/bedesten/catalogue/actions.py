@@ -74,7 +74,7 @@ SHOP_PRODUCTS = SELECT_PRODUCTS
 
 
 def visible(in_region: Any) -> Any:
-    """Sold in the region; with `since` also what was published once and is no longer sold there."""
+    """Matches products sold in the region; with `since` also those once published and no longer sold there."""
     return (_SOLD & in_region) | ((p("since") > 0) & _P.published.is_not(None))
 
 
@@ -252,8 +252,10 @@ def category(tx: Transaction, name: str) -> str:
 
 
 def insert_categories(tx: Transaction, names: Mapping[str, str]) -> bool:
-    """Creates categories, id to name, in the last positions. Returns False if somebody has created one of them; the caller
-    then undoes the transaction."""
+    """Creates categories, id to name, in the last positions.
+
+    Returns False if another transaction has created one of them; the caller then rolls back.
+    """
     count = tx.one(_COUNT_CATEGORIES)
     first = count[0] if count else 0
     rows = [{"id": made, "name": name, "position": first + at} for at, (made, name) in enumerate(names.items())]
@@ -263,8 +265,8 @@ def insert_categories(tx: Transaction, names: Mapping[str, str]) -> bool:
 def put_product(tx: Transaction, fields: ProductFields) -> str:
     """Creates or changes the product with this sku and returns its id.
 
-    Raises `Refusal`: -8 when another product has the supplier's sku, -2 for a price below cost that nobody has
-    accepted.
+    Raises `Refusal`: -8 when another product has the supplier's sku, -2 for a price below cost that the operator has
+    not accepted.
     """
     before = by_sku(tx, fields.sku) if fields.sku else None
     if fields.supplier_id and fields.supplier_sku:

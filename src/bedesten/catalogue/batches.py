@@ -26,7 +26,7 @@ CHUNK = 1_000
 PART = 250
 """Codes that one transaction of a large upload stores."""
 DROP_PART = 2_000
-"""Codes that one transaction deletes of an upload that was given up."""
+"""Codes of an abandoned upload that one transaction deletes."""
 LOADING_BATCH, READY_BATCH = 0, 1
 """States of a batch."""
 ABANDONED = "abandoned"
@@ -155,12 +155,12 @@ def is_known(tx: Transaction, cipher: TenantCipher, code: StockCode) -> bool:
 
 
 def unfinished(tx: Transaction, product: str, source: Source) -> list[str]:
-    """Returns the batches that interrupted uploads of the same file have left."""
+    """Returns the batches that interrupted uploads of the same file left behind."""
     return [row[0] for row in tx.all(_UNFINISHED, product=product, digest=source.digest)] if source.digest else []
 
 
 def begin(tx: Transaction, product: str, source: Source) -> str:
-    """Creates an empty batch for loading and drops what an interrupted upload of the same file has left."""
+    """Creates an empty batch for loading and drops batches that interrupted uploads of the same file left behind."""
     for left in unfinished(tx, product, source):
         drop(tx, left)
     return insert(tx, product, source)
@@ -280,10 +280,9 @@ def drop(tx: Transaction, batch: str) -> int:
 
 
 def drop_part(tx: Transaction, batch: str, most: int = DROP_PART) -> bool:
-    """Deletes some codes of a batch that did not finish loading, and the batch after the last. Returns whether there may
-    be more.
+    """Deletes some codes of a batch that did not finish loading. Returns whether more may be left.
 
-    From the first part on nothing can be loaded into the batch, and it cannot be finished.
+    Deletes the batch with its last code. From the first part on the batch can be neither loaded nor finished.
     """
     if not tx.run(_GIVE_UP, batch=batch):
         return False

@@ -4,7 +4,8 @@ A code is a text of the kind `code` (`core.text`: 1 to 500 printable characters 
 invisible) with at least one letter or digit. White space and invisible characters around it are removed; inside it they
 are refused, because nobody can tell two such codes apart. Texts that spreadsheets produce instead of codes are refused
 too: a column title, a whole row, a number like 1.23457E+15. PIN, serial number, URL and expiry date are separate parts.
-A URL is one at which the buyer redeems the code: https, ASCII, with a host name and without a user. Nobody fetches it.
+A URL is one at which the buyer redeems the code: https, ASCII, with a host name and without a user. The shop never
+fetches it.
 
 A product compares codes in one of two forms. `exact` compares character by character. `folded` ignores case, hyphens
 and spaces and treats compatibility forms (such as full-width digits) like the plain ones: normal form KC, case folded.

@@ -12,11 +12,11 @@ A pattern is a mask that a code matches as a whole. Every character stands for i
 | `|` | between alternatives |
 | `\\` | makes the sign after it an ordinary character |
 
-The signs of regular expressions that masks lack are refused unless a backslash precedes them, so that nobody takes one
-for the other. An empty alternative of a PIN or a serial number lets a code have none.
+Signs of regular expressions that masks lack are refused unless a backslash precedes them, so that nobody mistakes a
+mask for a regular expression. An empty alternative of a PIN or a serial number lets a code have none.
 
 An alternative has one range at most, so the length of a code decides how often that element occurs, and matching never
-tries again: it takes time in proportion to the length, whatever the pattern and the code.
+backtracks: it takes time in proportion to the length, whatever the pattern and the code.
 """
 
 import re
@@ -76,7 +76,7 @@ MAX_PROBLEMS: Final = 20
 
 
 class MalformedCodes(Refusal):
-    """Refuses codes (-2) that lack the form which their product states; `misfits` name them by index, never by text."""
+    """Refuses codes (-2) that do not match their product's patterns; `misfits` names them by index, never by text."""
 
     def __init__(self, misfits: "Sequence[Misfit]", row: Callable[[int], str] = "codes[{}]".format) -> None:
         rows = len({one.index for one in misfits})
@@ -90,7 +90,7 @@ class MalformedCodes(Refusal):
         self.misfits = tuple(misfits)
 
     def named(self, row: Callable[[int], str]) -> "MalformedCodes":
-        """Returns the same refusal with the rows as its caller knows them."""
+        """Returns the same refusal with the caller's names for the rows."""
         return MalformedCodes(self.misfits, row)
 
 
@@ -133,7 +133,7 @@ def _pattern(given: str, most: int) -> str:
 
 
 _Element = tuple[str, int, int]
-"""The expression of one element, and how often it may occur at least and at most."""
+"""The regular expression of one element, and its minimum and maximum number of occurrences."""
 
 
 def _alternatives(pattern: str) -> list[list[_Element]]:
@@ -178,7 +178,7 @@ def _elements(pattern: str) -> Iterator[_Element | None]:
 
 @lru_cache(2_000)
 def _compiled(pattern: str, length: int) -> re.Pattern[str] | None:
-    """Returns the expression of a valid pattern for texts of one length, without a range; None if none can match."""
+    """Compiles a valid pattern for texts of one length, with its ranges resolved; None if no such text can match."""
     fitting = []
     for alternative in _alternatives(pattern):
         spare = length - sum(low for _, low, _ in alternative)

@@ -2,8 +2,8 @@
 
 Every change locks the stock levels first, by product id, and waits for the codes that orders have locked: a code is
 either sold or withdrawn or moved. A change of many codes is several transactions, each of one part (`withdraw_part`,
-`move_part`, `withdraw_rows`): other writers wait for one of them only. After each part every code is in one
-place, so a change that ends early has changed some of the codes and is repeated for the rest.
+`move_part`, `withdraw_rows`): other writers wait for one of them only. After each part every code is in one place, so
+an interrupted change has changed some of the codes and is repeated for the rest.
 """
 
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ _OF_SUPPLIER = rows_as(
 
 
 def _part_of(codes: FromClause) -> "Select[tuple[str]]":
-    """The next free codes of a batch."""
+    """Selects the next free codes of a batch."""
     c = codes.c
     return (
         select(c.id)
@@ -146,11 +146,11 @@ _OF_PRODUCT = (_C.tenant_id == TENANT) & (_C.product_id == p("product"))
 
 
 def _clashes(where: ColumnElement[bool], *unsold: ColumnElement[bool]) -> tuple[Statement[Any], ...]:
-    """Statements that find codes which would be the same if those of a set were folded. `unsold`: which of them change.
+    """Returns statements that find codes which would be equal once a set is folded. `unsold`: which codes change.
 
-    The first looks for folded codes elsewhere, by the unique index of these; the last for two of the set. In a set of
-    which all codes are folded there are no two, so the second one, which is cheap, decides whether the last is needed.
-    As one condition with OR no index served it: a batch of 100,000 codes took 10^10 comparisons.
+    The first finds an equal folded code elsewhere, by the unique index of folded codes; the third finds two equal codes
+    in the set. A set of folded codes has no two, so the second, which is cheap, finds out whether the third is needed.
+    A single condition with OR could use no index: a batch of 100,000 codes took 10^10 comparisons.
     """
     elsewhere = select(_C.id).select_from(stock_codes.join(_other, _SAME)).where(where, *unsold, _OTHER.folds == 1)
     changed = func.sum(case((and_(*unsold), 1), else_=0)) if unsold else func.count()
@@ -202,7 +202,7 @@ def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
 
 
 def withdraw_part(tx: Transaction, batch: Batch, reason: str, most: int) -> int:
-    """Withdraws the next unsold codes of a batch, at most so many, and returns their number.
+    """Withdraws the next unsold codes of a batch, up to `most`, and returns their number.
 
     The first part marks the batch as withdrawn: codes that an unpaid checkout returns from then on are withdrawn too.
     """
@@ -227,7 +227,7 @@ def withdraw_codes(
 
 
 class FoundCodes(NamedTuple):
-    """The ids of the codes that the shop has, each once, and how many of those asked for it does not have."""
+    """The ids of the codes that the shop has, each once, and how many of the requested codes it does not have."""
 
     rows: Sequence[str]
     unknown: int
@@ -271,16 +271,16 @@ def withdraw_rows(tx: Transaction, rows: Sequence[str], reason: str) -> Withdraw
 
 
 def refuse_clash(tx: Transaction, batch: Batch, product: Product) -> None:
-    """Raises `Refusal` (-8) if a move would bring a code twice, as the product compares them. Reads only."""
+    """Raises `Refusal` (-8) if a move would make two codes equal, as the product compares them. Reads only."""
     if product.code_comparison == FOLDED and _clash(tx, _CLASHES, batch=batch.id, product=batch.product_id):
         raise _twice()
 
 
 def move_part(tx: Transaction, batch: Batch, product: str, made: str | None, actor: str, most: int) -> tuple[str, int]:
-    """Moves the next unsold codes of a batch, at most so many, to another product, with the same supplier and cost.
+    """Moves the next unsold codes of a batch, up to `most`, to another product, with the same supplier and cost.
 
-    They go into the batch `made`, or into a new one. Returns that batch and the number of codes. Raises `Refusal` (-8) if
-    no code is unsold and there is no batch yet, or if the product has one of the codes in the form in which it compares
+    They go into the batch `made`, or into a new one. Returns that batch and the number of codes. Raises `Refusal` (-8)
+    if no code is unsold and there is no batch yet, or if the move would make two codes equal, as the product compares
     them.
     """
     for one in sorted({batch.product_id, product}):
@@ -338,7 +338,7 @@ def batches_of(tx: Transaction, product: str = "") -> list[Batch]:
 
 
 def batches_page(tx: Transaction, product: str, after: str, most: int) -> list[Batch]:
-    """Returns batches as `batches_of` does, after this one."""
+    """Returns batches as `batches_of` does, after the batch `after`."""
     return tx.all(_PAGE, product=product, after=after, most=most)
 
 

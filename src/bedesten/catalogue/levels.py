@@ -1,8 +1,8 @@
 """How many codes of a product are free: its stock level, less what orders have taken.
 
-Whatever adds codes or withdraws them changes the level's row. An order changes one of several counters instead, that of
-its connection's lane, so that buyers of one product do not wait for each other. Both change in the transaction that
-changes the codes, so the difference is exact at every commit and no work is left for later.
+Adding or withdrawing codes changes the level's row. An order changes one of several counters instead, the one of its
+connection's lane, so that buyers of one product do not wait for each other. Both change in the transaction that changes
+the codes, so the difference is exact at every commit and no work is left for later.
 """
 
 from typing import Any, Final
@@ -14,7 +14,7 @@ from bedesten.store.sql import TENANT, Statement, insert, p, statement
 from bedesten.store.transaction import Step, Transaction
 
 LANES: Final = 16
-"""Counters of a product. With more of them buyers wait less, and lists read more rows."""
+"""Counters of a product. With more counters buyers wait less, but lists read more rows."""
 
 _L, _N = stock_levels.c, stock_counters.c
 _TAKEN = (
@@ -40,7 +40,7 @@ _UNCOUNT = statement(
 
 
 def count_step(tx: Transaction, product: str, count: int) -> Step:
-    """Returns the step that counts units which an order takes."""
+    """Returns the step that counts units that an order takes."""
     return Step(_COUNT, {"product": product, "lane": tx.lane % LANES, "count": count}, sums=("count",))
 
 

@@ -14,7 +14,7 @@ from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 
 Namer = Callable[[str, str], str]
-"""Gives the name for a field (`category_id`, `supplier_id`) and its value."""
+"""Returns the name for a field (`category_id`, `supplier_id`) and its value."""
 MAX_SHOWN = 200
 """Number of characters of a description that an audit row repeats."""
 
@@ -36,7 +36,7 @@ def record_change(
 def prepared_change(
     named: Namer, actor: Actor, product_id: str, before: Product | None, after: ProductFields, **why: object
 ) -> PreparedRow | None:
-    """Prepares the audit row for the differences, None if there are none.
+    """Prepares the audit row for the differences; None if there are none.
 
     Amounts appear as decimals, and names replace ids.
     """
@@ -52,7 +52,7 @@ def prepared_change(
 
 
 def name_of(tx: Transaction, field: str, reference: str) -> str:
-    """The name of the category or supplier that `field` refers to, or the reference itself if there is none."""
+    """Returns the name of the category or supplier that `field` refers to, or the reference itself if there is none."""
     row = tx.one(_CATEGORY if field == "category_id" else _SUPPLIER, id=reference)
     return row[0] if row else reference
 

@@ -1,4 +1,4 @@
-"""Finds many products with a few queries: on PostgreSQL it takes longer to plan the query of one than to run it."""
+"""Finds many products with a few queries: on PostgreSQL planning a query for one takes longer than running it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -41,7 +41,7 @@ def by_offers(tx: Transaction, offers: Iterable[tuple[str, str]]) -> Mapping[tup
 
 
 def _queries(tx: Transaction, find: Statement[Product], keys: Iterable[str], **fixed: str) -> Sequence[Query[Product]]:
-    """The queries of so many keys. The last one repeats a key until it is full."""
+    """Returns queries of `PRODUCTS_PER_QUERY` keys each. The last one repeats a key until it is full."""
     distinct = list(dict.fromkeys(keys))
     made = []
     for start in range(0, len(distinct), PRODUCTS_PER_QUERY):

@@ -1,12 +1,12 @@
-"""Stages what an import writes of products, so that the transaction that writes all of it is short.
+"""Stages the products of an import, so that the transaction that writes them all is short.
 
 A *run* is one import. Its rows are stored in parts, each in a short transaction; nobody else reads them. `write` then
 writes the products, their stock levels, their alarms and their rows of the audit trail with a few statements over the
-staged rows, so that it is all or none and others wait for a fraction of the time that a statement for each row takes.
-Afterwards `remove_part` deletes the staged rows.
+staged rows, so that it is all or nothing, and other writers wait for a fraction of the time that a statement for each
+row takes. Afterwards `remove_part` deletes the staged rows.
 
-A program that is killed leaves its run behind. One that nobody has touched for `ABANDONED_AFTER` is removed by the worker;
-if it had not written its products, nothing of it remains. `admin.product_import` combines these steps.
+A program that is killed leaves its run behind. The worker removes a run that was not touched for `ABANDONED_AFTER`; if
+the run had not written its products, nothing of it remains. `admin.product_import` combines these steps.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ PART = 500
 """Number of rows that one transaction stages or removes."""
 ABANDONED_AFTER = MINUTE
 CREATE, CHANGE, ALARM = "create", "change", "alarm"
-"""What a row does to its product: `alarm` changes nothing but the alarm of low stock."""
+"""What a row does to its product: `alarm` changes only the low-stock alarm."""
 
 _P, _L, _A, _W = products.c, stock_levels.c, stock_alarms.c, audit.c
 _R, _S = product_import_runs.c, product_import_rows.c
@@ -41,7 +41,7 @@ _STORED = statement(
 )
 _STAGE = insert_of(product_import_rows)
 STAGED = tuple(column.name for column in product_import_rows.c if column.name not in ("tenant_id", "run_id"))
-"""What `stage` expects of a row."""
+"""The columns of a row that `stage` expects."""
 _WRITTEN = statement(
     update(product_import_runs)
     .where(_HERE, _R.state == "pending", _R.stored == _R.announced)
@@ -91,7 +91,7 @@ _AS_PLANNED = (
     & _P.cost.is_not_distinct_from(_S.was_cost)
     & (_P.offered == _S.was_offered)
 )
-"""Whether nobody has changed the product since the import was planned. `updated` alone may be of the same millisecond."""
+"""Whether the product is unchanged since the import was planned. Two changes can have the same `updated`."""
 _REVISE = statement(
     update(products)
     .where(_OF_RUN, _S.action == CHANGE, _P.id == _S.product_id, _P.tenant_id == TENANT, _AS_PLANNED)
@@ -188,7 +188,7 @@ _LEFT = cross_tenant(
 
 
 def begin(tx: Transaction, announced: int) -> str:
-    """Begins a run that will stage so many rows, and returns its id."""
+    """Begins a run that will stage `announced` rows, and returns its id."""
     run = tx.new_id("imp")
     tx.run(_BEGIN, id=run, state="pending", announced=announced, stored=0, touched=tx.now)
     return run
@@ -204,7 +204,7 @@ def stage(tx: Transaction, run: str, rows: Sequence[dict[str, Any]]) -> None:
 def write(tx: Transaction, run: str, actor: Actor, creates: int, changes: int) -> bool:
     """Writes everything that is staged, once. Raises `Refusal` (-8) if the run was abandoned.
 
-    Returns False if somebody has taken a sku or changed a product meanwhile; the caller then undoes the transaction.
+    Returns False if another transaction has taken a sku or changed a product meanwhile; the caller then rolls back.
     """
     if not tx.run(_WRITTEN, run=run, now=tx.now):
         raise _given_up()
@@ -225,7 +225,7 @@ def write(tx: Transaction, run: str, actor: Actor, creates: int, changes: int) -
 
 
 ID_TAIL = 13
-"""Number of digits of an id (five bits each) that are random, the first bit excepted."""
+"""Number of random digits of an id (five bits each); the first bit is not random."""
 
 
 def id_head(made: str) -> str:
@@ -244,7 +244,7 @@ def abandon(tx: Transaction, run: str) -> None:
 
 
 def is_written(tx: Transaction, run: str) -> bool:
-    """Whether the products of the run are written."""
+    """Reports whether the products of the run are written."""
     return tx.one(_IS_WRITTEN, run=run) is not None
 
 

@@ -38,7 +38,7 @@ class ProductFilter:
 
 
 def _after(column: Any, *, descending: bool = False) -> Any:
-    """Beyond the product with the id `after`, by this column and then by id."""
+    """Matches products after the one with the id `after`, sorted by this column and then by id."""
     last = products.alias("last")
     value = select(last.c[column.name]).where(last.c.tenant_id == TENANT, last.c.id == p("after")).scalar_subquery()
     beyond = column < value if descending else column > value
@@ -93,7 +93,7 @@ def shop_products(tx: Transaction, page: Page, wanted: ProductFilter) -> list[Pr
 
 
 def _pattern(search: str) -> str:
-    """The LIKE pattern of names that contain the text; `!` escapes."""
+    """Returns the LIKE pattern of names that contain the text; `!` escapes."""
     if not search:
         return ""
     return "%" + "".join(f"!{each}" if each in "%_!" else each for each in search.lower()) + "%"

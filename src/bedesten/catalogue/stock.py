@@ -5,8 +5,8 @@ that other transactions have locked. A buyer who finds too few waits for those (
 another order can still roll back.
 
 Order of sale: first in, first out. Batches are sold in the order in which their uploads began, and the codes of a batch
-in the order of the file or call; buyers of the same moment get neighbouring codes. A code that an unpaid checkout returns
-keeps its place.
+in the order of the file or call; concurrent buyers get neighbouring codes. A code that an unpaid checkout returns keeps
+its place.
 """
 
 from collections.abc import Callable, Sequence
@@ -145,17 +145,17 @@ class Allotment(NamedTuple):
 
 
 def sold_until(tx: Transaction, until: int = 0) -> int:
-    """Returns by when a code that is sold now must be valid, or after `until` if that is later."""
+    """Returns until when a code sold now must be valid: `MIN_VALIDITY_MS` from now, or `until` if later."""
     return max(until, tx.now + MIN_VALIDITY_MS)
 
 
 def take(tx: Transaction, product: str, count: int, until: int = 0, before: int = 0) -> Allotment | None:
     """Takes units, all or none: locks as many free codes. The caller attaches them in the same transaction.
 
-    Waits for codes that other orders have locked if there are too few others, and answers None only if too few are free
-    by what is committed. `before` counts units of the product that this transaction has taken and not attached yet.
-    Withdraws the codes that expire by then, or within `MIN_VALIDITY_MS`, instead of selling them. Raises
-    `RetryTransaction` if codes became free at this moment.
+    If too few other codes are free, waits for those that other orders have locked. Returns None only if too few are
+    free in committed data. `before` counts units of the product that this transaction has taken and not attached yet.
+    Withdraws codes that expire by `until`, or within `MIN_VALIDITY_MS`, instead of selling them. Raises
+    `RetryTransaction` if codes became free meanwhile.
     """
     until, wanted = sold_until(tx, until), count + before
     terms = tx.one(_TERMS, product=product)
@@ -174,10 +174,11 @@ def take(tx: Transaction, product: str, count: int, until: int = 0, before: int 
 
 
 def attach_step(tx: Transaction, product: str, line: str, count: int, state: int, until: int, *, earns: bool) -> Step:
-    """Gives the first free codes to the units of a line, without waiting for a code that another order has locked.
+    """Returns the step that gives a line the first free codes, skipping codes that other orders have locked.
 
-    Without `take` before, too few is no answer yet: the step raises `RetryTransaction`. So it does if a supplier who earns
-    with sales has put codes in since the order was read. Two such steps of one product cannot run together.
+    The step raises `RetryTransaction` if it finds too few codes, because only `take` can tell that too few are left, or
+    if a supplier who earns with sales has added codes since the order was read. Two such steps of one product cannot
+    run together.
     """
     attach = (_ATTACH_ONE if count == 1 else _ATTACH_MANY)[state]
     what = {"product": product, "line": line, "quantity": count, "until": sold_until(tx, until), "earns": int(earns)}
@@ -225,7 +226,7 @@ def put(tx: Transaction, product: str, count: int, expiry: int | None = None) ->
 
 
 def withdraw_expired(tx: Transaction, product: str, until: int | None = None) -> bool:
-    """Withdraws the product's free codes that expire by then. Returns False if there was nothing to check."""
+    """Withdraws the product's free codes that expire by `until`. Returns False if there was nothing to check."""
     until = tx.now + MIN_VALIDITY_MS if until is None else until
     if tx.one(_DUE, product=product, until=until) is None:
         return False
@@ -286,7 +287,7 @@ class PreparedCode(NamedTuple):
 
 
 def prepare(keys: TenantKeys, new_id: Callable[[str], str], codes: Sequence[StockCode]) -> list[PreparedCode]:
-    """Digests and encrypts codes without the store: it takes as long as storing them, and nobody waits for it."""
+    """Digests and encrypts codes without the store: it takes as long as storing them, but makes no writer wait."""
     prepared = []
     for code in codes:
         row = new_id("cod")
@@ -309,9 +310,9 @@ def insert(
 ) -> list[InsertedCode]:
     """Inserts codes that no product of the tenant has yet; `columns` gives state and batch of the code at an index.
 
-    Raises `MalformedCodes`, before anything is inserted, for codes without the form that the product states.
-    Rows are inserted in the order of their digests, the folded one first; of two equal codes the first one of the
-    upload wins. Two uploads of the same codes therefore wait for each other in one direction only and cannot deadlock.
+    Raises `MalformedCodes`, before anything is inserted, for codes that do not match the product's patterns. Rows are
+    inserted in the order of their digests, the folded one first; of two equal codes the first one of the upload wins.
+    Two uploads of the same codes therefore wait for each other in one direction only and cannot deadlock.
     """
     fold, patterns = _code_rules(tx, product)
     if misfits := patterns.misfits([one.code for one in codes]):
@@ -346,12 +347,12 @@ def folds(tx: Transaction, product: str) -> bool:
 
 
 def fits(tx: Transaction, product: str, code: StockCode) -> bool:
-    """Reports whether a code has the form that the product states, and keeps that form fixed until COMMIT."""
+    """Reports whether a code matches the product's patterns, and keeps these fixed until COMMIT."""
     return not _code_rules(tx, product)[1].misfits([code])
 
 
 def _code_rules(tx: Transaction, product: str) -> tuple[bool, CodePatterns]:
-    """Returns whether the product compares folded codes, and their form, and keeps both fixed until COMMIT."""
+    """Returns whether the product compares folded codes, and its patterns, and keeps both fixed until COMMIT."""
     row = tx.one(_CODE_RULES, product=product)
     assert row is not None, "the product is there"
     comparison, *patterns = row

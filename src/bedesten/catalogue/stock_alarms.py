@@ -1,7 +1,7 @@
 """Low-stock alarms: a product whose free codes fall below its threshold is marked once, until they have recovered.
 
-The sale does not look at alarms. The worker compares levels with thresholds, so a level that falls and recovers between two
-rounds is not noticed.
+Sales ignore alarms. The worker compares levels with thresholds, so a level that falls and recovers between two rounds
+is not noticed.
 """
 
 from sqlalchemy import and_, delete, exists, func, or_, select, update
@@ -51,9 +51,9 @@ _SHOWN = statement(
 
 
 def set_threshold(tx: Transaction, product: str, threshold: int | None) -> bool:
-    """Changes below how many free codes a product is low; None: never. Returns False if that changed nothing.
+    """Sets the number of free codes below which a product is low; None: never. Returns False if unchanged.
 
-    With another threshold the product counts as not low, so that the next round tells again.
+    A new threshold clears the product's mark, so that the next round notifies again.
     """
     row = tx.one(_THRESHOLD, product=product)
     if (row[0] if row else None) == threshold:
@@ -85,7 +85,7 @@ def count_low(tx: SystemTransaction) -> int:
 def mark(tx: Transaction, product: str) -> tuple[int, int, str | None] | None:
     """Marks a product whose level fell, and unmarks one that recovered.
 
-    Returns threshold, level and supplier if it fell: once for each crossing, whatever number of workers call this.
+    Returns threshold, level and supplier if it fell: once for each crossing, however many workers call this.
     """
     if tx.run(_FALL, product=product, now=tx.now):
         row = tx.one(_SHOWN, product=product)

@@ -37,7 +37,7 @@ class Candidate:
     deliver_within: int | None
 
     def first_deadline(self, queued: int) -> int | None:
-        """Returns by when a line that was queued then has to be accepted or delivered; None without a deadline."""
+        """Returns the deadline to accept or to deliver a line queued at `queued`; None without one."""
         within = self.accept_within or self.deliver_within
         return None if within is None else queued + within
 
@@ -194,7 +194,7 @@ def candidates(tx: Transaction, product: str, price: int) -> list[Candidate]:
 
 
 def with_line(tx: Transaction, product: str, supplier: str, cost: int | None, *, accepted: bool) -> Candidate:
-    """Returns a supplier that has a line of the product, with its times of now, whether or not it can get further lines.
+    """Returns a supplier that has a line of the product, with its current times, even if it can get no further lines.
 
     A supplier that has accepted the line need not accept it again.
     """
@@ -268,7 +268,7 @@ def add_supplier(tx: Transaction, product: str, supplier: str, cost: int, priori
 
 
 def remove_supplier(tx: Transaction, product: str, supplier: str) -> bool:
-    """Removes a further supplier from a product. Lines that it has stay with it. Returns False if it was none."""
+    """Removes a further supplier from a product. Lines that it has stay with it. Returns False if there was none."""
     return bool(tx.run(_DROP_FURTHER, product=product, supplier=supplier))
 
 

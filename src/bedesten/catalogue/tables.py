@@ -89,7 +89,7 @@ product_suppliers = Table(
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""Further suppliers of a product beside its own. They are asked after it: the lowest `cost` (minor units of a unit)
+"""Further suppliers of a product. They are asked after its own supplier: the lowest `cost` (minor units of a unit)
 first, then the lowest `priority`."""
 Index(None, product_suppliers.c.supplier_id)
 
@@ -130,7 +130,7 @@ supplier_settings = Table(
 """Settings of suppliers; a supplier without a row has the defaults. `accept_within` and `deliver_within` are in ms from
 the time at which a line was queued; NULL: no deadline. A paused supplier gets no new lines. `max_failures` is the
 percentage of rejected and late lines at which it is paused automatically, NULL: never; only lines since `resumed`
-count. `max_complaints` is the number of complaints at which it is (`complaints.supplier_pause`), NULL: never."""
+count. `max_complaints` is the number of complaints at which it is paused (`complaints.supplier_pause`), NULL: never."""
 
 supplier_connections = Table(
     "supplier_connections",
@@ -153,9 +153,9 @@ supplier_connections = Table(
     sqlite_with_rowid=False,
 )
 """Suppliers that are called: the `adapter` that speaks their API at `url`, and which of our accounts with them pays.
-`credential` is encrypted with the tenant's data key. A connection that has `ended` gets no new purchases; its credential
-is deleted when no purchase is open. No call is made before `resting_until`, a time by the database's clock. `failed` is
-when a call failed last, with `last_error`."""
+`credential` is encrypted with the tenant's data key. A connection that has `ended` gets no new purchases; its
+credential is deleted when no purchase is open. No call is made before `resting_until`, a time by the database's clock.
+`failed` is when a call last failed, with `last_error`."""
 
 supplier_product_ids = Table(
     "supplier_product_ids",
@@ -171,7 +171,7 @@ supplier_product_ids = Table(
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     sqlite_with_rowid=False,
 )
-"""What a supplier that is called calls a product: its id there, and the face value (a decimal) where one is chosen."""
+"""A product's id at a supplier that is called, and the face value (a decimal) where one is chosen."""
 Index(None, supplier_product_ids.c.product_id)
 
 stock_levels = Table(
@@ -184,8 +184,8 @@ stock_levels = Table(
     integer("consigned", CheckConstraint("consigned IN (0, 1)", name="consigned")),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
 )
-"""`available` is the number of free codes together with what `stock_counters` has taken since. `next_expiry` is no later
-than the earliest expiry of a free code. `consigned`: a supplier who earns with sales has added codes, now or in the past."""
+"""`available` is the number of free codes plus what `stock_counters` has taken since. `next_expiry` is no later than
+the earliest expiry of a free code. `consigned`: a supplier who earns with sales has added codes, now or in the past."""
 
 stock_counters = Table(
     "stock_counters",
@@ -212,8 +212,8 @@ stock_alarms = Table(
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     sqlite_with_rowid=False,
 )
-"""Products whose operator wants to know when fewer than `threshold` codes are free. `low_since` is when the worker saw that,
-NULL once the level has recovered. A table of its own: the worker's marks never lock a level."""
+"""Products whose operator wants to know when fewer than `threshold` codes are free. `low_since` is when the worker
+noticed it, NULL once the level has recovered. A separate table, so that the worker's marks never lock a level."""
 
 stock_batches = Table(
     "stock_batches",

@@ -15,7 +15,7 @@ from bedesten.tenants.cipher import TenantCipher
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One code of an order line. `supplier_id` put it into stock and earned `unit_cost` (minor units), if anybody did.
+    """One code of an order line. `supplier_id`, if set, put it into stock and earned `unit_cost` (minor units).
 
     `unit` is its place in the line; a bad code has none. A code that a supplier delivered on demand has no batch.
     """
@@ -93,10 +93,10 @@ def find_unit(tx: Transaction, cipher: TenantCipher, line: str, code: StockCode)
 
 
 def replace(tx: Transaction, unit: Unit, quantity: int, reason: str) -> Unit | None:
-    """Puts the first free code of the product in the place of a unit's code, which is bad for good.
+    """Replaces a unit's code, which is bad for good, with the first free code of the product.
 
-    Returns the new unit; None, and nothing changed, where no code is left. `quantity` is the line's. The caller has
-    locked the order's row. Raises `RetryTransaction` if the code was replaced at this moment.
+    Returns the new unit; None, without a change, if no code is left. `quantity` is the line's. The caller has locked
+    the order's row. Raises `RetryTransaction` if the code was replaced meanwhile.
     """
     assert unit.unit is not None, "a bad code has no place"
     if stock.take(tx, unit.product_id, 1) is None:
