@@ -1,8 +1,8 @@
 """Complaints: a buyer says that a delivered unit is not what was sold, and the operator or its supplier answers.
 
 Nouns. A *complaint* is about one unit of a delivered order line: its code or, where a line was delivered by a note
-alone, the whole line. A *proposal* is what the supplier of the unit offers; the operator decides, unless the tenant lets
-its suppliers decide. The supplier is *charged* where it is at fault: it gives back what it earned with the unit.
+alone, the whole line. A *proposal* is what the supplier of the unit offers; the operator decides, unless the tenant
+lets its suppliers decide. The supplier is *charged* if it is at fault: it gives back what it earned with the unit.
 
 States: open (0), replaced (1), refunded (2), rejected (3), withdrawn (4); `moves` has the table.
 

@@ -63,7 +63,7 @@ def _unit(tx: Transaction, cipher: TenantCipher, line: Line, request: NewComplai
 
 
 def _known(tx: Transaction, line: Line, unit: Unit | None, request: NewComplaint) -> Complaint | None:
-    """Returns the complaint that the same request made before. Raises `Refusal` (-8) if another one stands."""
+    """Returns the complaint that the same request made before. Raises `Refusal` (-8) if another one is in effect."""
     before = tx.all(sql.OF_SUBJECT, subject=unit.code_id if unit else line.id)
     for one in before:
         if one.digest == request.digest() and one.state != WITHDRAWN:
@@ -188,7 +188,7 @@ _RESULTS = {REPLACE: REPLACED, REFUND: REFUNDED, REJECT: REJECTED}
 def answer(
     tx: Transaction, cipher: TenantCipher, supplier: str, complaint: str, proposal: Proposal, actor: Actor
 ) -> Complaint:
-    """Keeps a supplier's answer to an open complaint as its proposal; decides where the tenant's suppliers decide.
+    """Stores a supplier's answer to an open complaint as its proposal; decides if the tenant lets suppliers decide.
 
     A supplier that replaces or refunds is at fault and gives its earning back. A replacement for which no code is left
     stays a proposal. The same answer to a complaint that it has decided changes nothing. Raises `Refusal`: -3; -2 for an

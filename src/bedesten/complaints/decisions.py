@@ -26,9 +26,9 @@ def decide(
 ) -> bool:
     """Decides an open complaint, and takes the unit's earning back from its supplier if it is to be charged.
 
-    Returns False, and nothing changed, if the unit is to be replaced and no free code of the product is left. Raises
-    `Refusal`: -8 if the complaint is not open, or more than the rest of the line would be refunded; -2 for an amount
-    above the unit's price, or a line without codes that is to be replaced.
+    Returns False without a change if the unit is to be replaced and no free code of the product is left. Raises
+    `Refusal`: -8 if the complaint is not open, or the amount exceeds what is left to refund of the line; -2 for an
+    amount above the unit's price, or a line without codes that is to be replaced.
     """
     order, line = _locked(tx, one)
     text = cipher.encrypt(tx, TEXT, one.id, answer.text) if answer.text else None

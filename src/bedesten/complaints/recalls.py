@@ -1,9 +1,9 @@
-"""Recalls codes that their publisher took back: freezes what is unsold, and makes good what was sold.
+"""Recalls codes that their publisher took back: freezes unsold codes, and makes good sold ones.
 
 A recall is a batch or a list of codes. Freezing is one action (for a large recall several, each of some codes): open
 checkouts that hold such codes expire, and free codes are withdrawn for good. Each sold code is another action: it opens
-a complaint with the reason `RECALLED`, unless its buyer has complained already, and decides it. So a recall that was
-interrupted is repeated and goes on where it ended.
+a complaint with the reason `RECALLED`, unless its buyer has complained already, and decides it. So an interrupted
+recall is repeated and continues where it stopped.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
 OUT_OF_STOCK = "outOfStock"
-"""What became of a sold code for whose replacement no code is left; its complaint stays open."""
+"""The outcome for a sold code if no code is left to replace it; its complaint stays open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def codes_named(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode
 
 
 def counts(recalled: Sequence[RecalledCode]) -> dict[str, int]:
-    """Returns the numbers of a recall: unsold codes that are free, held by buyers, or gone, and sold ones."""
+    """Returns how many codes of a recall are free, held by checkouts, sold, replaced or withdrawn."""
     states = [one.state for one in recalled]
     return {
         "free": states.count(FREE),
@@ -120,7 +120,7 @@ def counts(recalled: Sequence[RecalledCode]) -> dict[str, int]:
 
 
 def expire_checkouts(tx: Transaction, recalled: Sequence[RecalledCode]) -> int:
-    """Expires the unpaid checkouts that hold such codes, which become free; returns how many checkouts."""
+    """Expires the unpaid checkouts that hold recalled codes, which become free; returns the number of checkouts."""
     held = {row[0] for one in recalled if one.state == CLAIMED for row in tx.all(_CHECKOUT, code=one.id)}
     return sum(checkout.expire(tx, order) for order in sorted(held))
 
@@ -149,10 +149,10 @@ def make_good(
     charge: bool,
     actor: Actor = OPERATOR,
 ) -> str:
-    """Opens the complaint of one sold code, unless there is one, and decides it; returns what became of it.
+    """Opens the complaint of one sold code, unless there is one, and decides it; returns the outcome.
 
-    `kind` is `replace` or `refund`; None leaves the complaint open. Where no code is left for a replacement, the
-    complaint stays open: `OUT_OF_STOCK`. A code that was made good before, by a recall or not, is left as it is.
+    `kind` is `replace` or `refund`; None leaves the complaint open. If no code is left for a replacement, the complaint
+    stays open: `OUT_OF_STOCK`. A code that was made good before, by a recall or not, stays unchanged.
     """
     unit = units.unit_of(tx, code_id)
     assert unit is not None, "it was sold"

@@ -27,8 +27,8 @@ _COUNT = statement(
 def pause_if_complained(tx: Transaction, supplier: str) -> bool:
     """Pauses the supplier if its setting `max_complaints` is reached. Returns whether it did.
 
-    Complaints of buyers count that were opened in the last `WINDOW_DAYS` days, after the supplier was last resumed, and
-    that are open or were found right. Those at the same moment are counted one after the other.
+    Counts buyers' complaints of the last `WINDOW_DAYS` days, opened after the supplier was last resumed, that are open
+    or were found right. Concurrent complaints are counted one after the other.
     """
     if suppliers.settings_of(tx, supplier).max_complaints is None:
         return False

@@ -1,9 +1,9 @@
-"""A supplier recalls codes of its own: what is unsold is frozen, and each sold code gets a complaint against the supplier.
+"""Recalls a supplier's own codes: freezes unsold ones, and opens a complaint against the supplier for each sold one.
 
 The operator, or the supplier where the tenant's suppliers decide, then answers the complaints. One call opens at most
 `MAX_OPENED` complaints, because it is one transaction; the same call again opens the next ones.
 
-Locks: the orders of the codes, by id; then stock levels. A code that is sold at this moment is found in the second look.
+Locks: the orders of the codes, by id; then stock levels. A second look finds codes that were sold meanwhile.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ MAX_OPENED = 200
 
 @dataclass(frozen=True, slots=True)
 class OwnCodes:
-    """The codes of a recall that are the supplier's, and how many it named that are not."""
+    """The codes of a recall that are the supplier's, and how many of the named codes are not."""
 
     codes: tuple[RecalledCode, ...]
     unknown: int = 0
@@ -43,7 +43,7 @@ class OwnCodes:
 
 @dataclass(frozen=True, slots=True)
 class SupplierRecall:
-    """What a recall did. `left` sold codes have no complaint yet; `before` had one that stands."""
+    """What a recall did. `left` sold codes have no complaint yet; `before` is what `standing` counted before."""
 
     withdrawn: int
     checkouts_expired: int

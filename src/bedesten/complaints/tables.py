@@ -53,10 +53,10 @@ complaints = Table(
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""`code_id` is NULL for a line that was delivered by a note alone; `subject` is the code, or that line. `earned` is what
-`supplier_id` earned with the unit, `charged` the part of it that was taken back, `refunded` what the buyer got back: all in
-minor units. `ciphertext` has the buyer's text and evidence; `digest` covers what the buyer said, so that the same complaint
-again is the same one."""
+"""`code_id` is NULL for a line that was delivered by a note alone; `subject` is the code, or that line. `earned` is
+what `supplier_id` earned with the unit, `charged` the part of it that was taken back, `refunded` what the buyer got
+back: all in minor units. `ciphertext` has the buyer's text and evidence; `digest` covers what the buyer said, so that a
+repeated complaint is recognised."""
 
 partial_index(
     "ux_complaints_subject", complaints.c.subject, complaints.c.tenant_id, where="state IN (0, 1, 2)", unique=True

@@ -1,7 +1,7 @@
-"""Fulfilment: suppliers accept, deliver or reject the order lines that wait for them; a line that one lets pass goes on.
+"""Fulfilment: suppliers accept, deliver or reject waiting order lines; a rejected or late line goes to the next one.
 
 Nouns. A *waiting line* is a line of a paid order that a supplier must deliver; the supplier's *queue* lists them, the
-longest waiting first. An *assignment* is the time during which a line is one supplier's (`orders.assignments`). A
+longest waiting first. An *assignment* is the time during which a line belongs to one supplier (`orders.assignments`). A
 *delivery* brings units of a line, as codes or, for all that is left, as notes alone (a top-up).
 
 States. A waiting line has `queued` set and status 2, and exactly one current assignment. An assignment ends once:

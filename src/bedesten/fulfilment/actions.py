@@ -21,7 +21,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
 MAX_NOTES = 20
-"""Notes of all deliveries of a line."""
+"""Notes that all deliveries of a line may have together."""
 MAX_PROMISE_MS = 30 * DAY
 
 
@@ -69,9 +69,9 @@ def cursor_key(line: Line) -> str:
 def accept(tx: Transaction, supplier: str, line_id: str, promised: int | None = None) -> SupplierLine:
     """Accepts a waiting line, once, and optionally promises to deliver it by a time (epoch ms).
 
-    Another time before the line's deadline replaces the promise; the same call again, or one without a time, changes
-    nothing. Raises `Refusal`: -3 for a line that the supplier never had, -501 if it no longer has it, -8 if the deadline
-    has passed, -2 for a time that is past or later than the line may take.
+    A different time before the line's deadline replaces the promise; the same call again, or one without a time,
+    changes nothing. Raises `Refusal`: -3 for a line that the supplier never had, -501 if it no longer has it, -8 if the
+    deadline has passed, -2 for a time that is past or later than the line may take.
     """
     _, line, mine = _locked(tx, supplier, line_id)
     if not _is_open(line, mine):
@@ -103,7 +103,7 @@ def _accept(tx: Transaction, line: Line, promised: int | None) -> None:
 
 
 def reject(tx: Transaction, supplier: str, line_id: str, reason: str) -> SupplierLine:
-    """Gives a waiting line, or what is left of it, back: the next supplier gets it, see `routing.route`.
+    """Gives back a waiting line, or what is left of it: the next supplier gets it, see `routing.route`.
 
     The same call again changes nothing. Raises `Refusal`: -3 for a line that the supplier never had, -501 if it no longer
     has it.
@@ -165,7 +165,7 @@ def _is_repeated(
 
 
 def _is_same(had: Sequence[StockCode], replaced: Sequence[StockCode], codes: Sequence[StockCode]) -> bool:
-    """Reports whether these codes were delivered: each is in its place still, or was replaced since."""
+    """Reports whether these codes were delivered: each is still in its place, or was replaced since."""
     left = list(replaced)
     for present, code in zip(had, codes, strict=True):
         if present != code:
@@ -231,7 +231,7 @@ def _joined(line: Line, notes: Sequence[str]) -> str | None:
 def keep(
     tx: Transaction, cipher: TenantCipher, line: Line, mine: Assignment, codes: Sequence[StockCode], source_name: str
 ) -> SupplierLine:
-    """Puts the codes of a late delivery into stock; codes that the shop had before are left out."""
+    """Puts the codes of a late delivery into stock, except codes that the shop already has."""
     source = batches.Source(
         source_name,
         mine.supplier_id,

@@ -18,7 +18,7 @@ WINDOW, MIN_LINES = 20, 10
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How many lines a supplier was given in a time, how they ended, and how many it accepted; `waiting` are open."""
+    """How many lines a supplier was given in a period, how they ended, and how many it accepted; `waiting` are open."""
 
     assigned: int
     accepted: int
@@ -56,7 +56,7 @@ _LATEST = statement(
 
 
 def quality_of(tx: Transaction, supplier: str, since: int = 0) -> Quality:
-    """Returns the figures of the lines that the supplier was given since then (epoch ms)."""
+    """Returns the figures of the lines that the supplier was given at `since` (epoch ms) or later."""
     rows = tx.all(_COUNTS, supplier=supplier, since=since)
     counts = {str(row[0]): int(row[1]) for row in rows}
     return Quality(

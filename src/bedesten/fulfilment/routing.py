@@ -1,7 +1,8 @@
 """Routes lines from one supplier to the next: after a rejection, after a missed deadline, or as the operator says.
 
-A line goes to the suppliers of its product in their order (`catalogue.suppliers`), and never twice to the same one by
-itself. If none is left, the line is cancelled and its money released, or held for the operator if the product says so.
+A line goes to the suppliers of its product in their order (`catalogue.suppliers`), and never automatically to the same
+one twice. If none is left, the line is cancelled and its money released, or held for the operator if the product says
+so.
 """
 
 from bedesten import errors
@@ -18,7 +19,7 @@ from bedesten.store.transaction import RetryTransaction, SystemTransaction, Tran
 
 SYSTEM = Actor("system")
 NOT_ACCEPTED, NOT_DELIVERED = "not accepted in time", "not delivered in time"
-"""Why a deadline took a line away."""
+"""Reasons for which a deadline takes a line away."""
 
 
 def left(line: Line) -> int:
@@ -27,7 +28,7 @@ def left(line: Line) -> int:
 
 
 def locked(tx: Transaction, line_id: str) -> tuple[Order, Line] | None:
-    """Locks the order of a line and returns both as they are then; None if there is no such line."""
+    """Locks the order of a line, then reads and returns both; None if there is no such line."""
     named = tx.one(sql.LINE, line=line_id)
     if named is None:
         return None
@@ -39,12 +40,12 @@ def locked(tx: Transaction, line_id: str) -> tuple[Order, Line] | None:
 
 
 def overdue(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
-    """Returns tenant and line of the lines whose supplier let the deadline pass, the longest overdue first."""
+    """Returns tenant and line of the lines whose supplier missed the deadline, the longest overdue first."""
     return [(row[0], row[1]) for row in tx.all(sql.OVERDUE_LINES, now=tx.now, most=most)]
 
 
 def enforce_deadline(tx: Transaction, line_id: str) -> bool:
-    """Takes a line away from the supplier that let its deadline pass. Returns False if the line moved in the meantime."""
+    """Takes a line away from the supplier that missed its deadline. Returns False if the line moved in the meantime."""
     found = locked(tx, line_id)
     if found is None:
         return False
@@ -76,9 +77,9 @@ def take_away(tx: Transaction, order: Order, line: Line, outcome: str, reason: s
 
 
 def reroute(tx: Transaction, line_id: str, to: str | None, actor: Actor) -> Line:
-    """Gives a waiting or unsourced line to another supplier: `to`, or the next that did not have it yet.
+    """Gives a waiting or unsourced line to another supplier: `to`, or the next one that has not had it yet.
 
-    Raises `Refusal`: -3 for an unknown line, -8 if the line is in no state for it or no such supplier can be asked.
+    Raises `Refusal`: -3 for an unknown line, -8 if the line's state does not allow it or no such supplier can be asked.
     """
     found = locked(tx, line_id)
     if found is None:
