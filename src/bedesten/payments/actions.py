@@ -139,7 +139,7 @@ def _money(of: Deposit) -> str:
 def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:
     """Announces a payment of a customer's order. The amount must equal the order's total.
 
-    Events of the provider that came before it are applied to it.
+    Applies provider events that arrived before the payment.
 
     Raises `Refusal`: -3 for an order of another surface, -401 for a paid or cancelled one, -8.
     """
@@ -193,7 +193,7 @@ def announce(
 
 
 def authorise_payment(tx: Transaction, integration: str, payment_id: str) -> Payment:
-    """Notes that the provider has reserved the payer's money. Raises `Refusal`: -3, -401."""
+    """Records that the provider has reserved the payer's money. Raises `Refusal`: -3, -401."""
     return events.apply_waiting(tx, life.authorise(tx, life.locked(tx, payment_id, integration)))
 
 
@@ -206,8 +206,9 @@ def capture_payment(
     capture of the rest pays the order.
 
     Returns a `Refusal`, so that the transaction stores it, if the money must be returned: -401 if another payment has
-    paid the order, -402 if the checkout is over and its goods are no longer available. The payment is then over, asks
-    for a refund, and every later capture gets the same refusal. Raises `Refusal`: -3, -401 for a payment that is over.
+    paid the order, -402 if the checkout has ended and its goods are no longer available. Such a refusal ends the
+    payment and requests a refund; every later capture gets the same refusal. Raises `Refusal`: -3, -401 for a payment
+    that has ended.
     """
     captured = life.capture(tx, life.locked(tx, payment_id, integration), amount, reference)
     found = events.apply_waiting(tx, life.locked(tx, payment_id, integration))
@@ -215,7 +216,7 @@ def capture_payment(
 
 
 def cancel_payment(tx: Transaction, integration: str, payment_id: str) -> Payment:
-    """Cancels a payment that is not captured, for good; returns a payment that is over unchanged.
+    """Cancels a payment that is not captured, for good; returns a payment that has ended unchanged.
 
     Raises `Refusal`: -3, or -401 if the payment was captured.
     """
@@ -254,7 +255,7 @@ def request_refund(
 
 
 def confirm_refund(tx: Transaction, integration: str, refund_id: str) -> PaymentRefund:
-    """Notes that the payer has the money of a requested refund; once. Raises `Refusal`: -3, -401."""
+    """Records, once, that the payer has the money of a requested refund. Raises `Refusal`: -3, -401."""
     payment, found = refunds.locked(tx, refund_id, integration)
     done = refunds.confirm(tx, found)
     events.apply_waiting(tx, payment)
@@ -281,12 +282,12 @@ def get_payment(tx: Transaction, integration: str, payment_id: str = "", referen
 
 
 def list_payments(tx: Transaction, integration: str, page: ListPage) -> list[Payment]:
-    """Returns payments by id, the oldest first: the integration's, or everybody's if it is empty."""
+    """Returns payments by id, the oldest first: the integration's, or all if `integration` is empty."""
     return tx.all(sql.PAYMENTS, integration=integration, **_page(page))
 
 
 def list_refunds(tx: Transaction, integration: str, page: ListPage) -> list[PaymentRefund]:
-    """Returns refunds by id, the oldest first: the integration's, or everybody's if it is empty."""
+    """Returns refunds by id, the oldest first: the integration's, or all if `integration` is empty."""
     return tx.all(sql.REFUNDS, integration=integration, **_page(page))
 
 

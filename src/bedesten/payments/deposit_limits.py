@@ -50,7 +50,7 @@ _SET: Statement[tuple[object, ...]] = Statement(
 
 
 def limits_of(tx: Transaction, integration: str) -> DepositLimits:
-    """Returns the integration's limits as set by the operator."""
+    """Returns the limits that the operator has set for the integration."""
     return tx.one(_LIMITS, integration=integration) or DepositLimits()
 
 

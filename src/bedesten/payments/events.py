@@ -1,8 +1,8 @@
-"""Events of a provider: each is kept once, and applied to its payment as soon as what it needs is there.
+"""Events of a provider: each is stored once, and applied to its payment as soon as its preconditions hold.
 
 Providers send events twice and in any order. An event is a fact: the provider has done it already. So an event is never
-refused for what it says; it is applied, or waits for the payment or for an earlier event, or contradicts its payment and
-is kept for somebody to look at.
+refused for what it says; it is applied, or waits for the payment or for an earlier event, or contradicts its payment
+and is kept for a person to look at.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,14 +35,14 @@ from bedesten.payments.moves import (
 from bedesten.store.transaction import RetryTransaction, Transaction
 
 DO, DONE, WAIT, CONTRADICT = "do", "done", "wait", "contradict"
-"""Verdicts on an event: it is applied, its payment has got there already, it waits, it contradicts its payment."""
+"""Verdicts on an event: it is applied, its payment has that state already, it waits, it contradicts its payment."""
 _UNPAID = (CREATED, AUTHORISED, FAILED)
 Verdict = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event as a provider reports it. `name` is the provider's id of it; `amount` is in minor units.
+    """An event as a provider reports it. `name` is the provider's id of the event; `amount` is in minor units.
 
     The payment is named by its id or its reference. `operation_reference` names the capture or the refund.
     """
@@ -85,7 +85,7 @@ def notify(tx: Transaction, integration: str, new: NewEvent) -> ProviderEvent:
 
 
 def list_events(tx: Transaction, integration: str, page: ListPage) -> list[ProviderEvent]:
-    """Returns events by id, the oldest first: the integration's, or everybody's if it is empty."""
+    """Returns events by id, the oldest first: the integration's, or all if `integration` is empty."""
     return tx.all(
         sql.EVENTS, integration=integration, after=page.after, since=page.since, only=page.state, most=page.size + 1
     )
@@ -148,7 +148,7 @@ def _insert(tx: Transaction, integration: str, new: NewEvent, digest: bytes) -> 
 
 
 def _applied(tx: Transaction, payment: Payment, event: ProviderEvent) -> bool:
-    """Applies or contradicts an event; returns False if it goes on waiting."""
+    """Applies an event or marks it as contradicted; returns False if it still waits."""
     kind = KINDS[event.type]
     verdict, text = (
         kind.decide(tx, payment, event) if _names(payment, event) else (CONTRADICT, "its payment has another reference")
@@ -178,7 +178,7 @@ def _it_is(payment: Payment) -> str:
     return f"the payment is {PAYMENT.states[payment.state].name}"
 
 
-# --- one kind after the other: first what follows from the event, then the step ---------------------------------------
+# --- the kinds of event, one after the other: first the verdict, then the step ----------------------------------------
 
 
 def _decide_authorised(_: Transaction, payment: Payment, _event: ProviderEvent) -> Verdict:
@@ -317,14 +317,14 @@ def _lose(tx: Transaction, payment: Payment, event: ProviderEvent) -> str:
 
 
 def _operation(event: ProviderEvent) -> str:
-    """Returns the reference of the capture or refund that an event is about: without one, the event is its name."""
+    """Returns the reference of the capture or refund that an event is about: without one, the event's name."""
     return event.operation_reference or event.name
 
 
 def _refund_of(tx: Transaction, payment: Payment, event: ProviderEvent) -> PaymentRefund | None:
     """Returns the refund that an event is about, by reference or id.
 
-    A provider that names none means the only requested refund of the same amount, if there is one.
+    If the event names none, it is about the only requested refund of the same amount, if there is exactly one.
     """
     made = tx.all(sql.REFUNDS_OF, payment=payment.id)
     named = next((one for one in made if _operation(event) in (one.reference, one.id)), None)
@@ -336,7 +336,7 @@ def _refund_of(tx: Transaction, payment: Payment, event: ProviderEvent) -> Payme
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What follows from one kind of event, and the step that it causes. `perform` returns the outcome, or nothing."""
+    """The verdict on one kind of event, and the step that applies it. `perform` returns the outcome, or nothing."""
 
     decide: Callable[[Transaction, Payment, ProviderEvent], Verdict]
     perform: Callable[[Transaction, Payment, ProviderEvent], str]
@@ -355,4 +355,4 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "payment.disputeLost": Kind(_decide_lost, _lose),
     }
 )
-"""Every kind of event that is known. Any other kind is kept and changes nothing."""
+"""Every known kind of event. An event of another kind is kept and changes nothing."""

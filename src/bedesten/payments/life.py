@@ -29,7 +29,7 @@ from bedesten.payments.moves import (
 from bedesten.store.transaction import RetryTransaction, Transaction
 
 REFUSAL_REFERENCE = "refusal"
-"""The reference of the refund that a refused payment asks for."""
+"""The reference of the refund that a refused payment requests."""
 
 
 def locked(tx: Transaction, payment_id: str, integration: str = "") -> Payment:
@@ -49,19 +49,19 @@ def read(tx: Transaction, known: Payment) -> Payment:
 
 
 def buyer_account(tx: Transaction, payment: Payment) -> Balance:
-    """Returns the ledger account of the customer whose order it pays."""
+    """Returns the ledger account of the customer whose order the payment pays."""
     order = tx.one(orders.ORDER_BY_ID, order_id=payment.order_id)
     assert order is not None, "a payment's order exists"
     return ledger.account(tx, order.buyer_id, "customer", payment.currency)
 
 
 def wrong_state(payment: Payment) -> Refusal:
-    """Returns the refusal (-401) of what the payment's state does not allow."""
+    """Returns the refusal (-401) of an action that the payment's state does not allow."""
     return Refusal(errors.PAYMENT_STATE, f"it is {PAYMENT.states[payment.state].name}")
 
 
 def authorise(tx: Transaction, found: Payment) -> Payment:
-    """Notes that the provider has reserved the payer's money; once. Raises `Refusal` (-401)."""
+    """Records, once, that the provider has reserved the payer's money. Raises `Refusal` (-401)."""
     if found.state == AUTHORISED:
         return found
     if not PAYMENT.allows(found.state, "authorise"):
@@ -73,8 +73,8 @@ def capture(tx: Transaction, found: Payment, amount: int | None = None, referenc
     """Books the rest of a payment, or a part of it under the service's own reference; each of them once.
 
     The capture of the rest pays the order. Returns a `Refusal`, so that the transaction stores it, if the money must be
-    returned (see `actions.capture_payment`). Raises `Refusal`: -401 for a payment that is over, -2 for more than is left
-    or a part without a reference, -8 for a reference with another amount.
+    returned (see `actions.capture_payment`). Raises `Refusal`: -401 for a payment that has ended, -2 for more than is
+    left or a part without a reference, -8 for a reference with another amount.
     """
     if reference and _captured_before(tx, found, amount, reference):
         return found
@@ -138,7 +138,7 @@ def cancel(tx: Transaction, found: Payment) -> Payment:
 
 
 def fail(tx: Transaction, found: Payment, reason: str | None) -> Payment:
-    """Notes that the provider declined the payment; a later attempt may succeed. Raises `Refusal` (-401)."""
+    """Records that the provider declined the payment; a later attempt may succeed. Raises `Refusal` (-401)."""
     if found.state == FAILED:
         return found
     if not PAYMENT.allows(found.state, "fail"):
@@ -147,7 +147,7 @@ def fail(tx: Transaction, found: Payment, reason: str | None) -> Payment:
 
 
 def dispute(tx: Transaction, found: Payment, reason: str | None) -> Payment:
-    """Notes that the payer disputes a captured payment; no money moves. Raises `Refusal` (-401)."""
+    """Records that the payer disputes a captured payment; no money moves. Raises `Refusal` (-401)."""
     if found.state == DISPUTED:
         return found
     if not PAYMENT.allows(found.state, "dispute"):
@@ -163,7 +163,7 @@ def win(tx: Transaction, found: Payment) -> Payment:
 
 
 def lose(tx: Transaction, found: Payment, amount: int | None, reason: str | None, actor: Actor) -> Payment:
-    """Ends a dispute in the payer's favour: the provider has taken the money, and the customer's account may owe it.
+    """Ends a dispute in the payer's favour: the provider has taken the money, and the buyer may go into debt.
 
     `amount` is what was taken, by default all that is left. Raises `Refusal`: -401, or -2 for more than is left.
     """
@@ -189,7 +189,7 @@ def _moved(tx: Transaction, found: Payment, changed: int) -> Payment:
 
 
 def _refuse(tx: Transaction, found: Payment, part: int, refusal: Refusal) -> Refusal:
-    """Ends a payment whose order cannot be paid with it, and asks the payment service for the refund of all of it."""
+    """Ends a payment that cannot pay its order, and requests the refund of all of it from the payment service."""
     items = json.dumps(refusal.data["items"]) if isinstance(refusal.data, dict) else None
     code, charged = refusal.code.number, found.captured + part
     _moved(tx, found, tx.run(sql.REFUSE, id=found.id, number=code, items=items, now=tx.now))
@@ -206,7 +206,7 @@ def _refuse(tx: Transaction, found: Payment, part: int, refusal: Refusal) -> Ref
 def add_refund(
     tx: Transaction, found: Payment, reference: str, amount: int, booked: int, state: int, reason: str | None
 ) -> str:
-    """Writes a refund of a payment, and returns its id; "" if the payment has one of this reference.
+    """Writes a refund of a payment, and returns its id; "" if the payment has one with this reference.
 
     `booked` is the part of `amount` (both in minor units) that the buyer's account must give back.
     """

@@ -19,7 +19,7 @@ from bedesten.store.transaction import Transaction
 
 MAX_METHODS, MAX_URL = 20, 1_000
 PAYMENT_PLACE, ORDER_PLACE = "{payment}", "{order}"
-"""What stands for the ids in a method's URL."""
+"""Placeholders for the ids in a method's URL."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -38,16 +38,16 @@ class PaymentMethod:
     disabled: bool = False
 
     def accepts(self, total: int, currency: str) -> bool:
-        """Reports whether an order of this total can be paid with it."""
+        """Reports whether the method can pay an order of this total."""
         within = (self.min_amount or 1) <= total and (self.max_amount is None or total <= self.max_amount)
         return within and self.takes(currency)
 
     def takes(self, currency: str) -> bool:
-        """Reports whether payments in this currency can be made with it now."""
+        """Reports whether the method now accepts payments in this currency."""
         return not self.disabled and currency in self.currencies.split()
 
     def redirect(self, payment: str, order: str) -> str | None:
-        """Returns where the shop sends the customer to pay; None if the payment service tells it by itself."""
+        """Returns where the shop sends the customer to pay; None if the payment service tells the customer."""
         return None if self.url is None else self.url.replace(PAYMENT_PLACE, payment).replace(ORDER_PLACE, order)
 
 

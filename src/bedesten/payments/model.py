@@ -75,7 +75,7 @@ class PaymentRefund:
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """What a provider reported. `name` is its own id of the event; `outcome` says what came of it, for people."""
+    """What a provider reported. `name` is its id of the event; `outcome` says for people what the event led to."""
 
     id: str
     integration_id: str

@@ -19,7 +19,7 @@ from bedesten.payments.model import Payment, PaymentRefund
 from bedesten.store.transaction import Transaction
 
 WHY = "refunded to the payer"
-"""The reason of a line's refund if none is given."""
+"""The default reason of a line's refund."""
 
 
 def to_payer(
@@ -35,9 +35,9 @@ def to_payer(
 ) -> PaymentRefund:
     """Refunds delivered lines of the order that a locked payment has paid, and the same amount of the payment.
 
-    Without `amount`: all that was paid for these lines (by default all) and not refunded yet. `paid_out` says that the
-    payment service makes the refund by itself; otherwise it is requested. Once for each reference. Raises `Refusal`: -8
-    for more than that, and as `refunds.request`.
+    Without `amount`: all that was paid for these lines (by default, all lines) and not refunded yet. `paid_out` says
+    that the payment service makes the refund by itself; otherwise it is requested. Once for each reference. Raises
+    `Refusal`: -8 for more than that, and as `refunds.request`.
     """
     if tx.one(sql.REFUND_BY_REFERENCE, payment=found.id, reference=reference) is None:
         amount = _refund_lines(tx, found, amount, reference, reason or WHY, actor, lines)

@@ -58,7 +58,7 @@ def report(
 ) -> PaymentRefund:
     """Books a refund that the payment service makes by itself, or confirms the requested one of this reference.
 
-    With `owe` the money is gone already, so the buyer's account may owe it. Raises `Refusal` as `request`.
+    With `owe` the payer has the money already, so the buyer's account may go into debt. Raises `Refusal` as `request`.
     """
     known = _known(tx, found, amount, reference)
     if known is None:
@@ -67,7 +67,7 @@ def report(
 
 
 def confirm(tx: Transaction, found: PaymentRefund) -> PaymentRefund:
-    """Notes that the payer has the money; once. Raises `Refusal` (-401) for a refund that failed."""
+    """Records, once, that the payer has the money. Raises `Refusal` (-401) for a refund that failed."""
     if found.state == NOT_PAID_OUT:
         raise Refusal(errors.PAYMENT_STATE, "the refund failed, and its money is in the buyer's balance")
     if found.state == REQUESTED and not tx.run(sql.CONFIRM_REFUND, id=found.id, now=tx.now):
@@ -102,7 +102,7 @@ def locked(tx: Transaction, refund_id: str, integration: str = "") -> tuple[Paym
 def outstanding(tx: Transaction, found: Payment) -> int:
     """Returns how much of a payment can still be refunded, in minor units.
 
-    Of a refused payment that is what was charged and no refund has returned or is returning.
+    For a refused payment: what was charged, less what refunds have returned or are returning.
     """
     if found.state != REFUSED:
         return found.left
@@ -153,7 +153,7 @@ def _new(
 
 
 def _change_refunded(tx: Transaction, found: Payment, more: int) -> None:
-    """Adds to (or, below zero, takes from) what was refunded, and moves the payment where that moves it."""
+    """Adds `more`, which may be negative, to the refunded amount, and moves the payment to the state that follows."""
     if found.state not in (BOOKED, PART_CAPTURED, REFUNDED):
         statement = sql.ADD_REFUNDED
     elif more > 0:

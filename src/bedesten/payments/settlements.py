@@ -1,7 +1,7 @@
-"""Settlements: a provider's statement is compared with what is booked here, once for each file.
+"""Settlements: compares a provider's statement with what is booked here, once for each file.
 
-Everything of one payment in a statement is one row: its payments (captures), its refunds and its lost dispute each, with
-the sum of the lines. So is everything of one deposit.
+The lines of a statement about one payment form up to three rows, each with the sum of its lines: captures, refunds and
+the lost dispute. The lines about one deposit form one row.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ PAYMENT, REFUND, DISPUTE, DEPOSIT = "payment", "refund", "dispute", "deposit"
 MATCHED, MISSING_HERE, MISSING_THERE, AMOUNT_DIFFERS = "matched", "missingHere", "missingThere", "amountDiffers"
 RESULTS = (MATCHED, MISSING_HERE, MISSING_THERE, AMOUNT_DIFFERS)
 MAX_SHOWN = 200
-"""Differences that are shown with a settlement in a list."""
+"""Differences that a list shows with a settlement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ _REFUNDED = statement(
 
 
 def _unsettled() -> Select[tuple[str, str, str, int]]:
-    """Kind, reference, subject and amount of all that was booked until a moment and is in no statement so far."""
+    """Selects kind, reference, subject and amount of everything booked by `until` that is in no statement so far."""
     refunded = (
         select(
             literal(REFUND).label("kind"), _P.reference, _P.id.label("subject"), (-func.sum(_R.amount)).label("here")
@@ -179,7 +179,7 @@ _UNSETTLED = statement(_unsettled())
 
 
 def reconcile(tx: Transaction, integration: str, sent: Statement, actor: Actor) -> tuple[Settlement, bool]:
-    """Compares a statement with what is booked here and keeps the result; the same file again gives the first result.
+    """Compares a statement with what is booked here and stores the result; the same file returns the first result.
 
     Returns the settlement, and whether the file was compared before.
     """
@@ -216,7 +216,7 @@ def reconcile(tx: Transaction, integration: str, sent: Statement, actor: Actor) 
 
 
 def compare(tx: Transaction, integration: str, sent: Statement) -> list[Comparison]:
-    """Compares a statement with what is booked here, without keeping anything; what is missing there comes last."""
+    """Compares a statement with what is booked here and stores nothing; what the statement lacks comes last."""
     groups: dict[tuple[str, str], Comparison] = {}
     for one in sent.lines:
         found = _subject(tx, integration, one)
@@ -237,7 +237,7 @@ def _judged(one: Comparison) -> Comparison:
 
 
 def _subject(tx: Transaction, integration: str, line: StatementLine) -> Comparison:
-    """Finds what a line is about, and what is booked of it here."""
+    """Finds the payment or deposit that a line is about, and what is booked of it here."""
     kind = line.kind or (PAYMENT if line.amount > 0 else REFUND)
     if kind != DEPOSIT:
         found = _payment(tx, integration, line.reference)
@@ -288,7 +288,7 @@ def _row(tx: Transaction, settlement: str, one: Comparison) -> dict[str, object]
 
 
 def list_settlements(tx: Transaction, integration: str, page: ListPage) -> list[Settlement]:
-    """Returns settlements by id, the oldest first: the integration's, or everybody's if it is empty."""
+    """Returns settlements by id, the oldest first: the integration's, or all if `integration` is empty."""
     return tx.all(_PAGE, integration=integration, after=page.after, since=page.since, most=page.size + 1)
 
 

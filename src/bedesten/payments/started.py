@@ -1,4 +1,4 @@
-"""Payments that customers start: a method is chosen, and the payment service of its integration takes the payment up.
+"""Payments that customers start: the customer chooses a method, and its integration's payment service takes the money.
 
 A started payment is like one that the payment service announces; its reference is its own id.
 """
@@ -18,7 +18,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.webhooks import actions as webhooks
 
 MAX_PAYMENTS = 20
-"""Payments of one order that its customer may start, those that ended included."""
+"""Payments of one order that its customer may start, including those that have ended."""
 
 
 def methods_for(tx: Transaction, currency: str) -> list[PaymentMethod]:
@@ -66,7 +66,7 @@ def is_open(payment: Payment) -> bool:
 def payment_of(tx: Transaction, buyer: str, payment_id: str = "", order_id: str = "") -> tuple[Payment, Order]:
     """Returns a payment of one of the customer's orders, and the order: by its id, or the latest of an order.
 
-    A payment that has paid the order goes before later ones. Raises `Refusal` (-3).
+    A payment that has paid the order takes precedence over later ones. Raises `Refusal` (-3).
     """
     if payment_id:
         found = tx.one(sql.PAYMENT_BY_ID, id=payment_id)

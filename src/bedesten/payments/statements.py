@@ -30,7 +30,7 @@ _EVENT_COLUMNS = (
 
 
 def _page(table: Table, columns: tuple[Any, ...]) -> Select[Any]:
-    """A page of an integration's rows in the order of their ids; every integration's for an empty id."""
+    """Selects a page of an integration's rows by id; of every integration's if its id is empty."""
     c = table.c
     return (
         select(*columns)

@@ -116,7 +116,7 @@ payment_captures = Table(
     UniqueConstraint("payment_id", "reference", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "payment_id"], ["payments.tenant_id", "payments.id"]),
 )
-"""The captures of a part. The capture that completes a payment has no row."""
+"""Partial captures. The capture that completes a payment has no row."""
 
 payment_refunds = Table(
     "payment_refunds",
@@ -164,8 +164,8 @@ provider_events = Table(
     UniqueConstraint("integration_id", "name", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""`name` is the provider's id of the event. `payment_id` is what the event says: such a payment may be missing.
-`outcome` says for people what came of the event."""
+"""`name` is the provider's id of the event. `payment_id` is as the event states it: such a payment may be missing.
+`outcome` says for people what the event led to."""
 Index(None, provider_events.c.integration_id, provider_events.c.id)
 partial_index(
     "ix_provider_events_waiting",
@@ -216,7 +216,7 @@ settlement_lines = Table(
     CheckConstraint("result <> 'amountDiffers' OR here <> there", name="amount_differs"),
     ForeignKeyConstraint(["tenant_id", "settlement_id"], ["settlements.tenant_id", "settlements.id"]),
 )
-"""`line` is the line of the file, 0 for what is missing there. `subject` is the id of the payment, refund or deposit.
-`there` and `here` are minor units; a refund's and a lost dispute's are below zero."""
+"""`line` is the line of the file, 0 for a booking that the file lacks. `subject` is the id of the payment, refund or
+deposit. `there` and `here` are minor units; a refund's and a lost dispute's are below zero."""
 Index(None, settlement_lines.c.settlement_id, settlement_lines.c.id)
 Index(None, settlement_lines.c.subject)
