@@ -27,7 +27,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRequest:
-    """What to buy. `reference` is ours and the same in every call; `currency` is the one of the agreed cost."""
+    """What to buy. `reference` is ours and the same in every call; `currency` is that of the agreed cost."""
 
     reference: str
     external_id: str
@@ -46,7 +46,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One unit. `key` is the supplier's name of it; `code` is None if what it sent cannot be a stock code."""
+    """One unit. `key` is the supplier's id of it; `code` is None if what the supplier sent cannot be a stock code."""
 
     key: str
     code: StockCode | None
@@ -54,7 +54,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The supplier has the purchase. `cards` are all that it has given so far, whenever it is asked."""
+    """The supplier has the purchase. Every answer has all `cards` that it has delivered so far."""
 
     progress: str
     cards: tuple[Card, ...] = ()
@@ -77,9 +77,9 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The supplier did not look at the call: nothing was bought, and it may be made again.
+    """The supplier did not process the call: nothing was bought, and the call may be repeated.
 
-    `wait_s` is how long the supplier wants to be left alone; `unauthorised` says that it refused the credential.
+    `wait_s` is how long the supplier asks us to wait; `unauthorised` says that it refused the credential.
     """
 
     reason: str
@@ -89,7 +89,7 @@ class Postponed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows what the supplier did. `exists` says that the reference is taken: a purchase is there."""
+    """Nobody knows what the supplier did. `exists` says that the reference is taken: there is a purchase."""
 
     reason: str
     exists: bool = False
@@ -120,10 +120,10 @@ class Adapter(Protocol):
     """Seconds between two calls that buy: what the supplier asks of its clients."""
 
     def check(self, account: str | None, credential: str) -> None:
-        """Raises `Refusal` (-2) for an account or a credential that cannot be one of this API."""
+        """Raises `Refusal` (-2) for an account or a credential that is not valid for this API."""
 
     def check_product(self, external_id: str, face_value: Decimal | None) -> None:
-        """Raises `Refusal` (-2) for a product id or a face value that this API cannot have."""
+        """Raises `Refusal` (-2) for a product id or a face value that is not valid for this API."""
 
     async def quote(self, http: HttpCaller, to: Target, wanted: PurchaseRequest) -> Quoted:
         """Asks what one unit costs."""
@@ -138,4 +138,4 @@ class Adapter(Protocol):
         """Asks the supplier to take a purchase back."""
 
     async def probe(self, http: HttpCaller, to: Target) -> str:
-        """Asks for something harmless, to test the connection; returns "" or what is wrong."""
+        """Makes a harmless call to test the connection; returns "" or the problem."""

@@ -132,7 +132,7 @@ class Bamboo:
             return Unknown(str(problem))
 
     async def cancel(self, http: HttpCaller, to: Target, wanted: PurchaseRequest) -> CancelAnswer:
-        """Calls nothing: this API takes no purchase back."""
+        """Makes no call: this API cannot cancel a purchase."""
         del http, to, wanted
         return CancelAnswer(cancelled=False, reason="this API takes no purchase back")
 
@@ -153,7 +153,7 @@ class Bamboo:
 async def call(
     http: HttpCaller, to: Target, method: str, path: str, body: bytes | None = None
 ) -> HttpAnswer | Postponed | Unknown:
-    """Makes a call; translates what has the same meaning for every operation."""
+    """Makes a call; translates the answers that mean the same for every operation."""
     basic = base64.b64encode(to.credential.reveal().encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Accept": "application/json"}
     if body is not None:
@@ -172,7 +172,7 @@ async def call(
 
 
 def _reason_of(answer: HttpAnswer) -> str:
-    """Returns the documented reason in an answer 400, wherever in it the reason is; "" without one."""
+    """Returns the documented reason of an answer 400, wherever the answer has it; "" without one."""
     found = _REASON.search(answer.body) if answer.status == 400 else None
     return found[1].decode() if found else ""
 
@@ -202,7 +202,7 @@ def _number(value: object) -> Decimal:
 
 
 def _price(answer: Mapping[str, object], wanted: PurchaseRequest) -> Price | Declined:
-    """Returns the price of the face value; between the least and the greatest one it grows in proportion."""
+    """Returns the price of the face value, interpolated linearly between the least and the greatest one."""
     for brand in _list(answer.get("items")):
         for product in _list(brand.get("products")):
             if str(product.get("id")) == wanted.external_id and product.get("isDeleted") is not True:

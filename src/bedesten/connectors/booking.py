@@ -45,14 +45,14 @@ POLL_DELAYS = (
 RETRY_DELAYS = (5 * SECOND, 15 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE)
 """Delays before a purchase that was postponed is tried again; the last one is repeated."""
 SETTLE = MINUTE
-"""So long after a purchase was sent a supplier may not know it yet: before that its absence says nothing."""
+"""Time after sending within which a supplier may not know a purchase yet, so that its absence proves nothing."""
 MAX_POSTPONEMENT = 30 * MINUTE
-"""A purchase that cannot be sent for so long is given up."""
+"""Time after which a purchase that cannot be sent is given up."""
 MAX_AGE = 7 * DAY
-"""A purchase without a final answer for so long is lost."""
+"""Time after which a purchase without a final answer is lost."""
 UNAUTHORISED_REST = MINUTE
 DELIVERED, STOCKED, UNUSABLE = "delivered", "stocked", "unusable"
-"""What became of a card."""
+"""Outcomes of a card."""
 OVERTAKEN = "overtaken"
 Answer = Status | Absent | Declined | Postponed | Unknown | CancelAnswer
 
@@ -85,7 +85,7 @@ _BOOK_CARD = insert_of(purchase_cards)
 def book(tx: Transaction, cipher: TenantCipher, leased: Lease, call: str, answer: Answer) -> str:
     """Books the answer to a call and returns the outcome in one word, for the log.
 
-    Books nothing if another worker has the purchase by now (`overtaken`): that one asks the supplier itself.
+    Books nothing if another worker has the purchase by now (`overtaken`): that worker asks the supplier itself.
     """
     found = routing.locked(tx, leased.line_id)
     assert found is not None, "lines are never deleted"
@@ -109,7 +109,7 @@ def book(tx: Transaction, cipher: TenantCipher, leased: Lease, call: str, answer
 
 
 def is_too_dear(price: Price, unit_cost: int, currency: str) -> str:
-    """Returns why a unit is not bought at this price, or "". What is finer than the currency counts as a whole unit."""
+    """Returns why a unit is not bought at this price, or "". A fraction of a minor unit is rounded up."""
     if price.currency != currency:
         return f"the price is in another currency than {currency}"
     minor = _minor(price, currency)
@@ -135,7 +135,7 @@ def _status(
 ) -> str:
     mine = assignments.assignment_of(tx, purchase.assignment_id)
     if purchase.state == PLANNED:
-        return _wait(tx, leased, purchase, "")  # another answer than to a call that this purchase made
+        return _wait(tx, leased, purchase, "")  # not the answer to a call that this purchase made
     if purchase.state == PLACING:
         tx.run(_CONFIRM, id=purchase.id, number=leased.number, now=tx.now)
     _note_facts(tx, leased, purchase, status)
@@ -155,7 +155,7 @@ def _status(
 
 
 def _note_facts(tx: Transaction, leased: Lease, purchase: Purchase, status: Status) -> None:
-    """Stores what the supplier calls the purchase and what it charged, and records a charge above the agreed cost."""
+    """Stores the supplier's order id and charge of the purchase, and records a charge above the agreed cost."""
     charged = status.charged
     same = charged is not None and charged.currency == purchase.currency
     amount = _minor(charged, purchase.currency) if charged is not None and same else None
@@ -206,7 +206,7 @@ def _postponed(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, a
 
 
 def _unknown(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, reason: str) -> str:
-    """A quote that cannot be read bought nothing; whatever was sent after it is polled."""
+    """Retries an unreadable quote, which bought nothing; polls a purchase that was sent."""
     if purchase.state == PLANNED:
         return _postponed(tx, leased, purchase, line, Postponed(reason), "")
     return _wait_or_lose(tx, leased, purchase, reason)
@@ -250,7 +250,7 @@ def _delay(delays: Sequence[int], attempts: int) -> int:
 
 
 def _pause(tx: Transaction, supplier: str, reason: str) -> None:
-    """Gives a supplier that refuses our credential no new lines until the operator resumes it."""
+    """Pauses a supplier that refuses our credential: it gets no new lines until the operator resumes it."""
     if suppliers.pause(tx, supplier, reason):
         catalogue.touch(tx, supplier)
         record(tx, WORKER, "supplier.pause", supplier, reason=reason)
@@ -303,7 +303,7 @@ def _sorted(
 ) -> tuple[list[tuple[str, StockCode]], dict[str, str]]:
     """Returns the cards that can be sold, and the others with their outcome.
 
-    A card is unusable without a valid code, and with one that the shop had before or that lacks the product's form.
+    A card is unusable if its code is invalid, is in the shop already, or does not match the product's patterns.
     """
     folds = stock.folds(tx, line.product_id)
     usable: list[tuple[str, StockCode]] = []

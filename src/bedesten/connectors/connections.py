@@ -1,4 +1,4 @@
-"""Connections of suppliers that are called, and what those suppliers call our products."""
+"""Connections of suppliers that are called, and those suppliers' ids of our products."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,7 +46,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class NewConnection:
-    """How a supplier is to be called. `credential` is in clear."""
+    """How to call a supplier. `credential` is in clear."""
 
     adapter: str
     url: str
@@ -56,7 +56,7 @@ class NewConnection:
 
 @dataclass(frozen=True, slots=True)
 class ProductId:
-    """What a supplier calls one of our products."""
+    """A supplier's id of one of our products."""
 
     supplier_id: str
     product_id: str
@@ -107,7 +107,7 @@ _ADD_PRODUCT = insert_of(supplier_product_ids)
 
 
 def connect(tx: Transaction, cipher: TenantCipher, supplier: str, new: NewConnection, actor: Actor) -> Connection:
-    """Lets a supplier be called, or changes how. Open purchases go on with the new URL and credential.
+    """Connects a supplier, or changes its connection. Open purchases go on with the new URL and credential.
 
     Raises `Refusal` (-2) for an unknown adapter, a URL that cannot be reached, an invalid account or credential.
     """
@@ -137,7 +137,7 @@ def connect(tx: Transaction, cipher: TenantCipher, supplier: str, new: NewConnec
 
 
 def disconnect(tx: Transaction, supplier: str, actor: Actor) -> bool:
-    """Ends a connection: nothing more is bought, and what was bought is still collected. Returns False if it had ended."""
+    """Ends a connection: open purchases are still collected, none is added. Returns False if it had ended before."""
     if not tx.run(_END, supplier=supplier, now=tx.now):
         return False
     catalogue.touch(tx, supplier)
@@ -158,7 +158,7 @@ def target_of(tx: Transaction, cipher: TenantCipher, connection: Connection) -> 
 
 
 def rest(tx: Transaction, supplier: str, wait_ms: int, why: str) -> None:
-    """Leaves a supplier alone for some time, and keeps the reason."""
+    """Makes no calls to a supplier for `wait_ms`, and stores the reason."""
     tx.run(_REST, supplier=supplier, wait=wait_ms, why=why, now=tx.now, at=tx.at)
 
 
@@ -170,7 +170,7 @@ def forget_credentials(tx: SystemTransaction) -> int:
 def set_product_id(
     tx: Transaction, supplier: str, product: str, external_id: str, face_value: Decimal | None, actor: Actor
 ) -> ProductId:
-    """Says what a supplier calls a product. Raises `Refusal` (-2) for an id or a face value that its adapter refuses."""
+    """Sets a supplier's id of a product. Raises `Refusal` (-2) for an id or a face value that its adapter refuses."""
     connection = connection_of(tx, supplier)
     if connection is None:
         raise bad_field("supplier", "is not connected")
@@ -188,7 +188,7 @@ def set_product_id(
 
 
 def remove_product_id(tx: Transaction, supplier: str, product: str, actor: Actor) -> bool:
-    """Forgets what a supplier calls a product: its lines go to the next supplier. Returns False if it was not known."""
+    """Removes a supplier's id of a product: its lines go to the next supplier. Returns False if there was none."""
     if not tx.run(_DROP_PRODUCT, supplier=supplier, product=product):
         return False
     record(tx, actor, "supplier.product_id", product, supplier=supplier, external=None)
@@ -196,10 +196,10 @@ def remove_product_id(tx: Transaction, supplier: str, product: str, actor: Actor
 
 
 def product_id_of(tx: Transaction, supplier: str, product: str) -> ProductId | None:
-    """Returns what a supplier calls a product."""
+    """Returns a supplier's id of a product."""
     return tx.one(_PRODUCT, supplier=supplier, product=product)
 
 
 def product_ids_of(tx: Transaction, supplier: str) -> list[ProductId]:
-    """Returns what a supplier calls our products."""
+    """Returns a supplier's ids of our products."""
     return tx.all(_PRODUCTS, supplier=supplier)

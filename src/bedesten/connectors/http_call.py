@@ -42,7 +42,7 @@ _BEFORE_SENDING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeou
 
 @contextlib.asynccontextmanager
 async def http_client() -> AsyncIterator[httpx2.AsyncClient]:
-    """A worker's HTTP client: certificates verified, no proxy from the environment, no redirects."""
+    """Yields a worker's HTTP client: certificates verified, no proxy from the environment, no redirects."""
     limits = httpx2.Limits(max_connections=64, max_keepalive_connections=0)
     timeout = httpx2.Timeout(DEADLINE_S, connect=CONNECT_DEADLINE_S)
     async with httpx2.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False, limits=limits) as client:
@@ -51,7 +51,7 @@ async def http_client() -> AsyncIterator[httpx2.AsyncClient]:
 
 @dataclass(frozen=True, slots=True)
 class HttpCaller:
-    """Makes calls of one round; `allowed` are the private networks that the operator allows."""
+    """Makes the calls of one round; `allowed` are the private networks that the operator allows."""
 
     client: httpx2.AsyncClient
     allowed: tuple[Network, ...]
@@ -59,8 +59,8 @@ class HttpCaller:
     async def call(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None) -> HttpAnswer:
         """Makes one call. Raises `NotSent`, `NoAnswer`.
 
-        Connections are not kept: one that the supplier closes while a request is under way looks like one that was
-        refused, and only a fresh connection tells the two apart.
+        Connections are not reused: if the supplier closes a kept one while a request is under way, that looks like a
+        refused connection, and only a fresh connection tells the two apart.
         """
         try:
             parts, address = await asyncio.wait_for(

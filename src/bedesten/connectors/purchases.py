@@ -1,8 +1,8 @@
-"""Plans purchases, leases them to a worker, and says which call is next; `booking` books what the calls brought.
+"""Plans purchases, leases them to a worker, and decides which call is next; `booking` books the answers.
 
-A purchase that a worker holds is leased: `next_at` is set to a later time by the database's clock. The worker renews its
-leases while it works; those of a worker that dies end by themselves within `LEASE`. Every lease has a number, and a worker
-whose number is not the present one books nothing and buys nothing.
+A purchase that a worker holds is leased: `next_at` is set to a later time by the database's clock. The worker renews
+its leases while it works; those of a worker that dies end by themselves within `LEASE`. Every lease has a number, and a
+worker whose number is not the current one books nothing and buys nothing.
 """
 
 import uuid
@@ -42,9 +42,9 @@ from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
 LEASE = 10 * SECOND
-"""Time after which another worker takes over what a dead one was working on; a living one renews its leases."""
+"""Time after which another worker takes over the purchases of a dead one; a living worker renews its leases."""
 HELD_DELAY = MINUTE
-"""Time after which a purchase is looked at again that cannot go on: its line is held, or its supplier disabled."""
+"""Delay before a blocked purchase is tried again: one whose line is held or whose supplier is disabled."""
 WORKER = Actor("worker")
 PLACE, POLL, CANCEL = "place", "poll", "cancel"
 """Calls of an adapter."""
@@ -78,7 +78,7 @@ class Purchase:
 
     @property
     def request(self) -> PurchaseRequest:
-        """What the adapter is asked for."""
+        """What the adapter is asked to buy."""
         value = None if self.face_value is None else Decimal(self.face_value)
         return PurchaseRequest(self.reference, self.external_id, value, self.quantity, self.currency)
 
@@ -95,7 +95,7 @@ class Lease:
 
     @property
     def id(self) -> str:
-        """The purchase's."""
+        """The id of the purchase."""
         return self.purchase_id
 
 
@@ -253,10 +253,10 @@ def plan(tx: Transaction, assignment_id: str) -> bool:
 
 
 def reference_of(tenant: str, assignment: str) -> str:
-    """Returns our name of a purchase at the supplier: a GUID that always is the same for an assignment.
+    """Returns our reference of a purchase at the supplier: always the same GUID for an assignment.
 
-    A store that was restored from a backup, and has lost the purchase, buys under the same reference again, and the supplier
-    refuses it.
+    If a store restored from a backup has lost the purchase, it buys under the same reference again, and the supplier
+    refuses.
     """
     return str(uuid.uuid5(_NAMESPACE, f"{tenant}:{assignment}"))
 
@@ -273,7 +273,7 @@ def _problem(line: Line, mine: Assignment, *, known: bool) -> str:
 
 
 def is_any_due(tx: SystemTransaction) -> bool:
-    """Reports whether `lease` may find something; a read, so that an idle worker does not write."""
+    """Reports whether `lease` may find a purchase; only reads, so that an idle worker does not write."""
     return tx.one(_NEXT_DUE, at=tx.at) is not None
 
 
@@ -292,7 +292,7 @@ def renew(tx: SystemTransaction, leased: Iterable[Lease]) -> None:
 
 
 def begin(tx: Transaction, cipher: TenantCipher, leased: Lease) -> Job | None:
-    """Returns the call that comes next for a leased purchase, or does what needs none."""
+    """Returns the next call for a leased purchase; takes a step that needs no call itself and returns None."""
     _, line = _locked(tx, leased.line_id)
     purchase = held_by(tx, leased)
     if purchase is None:
@@ -319,7 +319,7 @@ def begin(tx: Transaction, cipher: TenantCipher, leased: Lease) -> Job | None:
 
 
 def sending(tx: Transaction, leased: Lease) -> bool:
-    """Notes that the call that buys is about to be sent. Returns False if it must not be sent any more."""
+    """Records that the buying call is about to be sent. Returns False if it must no longer be sent."""
     _, line = _locked(tx, leased.line_id)
     purchase = held_by(tx, leased)
     if purchase is None:
@@ -352,7 +352,7 @@ def give_back(tx: Transaction, leased: Lease, why: str) -> None:
 
 
 def held_by(tx: Transaction, leased: Lease) -> Purchase | None:
-    """Returns the leased purchase; None if the lease is over and another worker has it. The order's row is locked."""
+    """Returns the leased purchase; None if another worker has leased it by now. The order's row is locked."""
     found = tx.one(ONE, id=leased.purchase_id)
     return found if found is not None and found.lease == leased.number else None
 

@@ -41,10 +41,11 @@ purchases = Table(
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""One row for each assignment that is bought. `reference` is our name of it at the supplier, `external_order` the
-supplier's. `unit_cost` is the agreed cost in minor units. `lease` counts the leases: a worker books only while the number is
-still that of its own. `attempts` counts the calls since the state changed. `next_at` is a time by the database's clock;
-`placed` is when the call that buys was sent last; `charged` is what the supplier says that it took."""
+"""One row for each assignment that is bought. `reference` is our id of the purchase at the supplier, `external_order`
+the supplier's id. `unit_cost` is the agreed cost in minor units. `lease` counts the leases: a worker books only while
+the number is still that of its own lease. `attempts` counts the calls since the state changed. `next_at` is a time by
+the database's clock; `placed` is when the call that buys was sent last; `charged` is the amount that the supplier says
+it charged."""
 partial_index("ix_purchases_due", purchases.c.next_at, where="state IN (0, 1, 2)")
 Index(None, purchases.c.line_id)
 Index(None, purchases.c.supplier_id, purchases.c.state)
@@ -61,5 +62,6 @@ purchase_cards = Table(
     ForeignKeyConstraint(["tenant_id", "purchase_id"], ["purchases.tenant_id", "purchases.id"]),
     sqlite_with_rowid=False,
 )
-"""Cards that were booked, by the supplier's name of each: delivered to the buyer, put into stock because the line no longer
-needed them, or unusable (no valid code, one that the shop had before, or one without the form that the product states)."""
+"""Cards that were booked, by the supplier's id of each: delivered to the buyer, put into stock because the line no
+longer needed them, or unusable (no valid code, one that the shop had before, or one that does not match the product's
+patterns)."""
