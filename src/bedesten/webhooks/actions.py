@@ -21,7 +21,7 @@ from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 from bedesten.webhooks.targets import Network, parse_networks
 
 MAX_NUMBERINGS = 50
-"""Attempts to give an event the next number of its object, before the whole transaction is tried again."""
+"""Attempts to give an event the next number of its object, before the whole transaction is retried."""
 SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
 
 
@@ -35,7 +35,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One delivery to make: which endpoint signs, where it goes, and what the simulator asks of it."""
+    """One delivery to make: which endpoint signs, where it goes, and what the simulator does with it."""
 
     endpoint: Endpoint
     url: str

@@ -1,7 +1,7 @@
 """Manages the webhook endpoints of an account: by their owner, and by the operator.
 
 A secret that is rotated signs beside its successor until the overlap ends. Pausing holds an endpoint's deliveries,
-resuming releases them, deleting gives up those that were not sent.
+resuming releases them, deleting gives up deliveries that were not sent.
 """
 
 from collections.abc import Collection
@@ -28,7 +28,7 @@ from bedesten.webhooks.tables import deliveries, webhook_endpoints
 from bedesten.webhooks.targets import check_target, check_url
 
 MAX_ENDPOINTS = 10
-"""Endpoints of one account that are not deleted."""
+"""Endpoints that one account may have, not counting deleted ones."""
 DEFAULT_OVERLAP, MAX_OVERLAP = DAY, 7 * DAY
 EVERY_TYPE = "*"
 """Chooses every type of the surface, also those that are added later."""
@@ -49,17 +49,17 @@ class EndpointDetail:
 
     @property
     def types(self) -> list[str]:
-        """The chosen types, or `*`."""
+        """Returns the chosen types, or `*`."""
         return [EVERY_TYPE] if self.event_types is None else self.event_types.split()
 
     @property
     def chosen(self) -> frozenset[str] | None:
-        """The chosen types; None for every type."""
+        """Returns the chosen types; None for every type."""
         return None if self.event_types is None else frozenset(self.event_types.split())
 
     @property
     def brief(self) -> Endpoint:
-        """What the writer of an event needs."""
+        """Returns the part that the writer of an event needs."""
         return Endpoint(self.id, self.url, self.event_types, self.state)
 
 
@@ -110,7 +110,7 @@ def endpoints_page(tx: Transaction, owner: str, after: str, most: int) -> list[E
 
 
 def endpoint_of(tx: Transaction, owner: str, endpoint: str) -> EndpointDetail:
-    """Returns one of the owner's endpoints and locks its row; with the owner "" anybody's. Raises `Refusal` (-3)."""
+    """Returns one of the owner's endpoints and locks its row; with owner "" any account's. Raises `Refusal` (-3)."""
     found = tx.one(_ONE, owner=owner, endpoint=endpoint)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such endpoint, or another account's", missing="webhook endpoint")
@@ -150,7 +150,7 @@ def create(
 def change(
     tx: Transaction, known: EndpointDetail, url: str | None, types: frozenset[str] | None, actor: Actor
 ) -> EndpointDetail:
-    """Sets the URL and the chosen types. What was not delivered yet goes to the new URL. Raises `Refusal` (-2)."""
+    """Sets the URL and the chosen types. Undelivered events go to the new URL. Raises `Refusal` (-2)."""
     set_target(tx, known, url, types)
     before, after = redacted_url(known.url), redacted_url(url)
     chosen = None if types is None else sorted(types)
@@ -182,7 +182,7 @@ def set_paused(tx: Transaction, known: EndpointDetail, paused: bool, actor: Acto
 
 
 def delete(tx: Transaction, known: EndpointDetail, actor: Actor) -> None:
-    """Deletes an endpoint. What was not delivered is given up; its past deliveries stay in the list."""
+    """Deletes an endpoint and gives up its undelivered events; its past deliveries stay in the list."""
     tx.run(_DELETE, endpoint=known.id)
     tx.run(_DROP, endpoint=known.id)
     record(tx, actor, "endpoint.delete", known.id, url=redacted_url(known.url))
@@ -191,7 +191,7 @@ def delete(tx: Transaction, known: EndpointDetail, actor: Actor) -> None:
 def rotate(
     tx: Transaction, cipher: TenantCipher, known: EndpointDetail, overlap: int, actor: Actor
 ) -> tuple[EndpointDetail, Secret[str]]:
-    """Gives the endpoint a new signing secret, shown only now. The old one signs too for `overlap` ms; an older one ends.
+    """Gives the endpoint a new signing secret, shown only now. The old one signs too for `overlap` ms; older ones end.
 
     Raises `Refusal` (-2) for an invalid overlap.
     """

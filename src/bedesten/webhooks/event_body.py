@@ -7,7 +7,7 @@ from bedesten.webhooks.outbox import Delivery
 
 
 def stored_body(due: Delivery) -> dict[str, object]:
-    """Returns the envelope with the stored members. `orderId` and `orderReference` are null if it is about no order."""
+    """Returns the envelope with the stored members. `orderId` and `orderReference` are null without an order."""
     assert due.body is not None, "only an order line's event has no stored body"
     return {
         "type": due.type,

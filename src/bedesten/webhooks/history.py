@@ -16,7 +16,7 @@ from bedesten.webhooks.moves import DELIVERY, DONE, GIVEN_UP
 from bedesten.webhooks.tables import deliveries, delivery_attempts, events, webhook_endpoints
 
 MAX_REPLAYED = 500
-"""Deliveries that one call replays."""
+"""Deliveries that one call replays at most."""
 ANY_STATE = -1
 
 
@@ -119,7 +119,7 @@ def list_deliveries(
 ) -> list[DeliveryRecord]:
     """Returns deliveries, the newest first: of one owner or all (""), of one endpoint or all (""), in one state or any.
 
-    `before` is the id after which the page begins.
+    `before` is the id of the last delivery of the previous page.
     """
     return tx.all(_LIST, owner=owner, endpoint=endpoint, state=state, before=before, most=most)
 

@@ -2,9 +2,9 @@
 
 A delivery that is being sent is leased: its next attempt is set to a later time, so that no other worker sends it. The
 worker renews its leases while it sends; those of a worker that dies expire by themselves within `LEASE`. The number of
-attempts tells a lease from the next one: a worker that lost its lease renews and returns nothing, and its failure is
-noted, but does not move the next attempt. All nodes compare and set times by one clock (`store.database_clock`); otherwise a
-worker whose clock is ahead would take deliveries that others are sending.
+attempts distinguishes a lease from the next one: a worker that lost its lease renews and gives back nothing, and its
+failure is recorded but does not move the next attempt. All nodes compare and set times by one clock
+(`store.database_clock`); otherwise a worker whose clock is ahead would take deliveries that others are sending.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from bedesten.webhooks.tables import deliveries, delivery_attempts, events, webh
 from bedesten.webhooks.targets import host_of
 
 LEASE = 6 * SECOND
-"""Time after which another worker takes over what a dead one was sending."""
+"""Time after which another worker takes over the deliveries of a dead one."""
 MAX_PER_ENDPOINT, MAX_PER_SLOW_ENDPOINT = 32, 2
 """Deliveries that one worker sends to an endpoint at once. Slow: it has not answered for a while, or its last attempt
 failed."""
@@ -34,7 +34,7 @@ DELAYS = (
 )  # fmt: skip
 """Delays after each failed attempt: thirteen more attempts over almost four days."""
 DEAD_AFTER = 3 * DAY
-"""An endpoint is paused if an attempt fails so long (ms) after the first failure since its last success."""
+"""An endpoint is paused if an attempt fails this long (ms) after the first failure since its last success."""
 REPEAT_DELAY = 2 * SECOND
 """Time after which the simulator sends a delivered message again."""
 ATTEMPT_RETENTION = 30 * DAY
@@ -89,12 +89,12 @@ class Capacity:
     slow: frozenset[str] = frozenset()
 
     def limit(self, endpoint: str, *, failing: bool = False) -> int:
-        """How many deliveries of an endpoint may be sent at once."""
+        """Returns how many deliveries of an endpoint may be sent at once."""
         return MAX_PER_SLOW_ENDPOINT if failing or endpoint in self.slow else MAX_PER_ENDPOINT
 
     @property
     def full(self) -> frozenset[str]:
-        """The endpoints that have no capacity."""
+        """Returns the endpoints that have no capacity left."""
         return frozenset(one for one, count in self.running.items() if count >= self.limit(one))
 
 
@@ -244,7 +244,8 @@ def _pause_if_dead(tx: Transaction, delivery: Delivery) -> bool:
 def release_held(tx: SystemTransaction) -> int:
     """Makes held deliveries of active endpoints due; at most `MAX_RELEASED`: call it again until it returns 0.
 
-    `endpoints.resume` releases them itself. This finds those that were written while the endpoint was being resumed.
+    `endpoints.resume` releases them itself. This finds deliveries that were written while the endpoint was being
+    resumed.
     """
     found = tx.all(_HELD, most=MAX_RELEASED)
     return sum(tx.for_tenant(tenant).run(_RELEASE, id=one, at=tx.at) for tenant, one in found)

@@ -1,6 +1,7 @@
-"""Tells partners of products whose price changed or that went on or off sale.
+"""Notifies partners of products whose price changed or that went on or off sale.
 
-`catalogue` lies below `webhooks`, so the caller that changes a product there calls this, in the transaction of the change.
+`catalogue` lies below `webhooks`, so whatever code changes a product calls this module, in the transaction of the
+change.
 """
 
 from collections.abc import Sequence
@@ -38,14 +39,14 @@ def tell_of_change(tx: Transaction, before: Product) -> None:
 
 
 def listeners(tx: Transaction) -> list[str]:
-    """The partners with an endpoint that chose the event."""
+    """Returns the partners with an endpoint that chose the event."""
     return list(dict.fromkeys(str(owner) for owner, types in tx.all(_PARTNERS) if is_chosen(TYPE, types)))
 
 
 def tell_partners(
     tx: Transaction, partners: Sequence[str], product: str, was_price: int | None, was_sellable: bool
 ) -> None:
-    """`tell_of_change` for partners that are known: what changes many products looks for them once."""
+    """Like `tell_of_change`, for given partners: a change of many products looks them up only once."""
     if not partners:
         return
     after = catalogue.product(tx, product)

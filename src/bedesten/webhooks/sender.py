@@ -20,20 +20,20 @@ from bedesten.webhooks.targets import Network, Unreachable, resolve
 DEADLINE_S = 15.0
 """Deadline in seconds from the look-up of the name to the end of the response's headers."""
 BODY_S, MAX_ANSWER = 1.0, 64 * 1024
-"""How much of an answer is read, so that its connection can be used again."""
+"""Seconds and bytes within which an answer is read to its end, so that its connection can be reused."""
 IDLE_S = 4.0
 """Time after which a silent connection is closed: many servers close theirs after five seconds."""
 MAX_RECEIVERS = 256
-"""Receivers whose clients are kept when nothing is sent to them."""
+"""Receivers whose HTTP clients are kept while idle."""
 MAX_LOOKUPS = 32
-"""Names that are looked up at once."""
+"""Concurrent DNS look-ups."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWebhook:
     """The message and its target. `id` is the event's: the same in every attempt, so that receivers can deduplicate.
 
-    Each of the secrets signs: during a rotation there are two.
+    Every secret signs: during a rotation there are two.
     """
 
     id: str
@@ -57,8 +57,7 @@ class SendResult:
 
 
 class Receivers:
-    """A worker's connections to receivers: one HTTP client for each name and checked address, so that connections are
-    reused, and never for another name that leads to the same address. Belongs to one event loop.
+    """A worker's connections to receivers, each reused only for one name and checked address. Bound to one event loop.
 
     No proxy from the environment, no redirects. A silent connection is closed after `IDLE_S`.
     """
@@ -78,12 +77,12 @@ class Receivers:
             await client.aclose()
 
     async def resolve(self, url: str, allowed: tuple[Network, ...]) -> tuple[SplitResult, str]:
-        """The parts of the URL and the address to connect to, checked for this attempt. Raises `Unreachable`."""
+        """Returns the URL's parts and the address to connect to, checked for this attempt. Raises `Unreachable`."""
         return await asyncio.get_running_loop().run_in_executor(self._names, resolve, url, allowed)
 
     @contextlib.asynccontextmanager
     async def client(self, parts: SplitResult, address: str) -> AsyncIterator[httpx2.AsyncClient]:
-        """The client for one receiver at one address."""
+        """Yields the client for one receiver at one address."""
         key = (f"{parts.scheme}://{parts.netloc}", address)
         if key not in self._clients:
             self._clients[key] = httpx2.AsyncClient(

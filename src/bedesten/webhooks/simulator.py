@@ -1,6 +1,6 @@
-"""Plays scenarios of deliveries to one endpoint, so that its owner can try a receiver.
+"""Plays delivery scenarios to one endpoint, so that its owner can test a receiver.
 
-Every event is synthetic: its body has `test: true`, its ids exist nowhere, and its code is none.
+Every event is synthetic: its body has `test: true`, its ids exist nowhere, and its code is made up.
 """
 
 from collections.abc import Mapping

@@ -29,9 +29,9 @@ events = Table(
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""`owner_id` is the account that receives the event. `sequence` counts the events of one object for one owner. An
-event of an order line (`line_id`, `status`) has no stored body, because the body may contain codes; every other event
-stores its body, a JSON object without secrets. `test` marks an event that the account asked for to try its receiver.
+"""`owner_id` is the account that receives the event. `sequence` counts the events of one object for one owner. An event
+of an order line (`line_id`, `status`) has no stored body, because the body may contain codes; every other event stores
+its body, a JSON object without secrets. `test` marks an event that the account requested to test its receiver.
 `request_id` is the request that caused the event; NULL if the worker, a command or the console did."""
 
 webhook_endpoints = Table(
@@ -82,8 +82,8 @@ deliveries = Table(
     ForeignKeyConstraint(["tenant_id", "endpoint_id"], ["webhook_endpoints.tenant_id", "webhook_endpoints.id"]),
     sqlite_with_rowid=False,
 )
-"""`order_url`: the order named the URL, and the endpoint only signs. `script` is what the simulator asks of the next
-attempt: to fail without being sent, or to be repeated after its success."""
+"""`order_url`: the order named the URL, and the endpoint only signs. `script` is the simulator's instruction for the
+next attempt: fail without being sent, or repeat after success."""
 partial_index("ix_deliveries_due", deliveries.c.next_at, where="state = 0")
 partial_index("ix_deliveries_held", deliveries.c.endpoint_id, where="state = 3")
 Index("ix_deliveries_endpoint", deliveries.c.endpoint_id, deliveries.c.id)

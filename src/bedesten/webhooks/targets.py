@@ -17,7 +17,7 @@ that looks public leads on to an arbitrary IPv4 address (RFC 7526)."""
 
 
 class Unreachable(Exception):
-    """The target is forbidden or cannot be reached; the message says why and repeats nothing of the caller's."""
+    """The target is forbidden or cannot be reached; the message says why and repeats no input of the caller."""
 
 
 PRIVATE_ADDRESS = "names a private address: webhooks reach it only if the operator allows its network"
