@@ -1,4 +1,4 @@
-"""Asks for mails, and shows them to the operator."""
+"""Queues mails, and shows them to the operator."""
 
 from sqlalchemy import and_, delete, or_, select, update
 
@@ -30,7 +30,7 @@ VALIDITY = {
     PASSWORD: DAY,
     PARTNER_PASSWORD: DAY,
 }
-"""Time (ms) after which a mail is not sent any more."""
+"""Time (ms) after which a mail is no longer sent."""
 LIMITS = ((HOUR, 3), (DAY, 10))
 """Mails to one address in an hour and in a day (UTC)."""
 MAX_LISTED = 200
@@ -72,10 +72,10 @@ _FORGET = statement(
 
 
 def queue(tx: Transaction, cipher: TenantCipher, kind: str, recipient: str, actor: Actor) -> bool:
-    """Asks for a mail to a canonical e-mail, which need not have an account.
+    """Queues a mail to a canonical e-mail address, which need not have an account.
 
-    Returns False, and asks for none, if the address has had as many mails as `LIMITS` allow. The notice of a changed
-    password is not limited. A mail to a partner finds no customer, and the other way round.
+    Returns False, and queues none, if the address has had as many mails as `LIMITS` allow. The notice of a changed
+    password is not limited. A mail to a partner finds no customer, and vice versa.
     """
     if kind not in NOTICES and not all(_count(tx, cipher, recipient, *limit) for limit in LIMITS):
         return False
@@ -104,12 +104,12 @@ def forget(tx: Transaction, recipient: str, account: str) -> int:
 def list_mails(
     tx: Transaction, *, waiting: bool = False, before: str = "", most: int = MAX_LISTED
 ) -> list[dict[str, object]]:
-    """The newest mails before the mail `before`, if it is given; or only those that wait."""
+    """Returns the newest mails, before the mail `before` if it is given; all, or only waiting ones."""
     return [_shown(row) for row in tx.all(_LIST_WAITING if waiting else _LIST, before=before, most=most)]
 
 
 def show(tx: Transaction, mail: str) -> dict[str, object]:
-    """One mail. Raises `Refusal` (-3)."""
+    """Returns one mail. Raises `Refusal` (-3)."""
     row = tx.one(_ONE, id=mail)
     if row is None:
         raise Refusal(errors.NOT_FOUND, f"no mail {mail!r}", fields={"mail": "there is no such mail"})

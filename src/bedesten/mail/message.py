@@ -1,4 +1,4 @@
-"""Writes the message of a mail, as text and as HTML. Nothing that a customer entered is in it."""
+"""Writes the message of a mail, as text and as HTML. It contains nothing that a customer entered."""
 
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -49,7 +49,7 @@ def _environment() -> Environment:
 def write(
     mail: str, recipient: str, settings: MailSettings, template: str, token: Secret[str] | None, now: int
 ) -> EmailMessage:
-    """Writes a message from one of the templates. `token` is that of its link; `now` in epoch ms."""
+    """Writes a message from one of the templates. `token` is the token of its link; `now` is in epoch ms."""
     assert settings.sender is not None, "the tenant can send mail"
     assert settings.shop_url is not None, "the tenant can send mail"
     link = f"{settings.shop_url}{PATHS[template]}" + (f"#token={token.reveal()}" if token else "")
@@ -73,7 +73,7 @@ def _address(name: str, canonical: str) -> Address:
 
 
 def domain_of(address: str) -> str:
-    """The domain of an e-mail address."""
+    """Returns the domain of an e-mail address."""
     return address.rpartition("@")[2]
 
 

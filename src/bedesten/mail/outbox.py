@@ -27,7 +27,7 @@ from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.mail_settings import mail_settings
 
 LEASE = 10 * SECOND
-"""Time after which another worker takes over what a dead one was sending; a living one renews its leases."""
+"""Time after which another worker takes over the mails of a dead one; a living worker renews its leases."""
 DELAYS = (5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR)
 """Delays (ms) after each failed attempt; the last one is repeated until the mail expires."""
 RETENTION = 7 * DAY
@@ -99,12 +99,12 @@ MAX_EXPIRED = 500
 
 
 def is_due(tx: SystemTransaction) -> bool:
-    """Whether a mail is due."""
+    """Reports whether a mail is due."""
     return tx.one(_IS_DUE, at=tx.at) is not None
 
 
 def lease(tx: SystemTransaction, most: int) -> list[WaitingMail]:
-    """Leases due mails, the longest waiting first. One that is overdue expires instead."""
+    """Leases due mails, the longest waiting first. An overdue mail expires instead."""
     leased = []
     for one in tx.all(_DUE, at=tx.at, most=most):
         bound = tx.for_tenant(one.tenant_id)
@@ -143,7 +143,7 @@ def write_message(tx: SystemTransaction, cipher: TenantCipher, mail: WaitingMail
 
 
 def _account_of(tx: Transaction, mail: WaitingMail) -> Account | None:
-    """The account that a mail is about: of its actor, if the account has or had another address, else of its recipient."""
+    """Returns the account that a mail is about: its actor's if the account's address changes, else its recipient's."""
     if mail.kind in (EMAIL, EMAIL_CHANGED):
         return accounts.by_id(tx, "customer", mail.actor)
     kind = "partner" if mail.kind in (PARTNER_RESET, PARTNER_PASSWORD) else "customer"
@@ -157,7 +157,7 @@ def _reason_to_drop(account: Account | None) -> str:
 
 
 def _template(mail: WaitingMail, account: Account) -> tuple[str, Purpose | None]:
-    """The template of a mail, and the purpose of the link in it."""
+    """Returns the template of a mail, and the purpose of the link in it."""
     if mail.kind in (RESET, PARTNER_RESET):
         return mail.kind, Purpose.RESET
     if mail.kind == EMAIL:
@@ -168,7 +168,7 @@ def _template(mail: WaitingMail, account: Account) -> tuple[str, Purpose | None]
 
 
 def settle(tx: SystemTransaction, mail: WaitingMail, result: Result) -> str:
-    """Records the result of an attempt. Returns what became of the mail: `sent`, `refused`, `expired` or `retried`."""
+    """Records the result of an attempt. Returns the outcome: `sent`, `refused`, `expired` or `retried`."""
     bound = tx.for_tenant(mail.tenant_id)
     ended = {"id": mail.id, "why": result.error or None, "now": tx.now}
     if not result.error:
@@ -186,7 +186,7 @@ def settle(tx: SystemTransaction, mail: WaitingMail, result: Result) -> str:
 
 
 def maintain(tx: SystemTransaction) -> None:
-    """Expires mails that wait for too long, as they do without a mail server, and deletes what ended long ago."""
+    """Expires mails that have waited too long, as without a mail server, and deletes mails that ended long ago."""
     for tenant, mail in tx.all(_OVERDUE, now=tx.now, most=MAX_EXPIRED):
         tx.for_tenant(tenant).run(_EXPIRE, id=mail, why="it was not sent in time", now=tx.now)
     tx.run(_FORGET, before=tx.now - RETENTION)
@@ -195,6 +195,6 @@ def maintain(tx: SystemTransaction) -> None:
 
 
 def waiting(tx: SystemTransaction) -> tuple[int, int]:
-    """How many mails wait, and for how long (ms) the oldest has."""
+    """Returns how many mails wait, and for how long (ms) the oldest has."""
     row = tx.one(_WAITING, at=tx.at)
     return (row[0], max(0, row[1] or 0)) if row else (0, 0)

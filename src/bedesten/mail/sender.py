@@ -17,15 +17,15 @@ from bedesten.mail.outbox import Result
 TIMEOUT_S = 15.0
 """Longest wait for one answer of the server."""
 DEADLINE_S = 60.0
-"""Longest time for one message. A server that sends its answers drop by drop meets it."""
+"""Longest time for one message, even if the server sends its answers byte by byte."""
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.])")
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where messages are handed in. `security`: `starttls`, `tls` from the first byte, or `none`.
+    """The mail server that accepts messages. `security`: `starttls`, `tls` from the first byte, or `none`.
 
-    `password` gives the present password, or after the one that it takes was refused, a newer one if there is any.
+    `password` returns the current password; given a password that was refused, a newer one if there is any.
     """
 
     host: str
@@ -38,7 +38,7 @@ class MailServer:
 
 
 def send(server: MailServer, message: EmailMessage) -> Result:
-    """Hands the message in, and answers what became of it. Blocks up to `deadline_s`. The result repeats no secret."""
+    """Hands the message to the server and returns the result, which repeats no secret. Blocks up to `deadline_s`."""
     try:
         _send(server, message)
     except smtplib.SMTPRecipientsRefused as problem:
@@ -78,7 +78,7 @@ def _send(server: MailServer, message: EmailMessage) -> None:
             _log_in(smtp, server.user, server.password)
         smtp.send_message(message, sender, [recipient])
     finally:
-        smtp.close()  # after DATA was accepted, nothing that QUIT answers matters
+        smtp.close()  # once DATA is accepted, the answer to QUIT does not matter
 
 
 class _Connection(smtplib.SMTP):
@@ -102,11 +102,11 @@ class _Connection(smtplib.SMTP):
 
 
 class _EncryptedConnection(_Connection, smtplib.SMTP_SSL):
-    """The same, encrypted from the first byte."""
+    """A `_Connection` that is encrypted from the first byte."""
 
 
 def _log_in(smtp: smtplib.SMTP, user: str, password: Callable[[str | None], str]) -> None:
-    """Logs in; with a password that has changed meanwhile, a second time."""
+    """Logs in, and tries again if the password has changed meanwhile."""
     first = password(None)
     try:
         smtp.login(user, first)
@@ -122,7 +122,7 @@ def _refused(what: str, code: int, text: bytes | str) -> Result:
 
 
 def _shown(what: str, code: int, text: bytes | str) -> str:
-    """The numbers of an answer. Its words may repeat a part of the message, and so the link."""
+    """Returns the numbers of an answer. Its words may repeat a part of the message, and so the link."""
     words = text.decode("ascii", "replace") if isinstance(text, bytes) else text
     enhanced = _ENHANCED.search(words[:20])
     return f"the mail server refused {what} ({code}{' ' + enhanced[0] if enhanced else ''})"

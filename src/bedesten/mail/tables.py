@@ -29,7 +29,7 @@ mails = Table(
     PrimaryKeyConstraint("tenant_id", "id"),
 )
 """`recipient` is a canonical e-mail, with or without an account; `actor` asked for the mail. There is no content: it is
-written when the mail is sent. `error` says what happened to the last attempt, without the server's words."""
+written when the mail is sent. `error` is the result of the last attempt, without the server's words."""
 partial_index("ix_mails_waiting", mails.c.next_at, where="state = 0")
 Index(None, mails.c.recipient)
 Index(None, mails.c.updated)
