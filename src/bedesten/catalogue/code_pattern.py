@@ -67,7 +67,7 @@ class Misfit:
 
     @property
     def what(self) -> str:
-        """Returns the part and the problem as one sentence without a subject of its own: `the PIN is missing`."""
+        """Returns the part and the problem as one phrase: `the PIN is missing`."""
         return f"the {_NAMES[self.part]} {self.problem}"
 
 

@@ -1,6 +1,6 @@
 """Stages the products of an import, so that the transaction that writes them all is short.
 
-A *run* is one import. Its rows are stored in parts, each in a short transaction; nobody else reads them. `write` then
+A *run* is one import. Its rows are stored in parts, each in a short transaction; no other code reads them. `write` then
 writes the products, their stock levels, their alarms and their rows of the audit trail with a few statements over the
 staged rows, so that it is all or nothing, and other writers wait for a fraction of the time that a statement for each
 row takes. Afterwards `remove_part` deletes the staged rows.

@@ -176,7 +176,7 @@ def withdraw(tx: Transaction, buyer: str, complaint: str, actor: Actor) -> Compl
 
 
 def counts_of_supplier(tx: Transaction, supplier: str, since: int = 0) -> tuple[int, int]:
-    """Returns how many complaints about a supplier's units were opened since then, and for how many it gave money back."""
+    """Counts the complaints about a supplier's units opened since `since`, and those for which it gave money back."""
     row = tx.one(sql.COUNTS_OF_SUPPLIER, supplier=supplier, since=since)
     assert row is not None, "a count has a row"
     return int(row[0]), int(row[1])
@@ -213,13 +213,13 @@ def answer(
 
 
 def supplier_decides(tx: Transaction) -> bool:
-    """Reports whether a supplier's answer counts at once; otherwise the operator decides."""
+    """Reports whether a supplier's answer takes effect at once; otherwise the operator decides."""
     row = tx.one(sql.SETTINGS)
     return bool(row and row[0])
 
 
 def set_supplier_decides(tx: Transaction, decides: bool, actor: Actor) -> None:
-    """Changes whether a supplier's answer counts at once."""
+    """Changes whether a supplier's answer takes effect at once."""
     if not tx.run(sql.INSERT_SETTINGS, supplier_decides=int(decides), days=window.DEFAULT_DAYS):
         tx.run(sql.UPDATE_SETTINGS, new_decides=int(decides))
     record(tx, actor, "complaint.settings", tx.tenant, supplier_decides=decides)

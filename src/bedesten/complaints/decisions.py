@@ -49,7 +49,7 @@ def decide(
 
 
 def _locked(tx: Transaction, one: Complaint) -> tuple[Order, Line]:
-    """Locks the order and reads it and the line. Raises `Refusal` (-8) if the complaint is not open any more."""
+    """Locks the order and reads it and the line. Raises `Refusal` (-8) if the complaint is no longer open."""
     tx.one(orders_sql.LOCK, order_id=one.order_id)
     now = tx.one(sql.BY_ID, complaint=one.id)
     assert now is not None, "complaints are never deleted"

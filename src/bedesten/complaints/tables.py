@@ -74,5 +74,5 @@ complaint_settings = Table(
     integer("days", CheckConstraint("days BETWEEN 1 AND 3650", name="days")),
 )
 """`days` is how long after a delivery a buyer may complain, for products without a time of their own
-(`products.complaint_days`). `supplier_decides`: a supplier's answer counts at once. Without a row it is a proposal,
-and the operator decides."""
+(`products.complaint_days`). `supplier_decides`: a supplier's answer takes effect at once. Without a row it is a
+proposal, and the operator decides."""

@@ -97,7 +97,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class CancelAnswer:
-    """Whether the supplier took the purchase back, so that it costs nothing and brings nothing."""
+    """Whether the supplier cancelled the purchase, so that it costs nothing and brings nothing."""
 
     cancelled: bool
     reason: str = ""
@@ -135,7 +135,7 @@ class Adapter(Protocol):
         """Asks for a purchase by our reference, and collects every card that it has brought so far."""
 
     async def cancel(self, http: HttpCaller, to: Target, wanted: PurchaseRequest) -> CancelAnswer:
-        """Asks the supplier to take a purchase back."""
+        """Asks the supplier to cancel a purchase."""
 
     async def probe(self, http: HttpCaller, to: Target) -> str:
         """Makes a harmless call to test the connection; returns "" or the problem."""

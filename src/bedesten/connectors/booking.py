@@ -1,4 +1,4 @@
-"""Books what a call to a supplier brought: one transaction for each answer.
+"""Books the result of a call to a supplier: one transaction for each answer.
 
 | answer | purchase | line |
 |---|---|---|

@@ -337,14 +337,14 @@ def sending(tx: Transaction, leased: Lease) -> bool:
 
 
 def refuse(tx: Transaction, leased: Lease, why: str) -> None:
-    """Ends a purchase that bought nothing, and gives what the supplier still has of its line to the next supplier."""
+    """Ends a purchase that bought nothing, and gives the undelivered rest of its line to the next supplier."""
     if tx.run(_REFUSE, id=leased.purchase_id, number=leased.number, why=why, now=tx.now):
         record(tx, WORKER, "purchase.refuse", leased.purchase_id, line=leased.line_id, reason=why)
         give_back(tx, leased, why)
 
 
 def give_back(tx: Transaction, leased: Lease, why: str) -> None:
-    """Gives what the supplier still has of the line to the next supplier, unless the line was taken away before."""
+    """Gives the undelivered rest of the line to the next supplier, unless the line was taken away before."""
     purchase = tx.one(ONE, id=leased.purchase_id)
     assert purchase is not None, "purchases are never deleted"
     if assignments.assignment_of(tx, purchase.assignment_id).ended is None:

@@ -1,4 +1,4 @@
-"""Money orders: what an operator books by hand, with a reason, and above the tenant's limit with a second person."""
+"""Money orders: an operator's bookings by hand, each with a reason and, above the tenant's limit, a second person."""
 
 from dataclasses import dataclass
 
@@ -80,7 +80,7 @@ _REJECT = move_of(MONEY_ORDER, "reject", _M.state, _M.id == p("id"), **_DECIDED)
 
 
 def book(tx: Transaction, new: NewMoneyOrder, person: str) -> MoneyOrder:
-    """Books the order, or lets it wait for a second person if it is above the tenant's limit.
+    """Books the order, or keeps it waiting for a second person if it is above the tenant's limit.
 
     The same business key with the same content returns the first order. Raises `Refusal`: -2 for an amount of the wrong
     sign or too large, -8 for a business key with other content, -300 if the balance does not cover it.

@@ -1,4 +1,4 @@
-"""Orders: what a buyer requested, line by line, and how far each line has come.
+"""Orders: what a buyer requested, line by line, and the progress of each line.
 
 Nouns. An *order* belongs to a buyer (a partner or a customer), under a reference that the buyer chooses. An *order
 line* requests units of one product. A *checkout* is a customer's order that waits for its payment.

@@ -1,7 +1,7 @@
 """Assignments: each time that an order line is given to a supplier, until it is delivered or taken away.
 
 A line has at most one current assignment. It begins when the line is queued and ends with one outcome. A supplier whose
-assignment ended may not deliver the line any more. The caller has locked the order's row.
+assignment ended may no longer deliver the line. The caller has locked the order's row.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Cancels what was not delivered: units of lines, whole lines, or all that is left of an order.
+"""Cancels undelivered goods: units of lines, whole lines, or all that is left of an order.
 
 One transaction moves the line, returns the codes that it had claimed to stock, releases its money and writes its event.
-A cancelled line is not in a supplier's queue any more (`queued` is cleared), so a later delivery finds a closed line;
+A cancelled line is no longer in a supplier's queue (`queued` is cleared), so a later delivery finds a closed line;
 `supplier_id` still says which supplier was asked. Locks: the order's row, stock levels by product id, the ledger
 account.
 """
@@ -29,7 +29,7 @@ def lock(tx: Transaction, order: Order) -> Order:
 
 
 def cancel_units(tx: Transaction, order: Order, line: Line, actor: Actor, reason: str) -> Line:
-    """Cancels what was not delivered of one line of a placed order, and releases its money.
+    """Cancels the undelivered units of one line of a placed order, and releases their money.
 
     The line becomes cancelled, or delivered if a part of it was delivered before. The caller has locked the order's row
     and then read the line. Raises `Refusal` (-202) for a line that is delivered or cancelled.
@@ -38,7 +38,7 @@ def cancel_units(tx: Transaction, order: Order, line: Line, actor: Actor, reason
 
 
 def cancel_lines(tx: Transaction, order: Order, lines: Sequence[Line], actor: Actor, reason: str) -> list[Line]:
-    """Cancels what was not delivered of several lines, like `cancel_units`; returns them in the same sequence."""
+    """Cancels the undelivered units of several lines, like `cancel_units`; returns them in the same sequence."""
     closed = [line for line in lines if line.status not in OPEN]
     if closed or order.state != PLACED:
         raise not_cancellable(closed or lines)

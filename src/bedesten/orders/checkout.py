@@ -56,7 +56,7 @@ def settle_free(tx: Transaction, placed: PlacedOrder) -> PlacedOrder:
 
 
 def unpayable(tx: Transaction, order_id: str) -> Refusal | None:
-    """Returns why no payment can pay the order any more: -401 if it is paid, -402 if its customer cancelled it."""
+    """Returns why no payment can pay the order now: -401 if it is paid, -402 if its customer cancelled it."""
     order = tx.one(sql.ORDER_BY_ID, order_id=order_id)
     assert order is not None, "a payment's order exists"
     if order.state == PLACED:

@@ -1,6 +1,6 @@
 """Limits what unpaid checkouts hold, so that nobody can reserve a shop's whole stock without paying.
 
-A count of rows is exact only while nobody adds one. A checkout therefore locks its customer's row of
+A count of rows is exact only while no other transaction adds one. A checkout therefore locks its customer's row of
 `checkout_holders`, then its address's row, before it counts, and keeps both until COMMIT. Checkouts that end only lower
 the counts and lock nothing here.
 """

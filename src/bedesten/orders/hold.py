@@ -1,4 +1,4 @@
-"""Takes lines out of processing and puts them back: the operator's hold, and the release of what a review rule held.
+"""Takes lines out of processing and puts them back: the operator's holds, and releases after a review.
 
 A held line keeps its money and its claimed codes. Its supplier cannot deliver it and does not see it. On release it
 goes to the end of the supplier's queue or, if its codes come from stock, is delivered. Locks: the order's row, stock

@@ -248,8 +248,8 @@ line_assignments = Table(
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""One row for each time that a line is given to a supplier. A supplier whose assignment ended may not deliver the line
-any more. `unit_cost` is what it earns for a unit of the line, in minor units."""
+"""One row for each time that a line is given to a supplier. A supplier whose assignment ended may no longer deliver the
+line. `unit_cost` is what it earns for a unit of the line, in minor units."""
 partial_index(
     "ux_line_assignments_current",
     line_assignments.c.line_id,

@@ -47,7 +47,7 @@ class PaymentMethod:
         return not self.disabled and currency in self.currencies.split()
 
     def redirect(self, payment: str, order: str) -> str | None:
-        """Returns where the shop sends the customer to pay; None if the payment service tells the customer."""
+        """Returns where the shop sends the customer to pay; None if the payment service does so itself."""
         return None if self.url is None else self.url.replace(PAYMENT_PLACE, payment).replace(ORDER_PLACE, order)
 
 

@@ -27,7 +27,7 @@ def methods_for(tx: Transaction, currency: str) -> list[PaymentMethod]:
 
 
 def start(tx: Transaction, buyer: str, order_id: str, code: str) -> Payment:
-    """Starts a payment of the customer's checkout and tells the integration of the method (`payment.started`).
+    """Starts a payment of the customer's checkout and notifies the method's integration (`payment.started`).
 
     While a payment of the order with this method is open, it is returned and no event is written. Raises `Refusal`:
     -3; -8 if the order waits for no payment; -404 if the method is not offered for it.

@@ -1,8 +1,8 @@
-"""Webhooks: tells partners and suppliers what happens to their orders, money and keys.
+"""Webhooks: notifies partners and suppliers of changes to their orders, money and keys.
 
 Nouns. An *event* is one thing that happened to one object, for one account; its `sequence` counts the object's events
-for the account. The events of an order line are the changes of its status. An *endpoint* is an account's URL with its two
-secrets: one signs messages, the other (the outbound key) goes along in the header `Apikey`. It receives the types of
+for the account. The events of an order line are the changes of its status. An *endpoint* is an account's URL with its
+two secrets: one signs messages, the other (the outbound key) is sent in the header `Apikey`. It receives the types of
 events that it chose (`event_types`). A *delivery* sends one event to one endpoint; an order's own `notifyUrl` takes
 precedence over the endpoints' URLs. The *outbox* is the set of due deliveries.
 

@@ -1,7 +1,7 @@
 """Manages the webhook endpoints of an account: by their owner, and by the operator.
 
-A secret that is rotated signs beside its successor until the overlap ends. Pausing holds an endpoint's deliveries,
-resuming releases them, deleting gives up deliveries that were not sent.
+After a rotation the old secret signs along with the new one until the overlap ends. Pausing holds an endpoint's
+deliveries, resuming releases them, deleting gives up deliveries that were not sent.
 """
 
 from collections.abc import Collection

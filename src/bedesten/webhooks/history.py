@@ -158,8 +158,8 @@ def replay_range(
 ) -> tuple[int, str]:
     """Replays the ended deliveries of an endpoint whose events were written from `begin` to before `end` (epoch ms).
 
-    At most `MAX_REPLAYED` at once, the oldest first; returns their number, and where the next call goes on ("": the end).
-    Raises `Refusal`: -2 if the range is empty, -601 if the endpoint is paused or has no URL.
+    At most `MAX_REPLAYED` at once, the oldest first; returns their number, and where the next call continues ("": the
+    end). Raises `Refusal`: -2 if the range is empty, -601 if the endpoint is paused or has no URL.
     """
     if begin >= end:
         raise bad_field("to", "must be later than from")
