@@ -16,7 +16,7 @@ from bedesten.core.text import Text, TextError
 class ErrorCode:
     """A kind of refusal: its number on the wire, the HTTP status, the public text, and what the caller can do.
 
-    Each exists once, so two are equal only if they are the same object: comparing texts costs more than most checks.
+    Each exists once and is equal only to itself: comparing texts costs more than most checks.
     """
 
     number: int
@@ -200,7 +200,7 @@ class Refusal(Exception):
         return f"{self.code.number} {self.code.name}: {self.cause}"
 
     def copy(self) -> Self:
-        """An equal refusal without traceback and cause: an exception that was raised holds the frames it went through."""
+        """An equal refusal without traceback and cause: a raised exception keeps every frame it passed through."""
         made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__)
         return made

@@ -26,5 +26,5 @@ Reading order
 What does not belong here
     HTTP libraries, SQL, files, sockets, processes and clocks: an import contract holds this. Time is an argument, in
     milliseconds since the epoch; package data (`data/`) is the only thing read. `bedesten.http` turns a decision into an
-    answer and keeps the auth cache as new as the store. Nothing here knows an order, a price or a balance.
+    answer and keeps the auth cache as current as the store. Nothing here knows an order, a price or a balance.
 """

@@ -1,6 +1,6 @@
 """API keys: their form, how a request presents one, and from which addresses it may be used.
 
-A key is `ak_live_` or `ak_test_` and 32 lower-case hexadecimal digits, all random. It says neither tenant nor surface:
+A key is `ak_live_` or `ak_test_` and 32 lower-case hexadecimal digits, all random. It names neither tenant nor surface:
 the store finds both by its digest (`Keyring.key_digest`), and keeps nothing else of the key.
 """
 
@@ -59,12 +59,12 @@ def is_importable(key: str) -> bool:
 
 
 def imported_form(key: str) -> str:
-    """Returns the text that stands for an imported key, of which only the SHA-256 was handed over."""
+    """Returns the text that is digested in place of an imported key, of which the import has only the SHA-256."""
     return imported_form_of_sha256(hashlib.sha256(key.encode("ascii")).hexdigest())
 
 
 def imported_form_of_sha256(sha256: str) -> str:
-    """Returns the same from the SHA-256 in 64 lower-case hexadecimal digits. No key has this form."""
+    """Returns the imported form from the SHA-256 in 64 lower-case hexadecimal digits. No key has this form."""
     return "sha256:" + sha256
 
 
@@ -100,7 +100,7 @@ def _parse_network(text: str) -> IPv4Network | IPv6Network:
     except ValueError:
         raise ValueError(f"not a network in CIDR notation, or with bits set outside of it: {text[:64]!r}") from None
     if isinstance(network, IPv6Network):
-        inner = network.network_address.ipv4_mapped  # such an address fixes 96 bits, so the network does as well
+        inner = network.network_address.ipv4_mapped  # host bits are refused, so its prefix has at least 96 bits
         if inner is not None:
             return IPv4Network((inner, network.prefixlen - 96))
     return network

@@ -17,7 +17,7 @@ from bedesten.gate.api_keys import Networks
 from bedesten.gate.scopes import Surface
 
 PRUNE_THRESHOLD = 10_000
-"""Revoked sessions and tokens from which on the expired ones are pruned."""
+"""Number of revoked sessions and tokens at which the expired ones are pruned."""
 REVOCATION_RETENTION_MS = 2 * 24 * 3_600_000
 """A token expires within a day after its revocation; another day allows for wrong clocks."""
 MAX_ENTRIES = 200_000
@@ -78,8 +78,8 @@ class AccountEntry:
 class KeyEntry:
     """One live secret of an API key. `expires` is the earlier expiry of key and secret, in ms.
 
-    `digest` is the digest that found it, under the pepper `pepper_id`. `slot` is 0 for the current secret and 1 for the
-    previous one of a rotation. The first use of `imported` and `unused` secrets is written to the store.
+    `digest` is the digest by which it was found, under the pepper `pepper_id`. `slot` is 0 for the current secret and 1
+    for the previous one of a rotation. The first use of `imported` and `unused` secrets is written to the store.
     """
 
     key_id: str
@@ -136,7 +136,7 @@ class Change(NamedTuple):
 
 
 class AuthCache:
-    """Entries by what they are asked for, valid as of `revision` of the store; None before the first `reset`."""
+    """Cached entries by host, id or digest, as of the store's `revision`, which is None before the first `reset`."""
 
     def __init__(self) -> None:
         self.revision: Revision | None = None
@@ -171,16 +171,16 @@ class AuthCache:
         return entry
 
     def cached_key(self, digest: bytes) -> KeyEntry | None:
-        """What the digest of an API key stands for, if that is in memory; None says nothing."""
+        """The cached entry of an API key's digest. None means only that it is not cached."""
         return self._keys.get(digest)
 
     def key(self, digests: tuple[bytes, ...], fetched: Fetched) -> KeyEntry | None:
-        """What any of the digests of one API key stands for, or None. Raises `CacheMiss`."""
+        """The entry of one API key by any of its digests, or None. Raises `CacheMiss`."""
         read = _from(fetched, CacheKey("key", digests))
         return read if isinstance(read, KeyEntry) else None
 
     def revoked(self, ref: str) -> bool:
-        """Whether this very session (`sid`) or token (`jti`) was revoked."""
+        """Whether this session (`sid`) or token (`jti`) was itself revoked."""
         return ref in self._revoked
 
     def put(self, key: CacheKey, entry: Entry) -> None:
@@ -197,8 +197,8 @@ class AuthCache:
     def apply(self, changes: Iterable[Change]) -> None:
         """Drops the entries that the changes touched and moves to the revision of the last change.
 
-        Raises ValueError when a number is missing between `revision` and the first change, or a change is of a kind
-        that is not `CHANGE_KINDS`: then `reset`.
+        Raises ValueError if a revision is missing, or if a change's kind is not in `CHANGE_KINDS`: the caller must then
+        `reset` the cache.
         """
         for change in changes:
             if self.revision is None or change.revision.number != self.revision.number + 1:
@@ -225,7 +225,7 @@ class AuthCache:
         }
 
     def prune(self, now: int) -> None:
-        """Drops revoked sessions and tokens that have expired: they are refused for that anyway."""
+        """Drops revoked sessions and tokens that have expired: expired tokens are refused anyway."""
         self._revoked = {ref: expires for ref, expires in self._revoked.items() if expires > now}
         self._prune_at = max(PRUNE_THRESHOLD, 2 * len(self._revoked))
 

@@ -27,12 +27,12 @@ from bedesten.gate.derivation import hmac_sha256
 from bedesten.gate.scopes import parse_scopes
 
 MAX_TOKEN_LENGTH = 4096
-"""Bytes of a token. `mint` writes less than 1 KiB; a longer token than this is refused unread."""
+"""Bytes of a token. `mint` writes less than 1 KiB; a longer token is refused unread."""
 MIN_KEY_LENGTH = 32
 """Bytes of a key: at least as long as the hash (RFC 7518 section 3.2)."""
 CLOCK_SKEW_MS = 60_000
 """Milliseconds by which the clocks of two nodes may differ, and so by which `iat` and `nbf` may be in the future. `exp` has
-no leeway: a token is expired from that very millisecond."""
+no leeway: a token is expired from that millisecond on."""
 
 _LATEST = 253_402_300_799  # the last second of the year 9999
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -162,8 +162,8 @@ def extract(header_values: list[bytes]) -> bytes:
 # --- verifying --------------------------------------------------------------------------------------------------------
 
 _genuine_headers: dict[bytes, str] = {}
-"""Header segments that were seen with a right MAC, and their `kid`: the cache of a pure function, shared by all threads.
-Only this installation can produce new ones, so strangers cannot flush the cache. It is emptied when it is full."""
+"""Caches the `kid` of header segments that had a right MAC. All threads share it: the cached function is pure. Only
+this installation can produce new segments, so strangers cannot flush the cache. It is emptied when it is full."""
 _MAX_GENUINE_HEADERS = 256
 
 

@@ -2,7 +2,7 @@
 
 The pipeline calls `Gate.tenant`, `Gate.authenticate` and `Gate.authorise` one after the other. They are pure: they look
 at the auth cache, never at the store, and raise `CacheMiss` when the cache lacks an entry. The caller then loads it and
-calls again. After a refusal nothing of the request was done.
+calls again. A refused request changes nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class Gate:
         self.token_cache.clear()
 
     def decisions(self) -> DecisionTable:
-        """Returns the table of what was accepted at this very revision under this very keyring."""
+        """Returns the decision table of the present revision and the present keyring."""
         table = self._decisions
         if table.revision is not self.auth_cache.revision or table.keyring is not self.keyring:
             table = self._decisions = DecisionTable(self.auth_cache.revision, self.keyring)
@@ -274,7 +274,7 @@ def challenge(code: errors.ErrorCode) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _token_invalid(cause: str, claims: Claims, account: str = "") -> LastingRefusal:
-    """Returns the refusal of a genuine token until its `exp`, from which on that is the cause."""
+    """Returns the refusal of a genuine token. It lasts until the token's `exp`; from then on expiry is the cause."""
     refusal = LastingRefusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID), account=account)
     refusal.ends = claims.expires_at * 1000
     return refusal

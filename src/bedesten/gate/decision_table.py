@@ -1,23 +1,24 @@
-"""Remembers decisions: what was decided once holds until the revision moves.
+"""Caches decisions: each one holds until the revision moves.
 
-**The invariant.** A table belongs to one revision of the auth cache and to one keyring. An acceptance that it holds was
-decided by the full checks at that state or at a later one, with the same bytes of the credential, in the same tenant and
-for the same resource. `Gate.decisions` gives the table of the present state; as soon as the revision or the keyring is
-another, it gives a new, empty one. A request takes its table once, after its revision check, and both reads from it and
-adds to it. So a request during which the state moves adds to a table that nobody reads any more: a stale yes cannot get
-into the present table, however long the request waited in between.
+**The invariant.** A table belongs to one revision of the auth cache and to one keyring. The full checks decided each of
+its acceptances at that state or a later one, for the same bytes of the credential, the same tenant and the same
+resource. `Gate.decisions` returns the table of the present state, and a new, empty one once the revision or the keyring
+differs. A request takes its table once, after its revision check, and both reads from it and adds to it. So a request
+during which the state moves adds to a table that no new request reads: a stale acceptance cannot enter the present
+table, however long the request waits.
 
-What depends on the moment is no part of an acceptance and is asked at every request: the expiry of the credential (`ends`),
-the address of an API key with an allow-list, the idle time-out, limits, throttling, and the key's usage.
+An acceptance does not cover what depends on the time or origin of a request. Every request checks that again: the
+expiry of the credential (`ends`), the address of an API key with an allow-list, the idle time-out, limits, throttling,
+and the key's usage.
 
-Refusals are remembered under the same invariant, each with the time in which it holds for the very same cause: from the
-moment of its decision to the moment at which another cause would take precedence (`LastingRefusal.ends`). A refusal that
-time lifts (a token from the future) or that a change lifts without moving the revision (a customer who does not exist yet)
-is no `LastingRefusal`. Everything else of a refused request is done each time: limits, throttling, counts, log, audit.
+Refusals are cached under the same invariant, each for the period in which its cause stays the same: from the decision
+until another cause would take precedence (`LastingRefusal.ends`). A refusal is not a `LastingRefusal` if time lifts it
+(a token from the future), or a change that does not move the revision (a customer who does not exist yet). All other
+steps run for every refused request: limits, throttling, counts, log, audit.
 
-Strangers choose what is refused. So refusals and unknown hosts have dictionaries of their own, smaller and with bounded
-keys: a flood of them costs memory once and displaces no acceptance. All causes of -23 are remembered alike, so that none
-is revealed by its time; the address is part of the key, because an allow-list is one of the causes.
+Strangers choose what is refused. So refusals and unknown hosts have their own dictionaries, smaller and with bounded
+keys: a flood of them takes a fixed amount of memory and displaces no acceptance. All causes of -23 are cached alike, so
+that response times reveal none; the address is part of the key, because an allow-list is one of the causes.
 """
 
 from collections.abc import Hashable
@@ -30,11 +31,11 @@ from bedesten.gate.keyring import Keyring
 from bedesten.gate.principal import Principal
 
 MAX_DECISIONS = 16_384
-"""Acceptances in one table; a full one forgets all of them, which costs each credential one full decision."""
+"""Acceptances in one table. A full table is cleared, which costs each credential one full decision."""
 MAX_HOSTS = 16_384
 MAX_REFUSALS, MAX_UNKNOWN_HOSTS = 4_096, 1_024
 MAX_REFUSED_LENGTH = 1_024
-"""Bytes of a credential or a host whose refusal is remembered; `bearer.mint` writes no longer tokens."""
+"""Bytes of a credential or a host whose refusal is cached; `bearer.mint` writes no longer tokens."""
 ABSENT = b"\n"
 """Stands for a credential that was not sent: no header line has a line break."""
 NEVER = 1 << 62
@@ -58,7 +59,7 @@ class LastingRefusal(Refusal):
 
 
 class RememberedRefusal(NamedTuple):
-    """A refusal from `since` until `ends` (epoch ms). `principal`: who lacks the access."""
+    """A refusal that holds from `since` until `ends` (epoch ms). `principal` lacks the access; None: it is unknown."""
 
     refusal: Refusal
     principal: Principal | None
@@ -83,7 +84,7 @@ class DecisionTable:
         self._unknown_hosts: set[bytes] = set()
 
     def tenant(self, host: bytes) -> TenantEntry | None:
-        """The tenant that a `Host` line was found to name, by its exact bytes; None says nothing."""
+        """The cached tenant of a `Host` line, by its exact bytes. None means only that it is not cached."""
         return self._tenants.get(host)
 
     def put_tenant(self, host: bytes, tenant: TenantEntry) -> None:
@@ -93,7 +94,7 @@ class DecisionTable:
         self._tenants[host] = tenant
 
     def names_no_tenant(self, host: bytes) -> bool:
-        """Whether a `Host` line was found to name no tenant; False says nothing."""
+        """Whether a `Host` line is cached as naming no tenant. False means only that it is not cached."""
         return host in self._unknown_hosts
 
     def put_unknown_host(self, host: bytes) -> None:
@@ -105,7 +106,7 @@ class DecisionTable:
         self._unknown_hosts.add(host)
 
     def get(self, resource: Hashable, tenant: TenantEntry, credential: bytes, now: int) -> Principal | None:
-        """Who was accepted with these bytes for this resource of the tenant, unless they have expired; None says nothing."""
+        """The principal accepted with these bytes for this resource; None if they are not cached, or have expired."""
         acceptance = self._acceptances.get((resource, tenant.id, credential))
         return acceptance.principal if acceptance is not None and now < acceptance.ends else None
 
@@ -118,7 +119,7 @@ class DecisionTable:
     def refusal(
         self, resource: Hashable, tenant: TenantEntry, credential: bytes, address: str, now: int
     ) -> RememberedRefusal | None:
-        """How these bytes were refused for this resource, if that holds now; None says nothing."""
+        """The cached refusal of these bytes for this resource; None if there is none that holds now."""
         known = self._refusals.get((resource, tenant.id, credential, address))
         return known if known is not None and known.since <= now < known.ends else None
 

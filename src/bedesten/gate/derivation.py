@@ -27,7 +27,7 @@ def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = 32) -> by
 
 
 def derived_key(secret: bytes, purpose: str, *fields: str) -> bytes:
-    """Returns 32 bytes for one purpose; no other purpose or fields give the same ones."""
+    """Derives 32 bytes for one purpose and its fields. No other purpose or fields yield the same bytes."""
     return hkdf_sha256(secret, b"bedesten keyring 1", frame(purpose, *fields))
 
 

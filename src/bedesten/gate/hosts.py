@@ -88,12 +88,12 @@ def is_public_suffix(host: str) -> bool:
 
 @cache
 def _public_suffixes() -> PublicSuffixList:
-    """The list, parsed at its first use: that takes a quarter of a second, and a server that only serves never needs it."""
+    """The list, parsed at its first use. That takes a quarter of a second, and answering requests never needs it."""
     return PublicSuffixList()
 
 
 def _require_loopback_address(host: str, allow_loopback: bool) -> None:
-    """Some clients take any name that ends in a number for an address (WHATWG URL, "ends in a number")."""
+    """Refuses all but a loopback address: clients may parse the name as one (WHATWG URL, "ends in a number")."""
     try:
         address = IPv6Address(host[1:-1]) if host.startswith("[") else IPv4Address(host)
     except AddressValueError:

@@ -69,9 +69,9 @@ class Keyring:
     __slots__ = ("_derived", "_signing_keys", "digest", "sign", "version", "wrap")
 
     def __init__(self, sign: KeySet, digest: KeySet, wrap: KeySet, version: int = 1) -> None:
-        """Raises ValueError, which names key set and id, for a weak secret and for a secret that is there twice.
+        """Raises ValueError, which names key set and id, for a weak or a duplicate secret.
 
-        `version` grows with every change of a key set. The store records the version that every process needs at least.
+        `version` grows with every change of a key set. The store records the minimum that every process needs.
         """
         self.version = version
         self.sign = sign
@@ -90,15 +90,15 @@ class Keyring:
         return cls(key_sets["sign"], key_sets["digest"], key_sets["wrap"])
 
     def rotate_signing(self, randomness: Randomness = secrets.token_bytes) -> "Keyring":
-        """Returns the keyring with a fresh signing secret; the old ones still verify. No id is ever used again."""
+        """Returns the keyring with a fresh signing secret; the old ones still verify. Ids are never reused."""
         return Keyring(_rotated("s", self.sign, randomness), self.digest, self.wrap, self.version + 1)
 
     def rotate_digest(self, randomness: Randomness = secrets.token_bytes) -> "Keyring":
-        """Returns the keyring with a fresh pepper; what was digested under the old ones is still found."""
+        """Returns the keyring with a fresh pepper; digests under the old ones are still found."""
         return Keyring(self.sign, _rotated("d", self.digest, randomness), self.wrap, self.version + 1)
 
     def forget_signing(self, master_id: str) -> "Keyring":
-        """Returns the keyring without a retired signing secret, which ends every token it signed. ValueError for others."""
+        """Returns the keyring without a retired signing secret, which ends its tokens. ValueError for other ids."""
         if master_id == self.sign.current or master_id not in self.sign.secrets:
             raise ValueError("only a retired signing secret can be forgotten")
         kept = {name: secret for name, secret in self.sign.secrets.items() if name != master_id}
@@ -167,7 +167,7 @@ class Keyring:
         return hmac_sha256(self._pepper("login", pepper_id), frame(tenant, surface.value, email))
 
     def staff_digest(self, purpose: str, text: str, pepper_id: str | None = None) -> bytes:
-        """Returns the 32 bytes that are stored in place of a staff member's secret, or of who failed to log in."""
+        """Returns the 32 bytes that are stored in place of a staff secret, or of the e-mail or address of a login."""
         return hmac_sha256(self._pepper("staff", pepper_id), frame(purpose, text))
 
     def password_pepper(self, pepper_id: str | None = None) -> bytes:

@@ -25,7 +25,7 @@ class PasswordHash:
 
 
 MEMORY_KIB, TIME_COST = 19_456, 2
-"""What one hash costs: OWASP's minimum for argon2id. Tests that are about something else lower it."""
+"""The cost of one hash: OWASP's minimum for argon2id. Tests of other things lower it."""
 
 
 class Hasher:
@@ -70,12 +70,12 @@ class Hasher:
     def verify_dummy(self, password: str) -> None:
         """Takes the time of `verify`, for an account that does not exist or may not log in.
 
-        It uses the present parameters. After they were raised, timing tells an account apart until its next login.
+        It uses the present parameters. After a raise, timing reveals an existing account until its next login.
         """
         self._matches(self._dummy, self._keyed(password[:MAX_SECRET]))
 
     def needs_rehash(self, phc: str) -> bool:
-        """Whether a hash was made with other parameters than the present ones; the next good login then hashes again."""
+        """Whether a hash has other parameters than the present ones; the next successful login then hashes again."""
         try:
             return self._argon2.check_needs_rehash(phc)
         except InvalidHashError:

@@ -64,7 +64,7 @@ def parse_scopes(text: str) -> frozenset[str]:
 
 
 def check_scopes(surface: Surface, scopes: frozenset[str]) -> None:
-    """Raises ValueError, with the unknown scopes and the known ones, if the surface lacks some of the scopes."""
+    """Raises ValueError, which lists the unknown and the known scopes, if the surface lacks some of them."""
     known = SCOPES.get(surface, frozenset())
     unknown = scopes - known
     if unknown:

@@ -8,7 +8,7 @@ class TokenCache:
 
     A hit saves parsing and the MAC. The caller (`gate.decide`) still checks `kid`, token versions, `jti` and scopes at
     every request. Of the times only `exp` is checked again. The cache holds at most `limit` tokens: when the young half is
-    full it becomes the old half, and a token that is used there moves back, so every step takes constant time.
+    full it becomes the old half, from which a token moves back when it is used. So every step takes constant time.
     For one thread (the event loop). The tokens are live credentials, so `repr` does not show them.
     """
 

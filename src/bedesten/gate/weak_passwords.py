@@ -51,7 +51,7 @@ def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] =
     folded = _fold(text)
     if len(set(folded)) < 5 or _repeats(folded):
         return "it repeats itself"
-    folded = folded[: (folded + folded).find(folded, 1)][:_MAX_EXAMINED]  # once, if it is the same text twice
+    folded = folded[: (folded + folded).find(folded, 1)][:_MAX_EXAMINED]  # `abcabc` counts as `abc`
     enough = max(4, minimum // 2)
     folded_words = [_fold(word) for word in words]
     parts = {part for word in folded_words for part in (word, *_PART.findall(word)) if len(part) >= _MIN_WORD_LENGTH}
@@ -77,7 +77,7 @@ def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] =
 
 
 def _spellings(folded: str) -> Iterable[str]:
-    """Yields the text as it is, and with digits and signs read as letters, with and without its trailing ones."""
+    """Yields the text as it is, and with digits and signs read as letters: all of them, or all but trailing ones."""
     trailing = len(folded) - len(folded.rstrip(_TRAILING))
     cuts = [len(folded) - tail for tail in (0, min(trailing, 4), trailing)]
     return dict.fromkeys((folded, *(folded[:cut].translate(_LEET) + folded[cut:] for cut in cuts)))
@@ -93,7 +93,7 @@ def _fold(text: str) -> str:
 
 
 def _repeats(text: str) -> bool:
-    """Whether a prefix, repeated three times or more, gives the text (the last repetition may be incomplete)."""
+    """Whether the text is a prefix repeated three times or more (the last repetition may be incomplete)."""
     return any(text.startswith(text[length:]) for length in range(1, min(len(text) // 3, _MAX_EXAMINED) + 1))
 
 
@@ -154,7 +154,7 @@ def common_words() -> frozenset[str]:
 
 @cache
 def keyboard_walks() -> frozenset[str]:
-    """Every four characters that follow each other in an alphabet, among the digits or on a keyboard, either way."""
+    """Every run of four characters in the order of an alphabet, the digits or a keyboard row, in either direction."""
     return frozenset(
         walk[at : at + WALK_LENGTH]
         for row in _lines("keyboard_rows.txt")
