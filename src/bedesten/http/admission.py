@@ -1,7 +1,7 @@
 """Admission: every step of a request up to the decision whether it may go on.
 
-The pipeline of the four surfaces, forward-auth and the Python middleware compose this one object. It gives `Allowed` or
-raises `Refusal`; nothing of the request is done before. `http.steps` names the steps in their order.
+The pipeline of the four surfaces, forward-auth and the Python middleware compose this one object. It returns `Allowed`
+or raises `Refusal` before any handler runs. `http.steps` names the steps in their order.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from bedesten.store import wait_budget
 Decision = TypeVar("Decision")
 _BY_KEY = (Keyed, AnyKey)
 MAX_LOADS = 8
-"""Most entries that one decision reads from the store: host and tenant, or two API keys and an account."""
+"""Maximum entries that one decision reads from the store: host and tenant, or two API keys and an account."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Allowed(Generic[ResourceT]):
 
 
 class Admission(Generic[ResourceT]):
-    """Decides about requests. Holds no state of its own between two of them."""
+    """Decides about requests. Keeps no state of its own between them."""
 
     def __init__(self, services: Services, router: Router[ResourceT]) -> None:
         self._services = services
@@ -92,7 +92,7 @@ class Admission(Generic[ResourceT]):
         return tenant
 
     async def admit(self, request: Request, tenant: TenantEntry, state: RequestState) -> Allowed[ResourceT]:
-        """The request of a tenant, allowed: route, limits, credential, access, key usage. Raises `Refusal`."""
+        """Decides about a tenant's request: route, limits, credential, access, key usage. Raises `Refusal`."""
         match = self._router.match(request, tenant)
         resource = state.resource = match.resource
         now = self._clock()
@@ -141,7 +141,7 @@ class Admission(Generic[ResourceT]):
             raise
 
     def _known(self, tenant: TenantEntry, resource: ResourceT, state: RequestState, now: int) -> Principal | None:
-        """Who was accepted for this resource with the same credential, if that still holds (`gate.decision_table`)."""
+        """The cached principal of the same credential for this resource, if it still holds (`gate.decision_table`)."""
         credential = _credential(resource, state.headers)
         if credential is None or credential is ABSENT or state.decisions is None:
             return None
@@ -153,7 +153,7 @@ class Admission(Generic[ResourceT]):
     def _refused(
         self, tenant: TenantEntry, resource: ResourceT, state: RequestState, now: int
     ) -> RememberedRefusal | None:
-        """How the same credential was refused for this resource, if that still holds (`gate.decision_table`)."""
+        """The cached refusal of the same credential for this resource, if it still holds (`gate.decision_table`)."""
         credential = _credential(resource, state.headers)
         if credential is None or state.decisions is None:
             return None
@@ -193,9 +193,9 @@ class Admission(Generic[ResourceT]):
         return principal
 
     async def _decide_with_store(self, key: CacheKey, decide: Callable[[Fetched], Decision]) -> Decision:
-        """Reads what the auth cache lacks and asks the gate again, until it can decide.
+        """Loads the entries that the auth cache lacks and asks the gate again, until it can decide.
 
-        No exception is kept: it would hold this frame, and with it the request and its connection, in a reference cycle.
+        It keeps no exception: one would hold this frame, and so the request and its connection, in a reference cycle.
         """
         fetched: dict[CacheKey, Entry | None] = {}
         for _ in range(MAX_LOADS):
@@ -207,7 +207,7 @@ class Admission(Generic[ResourceT]):
         raise AssertionError(f"a decision needs more than {MAX_LOADS} entries")
 
     async def _take(self, state: RequestState, tenant: TenantEntry, now: int, /, **names: str) -> None:
-        """Counts the request against the tenant's limits of these kinds: against all of them or none."""
+        """Counts the request against all the tenant's limits of these kinds, or against none. Raises `Refusal` (-7)."""
         limits = tenant.limits
         asked = [
             RateLimit(kind, f"{tenant.id} {kind} {name}", limits[kind])
@@ -230,7 +230,7 @@ class Admission(Generic[ResourceT]):
 
 
 def _credential(resource: Resource, headers: RequestHeaders) -> bytes | None:
-    """The one line of the header by which the resource's caller is known, or `ABSENT`; None if there is more than one."""
+    """The only line of the credential header that the resource uses; `ABSENT` if there is none, None if several."""
     lines = headers.api_key if isinstance(resource.access, _BY_KEY) else headers.authorization
     if not lines:
         return ABSENT
@@ -238,7 +238,7 @@ def _credential(resource: Resource, headers: RequestHeaders) -> bytes | None:
 
 
 def _address(resource: Resource, state: RequestState) -> str:
-    """The address, where the decision about a credential depends on it."""
+    """The caller's address if the decision about the credential depends on it, else empty."""
     return state.address if isinstance(resource.access, _BY_KEY) else ""
 
 

@@ -66,10 +66,10 @@ _NO_CONTENT = frozenset({204, 304})
 class BodyPace:
     """How long a body may take, in seconds and bytes.
 
-    `between_s` may pass without a byte, `whole_s` for the whole body. An unread body is drained up to `drain_bytes`, so
-    that the connection can be used again. Beyond that the answer says `Connection: close`, and the adapter discards what
-    still arrives for `linger_s` and `linger_bytes` more, so that a client that is still sending sees the answer and not
-    a reset.
+    `between_s` is the longest pause between bytes, `whole_s` the longest time for the whole body. An unread body is
+    drained up to `drain_bytes`, so that the connection can be reused. Beyond that the answer says `Connection: close`,
+    and the adapter discards up to `linger_bytes` more for up to `linger_s`, so that a client that is still sending sees
+    the answer and not a reset.
     """
 
     between_s: float = 10.0
@@ -80,7 +80,7 @@ class BodyPace:
 
 
 class IncomingBody:
-    """A request's body. Reading it again gives the same bytes, without checking the limit again.
+    """A request's body. Reading it again returns the same bytes, without checking the limit again.
 
     `malformed`: the transfer coding is not a single `chunked` (the server below accepts `gzip, chunked` and
     `chunked, chunked`).
@@ -119,14 +119,14 @@ class IncomingBody:
     def ends_connection(self) -> bool:
         """Whether the connection cannot be used again if the body stays unread.
 
-        That is so if the rest may be long, and if the client asked before sending (`Expect`): after a refusal it may
-        omit the body, and its next request would be read as one.
+        True if the rest may be long, or if the client asked before sending (`Expect`): after a refusal it may omit the
+        body, and its next request would be read as the body.
         """
         return self._ends_connection
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLarge` past the limit (before reading, if the length is announced),
-        `BodyStalled` past the deadline, `ClientGone` also when what comes is not a body."""
+        `BodyStalled` past the deadline, `ClientGone` also after an invalid chunk."""
         if self._whole is not None:
             return self._whole
         if self._length > limit:
@@ -144,7 +144,7 @@ class IncomingBody:
         """The next message. Raises `BodyStalled` after `seconds`.
 
         The timer cancels the future, never the task around it. This costs a third of `asyncio.timeout` and leaves no
-        cancellation behind when both happen at once.
+        cancellation behind if the message arrives as the timer fires.
         """
         coming = asyncio.ensure_future(self._receive())
         timer = asyncio.get_running_loop().call_later(seconds, coming.cancel)
@@ -223,7 +223,7 @@ class Adapter:
         self._draining = False
 
     def drain(self) -> None:
-        """From here on every answer ends its connection, so that proxies and clients open the next one elsewhere."""
+        """Makes every further answer close its connection, so that proxies and clients open the next one elsewhere."""
         self._draining = True
         if self._on_drain is not None:
             self._on_drain()
@@ -269,7 +269,7 @@ class Adapter:
 
 
 async def _send(send: Send, method: str, response: Response, close: bool) -> None:
-    """Hands the answer to the server. Never raises, also for a client that has left."""
+    """Sends the answer to the server. Never raises, not even for a client that has left."""
     body = response.body
     headers = [*response.headers, _SERVER]
     if response.status not in _NO_CONTENT:

@@ -51,7 +51,7 @@ def fields_of(shape: Any) -> Mapping[str, Field]:
 
 
 def known_fields(members: Members, shape: Any) -> tuple[Members, bool]:
-    """The members that the schema knows, without optional ones that are `null`; and whether all were known."""
+    """The members that the schema defines, without optional `null`s, and whether it defines all of them."""
     fields = fields_of(shape)
     made: Members = {}
     known = True
@@ -79,8 +79,9 @@ def _settled_value(value: object, shape: Any) -> tuple[object, bool]:
 class FieldErrors:
     """Collects the invalid fields of a body, by their path as spelt on the wire, in the schema's order.
 
-    `named` goes to the caller; `unknown` are those of its names that the caller invented, which must not be logged.
-    `texts` are the problems of invalid texts by folded path; `written` are names as the caller wrote them, by folded name.
+    `named` goes to the caller. `unknown` holds the names in it that the caller invented; they must not be logged.
+    `texts` are the problems of invalid texts by folded path, `written` the names as the caller wrote them by folded
+    name.
     """
 
     def __init__(self, *, strict: bool, written: Mapping[str, str], texts: Mapping[str, str]) -> None:
@@ -91,7 +92,7 @@ class FieldErrors:
         self._written = written
 
     def look(self, value: object, kind: Any, at: str = "") -> None:
-        """Walks through a value that should have this type. Stops at `MAX_FIELD_ERRORS`."""
+        """Checks a value and the values inside it against a type. Stops at `MAX_FIELD_ERRORS`."""
         if len(self.named) >= MAX_FIELD_ERRORS:
             return
         kind = without_none(kind)

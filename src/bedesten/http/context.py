@@ -1,4 +1,4 @@
-"""What a handler gets besides its transaction and the body: the request, and the few services that handlers use."""
+"""What a handler receives besides its transaction and the body: the request, and the services that handlers use."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True)
 class LoginServices:
-    """What logins, registrations and password changes use: they hash, and need more than one transaction."""
+    """The services of logins, registrations and password changes, which hash and need more than one transaction."""
 
     store: Store
     gate: Gate

@@ -1,4 +1,4 @@
-"""What a request ends with when it is not answered as it asked: the refusal's answer, its log line and its counts."""
+"""Handles requests that fail: answers, logs and counts their refusals."""
 
 import structlog
 
@@ -35,7 +35,7 @@ class FailureHandler:
         return response
 
     def record(self, refusal: Refusal, request: Request, state: RequestState) -> None:
-        """Counts the refusal against the address where it suggests guessing, and puts it into log and audit trail."""
+        """Logs and audits the refusal, and counts it against the address if it suggests guessing."""
         code, now = refusal.code, self._clock()
         state.error = code
         if code.status in (401, 403) or code in _COUNTED:

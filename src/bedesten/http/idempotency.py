@@ -1,9 +1,9 @@
 """`Idempotency-Key`: the first answer to a key is the answer to every later request with it.
 
-A refusal is an answer too if the state decided it (`is_kept`): the caller did not see whether the first request succeeded,
-so the second must not do what the first was refused. A refusal of the request itself (-2) is not kept: the caller corrects
-the request and sends it with the same key. Answers are kept in the transaction of what they answer, so a crash loses
-both or neither; see decision 0011.
+A refusal that the state decided is an answer too (`is_kept`): the caller may not know whether the first request
+succeeded, so the second must not do what the first was refused. A refusal of the request itself (-2) is not stored: the
+caller corrects the request and sends it with the same key. An answer is stored in the transaction of its operation, so
+a crash loses both or neither; see decision 0011.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _REFUSED = "!"
 
 
 class _StoredRefusal(msgspec.Struct, frozen=True):
-    """A refusal as it is stored. `cause` is not: it belongs to the first request, whose log line has it."""
+    """A stored refusal. It has no `cause`: that belongs to the first request, whose log line has it."""
 
     code: int
     text: str
@@ -39,10 +39,10 @@ class _StoredRefusal(msgspec.Struct, frozen=True):
 async def answer(
     store: Store, tenant: str, owner: str, key: str, content: bytes, work: Callable[[Transaction], object]
 ) -> bytes | Refusal:
-    """The encoded answer of `work`, or its refusal, kept for this owner and key.
+    """The encoded answer of `work`, or its refusal, stored for this owner and key.
 
-    A refusal that `work` raised has undone its transaction, so it is kept in a second one. Until that has committed,
-    another request with the key may succeed; both then get the answer that was kept first.
+    A refusal that `work` raises rolls its transaction back, so a second one stores it. Until that has committed,
+    another request with the key may succeed; both then get the answer that was stored first.
     """
     try:
         return await store.write(tenant, once, owner, key, content, work)
@@ -57,8 +57,9 @@ def once(
 ) -> bytes | Refusal:
     """The encoded answer of `work`, run at most once for this owner and key.
 
-    Other content under the same key is refused (-8). On PostgreSQL the second of two simultaneous requests waits for the
-    first and gives its answer. The key is stored as a digest, because callers may put anything there, even a credential.
+    Other content under the same key is refused (-8). On PostgreSQL the second of two simultaneous requests waits for
+    the first and returns its answer. The key is stored as a digest, because callers may put anything there, even a
+    credential.
     """
     known = _known(tx, owner, key, content)
     if known is not None:
@@ -70,7 +71,7 @@ def once(
 
 
 def keep(tx: Transaction, owner: str, key: str, content: bytes, refusal: Refusal) -> bytes | Refusal:
-    """Keeps a refusal as the answer to the key. Returns the answer that was kept first, if there is one."""
+    """Stores a refusal as the answer to the key. Returns the answer that was stored first, if there is one."""
     known = _known(tx, owner, key, content)
     return _insert(tx, owner, key, content, refusal) if known is None else known
 
@@ -81,7 +82,7 @@ def is_kept(refusal: Refusal) -> bool:
 
 
 def _known(tx: Transaction, owner: str, key: str, content: bytes) -> bytes | Refusal | None:
-    """The answer that was kept. Raises `Refusal` (-8) for other content."""
+    """The stored answer, if there is one. Raises `Refusal` (-8) for other content."""
     known = tx.one(STORED_ANSWER, owner_id=owner, key=_digest(key))
     if known is None:
         return None

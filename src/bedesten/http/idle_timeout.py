@@ -1,12 +1,12 @@
-"""The idle time-out: a token that was not used for that long is refused, although its `exp` is in the future.
+"""The idle time-out: refuses a token that was not used for that long, although its `exp` is in the future.
 
 A use is written to the store before the request goes on, at most once every twentieth of the time-out, and the time-out
 is extended by that twentieth. So a token in use is never refused, whichever worker or node sees it next, and an unused
 one is refused at most a tenth late. Without a time-out nothing is written or read.
 
-A changed time-out applies to living tokens. Tokens that a shorter one finds stale are refused at once. A use from before
-the change counts a twentieth of the longer time-out later, because it may have been recorded that much too early. When
-there was no time-out before, no use was recorded, and idleness counts from the change.
+A changed time-out applies to issued tokens. A shorter one refuses at once the tokens that are already idle for too
+long. A use from before the change counts a twentieth of the longer time-out later, because its record may be that much
+too old. Without a time-out before the change no use was recorded, so idleness counts from the change.
 """
 
 from bedesten import errors
@@ -20,11 +20,11 @@ from bedesten.gate.scopes import Surface
 from bedesten.store.store import Store
 
 MAX_REMEMBERED_TOKENS = 100_000
-"""Tokens whose last written use is remembered; beyond it all are forgotten and written again."""
+"""Tokens whose last written use is cached. A full cache is cleared, and the next use of each token is written again."""
 
 
 class IdleTimeout:
-    """Remembers which uses this process has written. Lives on the event loop."""
+    """Checks and records uses of tokens, and caches which ones this process has written. Lives on the event loop."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store

@@ -36,7 +36,7 @@ MAX_BATCH = 100
 
 
 class KeyUsageRecorder:
-    """The unwritten uses of one process. Lives on the event loop. `keyring` gives the master secrets as of the last
+    """The unwritten uses of one process. Lives on the event loop. `keyring` returns the master secrets as of the last
     revision check."""
 
     def __init__(self, store: Store, keyring: Callable[[], Keyring], clock: Clock) -> None:
@@ -52,10 +52,10 @@ class KeyUsageRecorder:
         return entry.unused or entry.imported or entry.pepper_id != self._keyring().digest.current
 
     async def write_first_use(self, entry: KeyEntry, api_key: list[bytes], actor: Actor) -> KeyEntry:
-        """Writes the first use of a secret; gives the secret's entry with its current digest.
+        """Writes the first use of a secret; returns the secret's entry with its current digest.
 
-        Raises `Refusal` (-23) if the secret was ended while the request was on its way, `StoreUnavailable` if it cannot
-        be written.
+        Raises `Refusal` (-23) if the secret has ended since the request was admitted, `StoreUnavailable` if the write
+        fails.
         """
         key = api_keys.extract(api_key)
         digest = await self._store.write(entry.tenant, rotation.record_first_use, self._keyring(), entry, key, actor)
@@ -88,7 +88,7 @@ class KeyUsageRecorder:
         await self.write(None)
 
     async def write(self, now: int | None) -> None:
-        """Writes the uses that are due at `now`; None: all. Keeps for the next time what the store does not take."""
+        """Writes the uses that are due at `now`; None: all. Uses whose write fails stay pending."""
         due = [noted for digest, noted in self._noted.items() if self._due(digest, now)]
         for start in range(0, len(due), MAX_BATCH):
             part = due[start : start + MAX_BATCH]

@@ -1,4 +1,4 @@
-"""Logins: an e-mail address and a password give a bearer token; every failure gives the same answer."""
+"""Logins: exchange an e-mail address and a password for a bearer token. Every failure has the same answer."""
 
 import secrets
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from bedesten.telemetry.request_log import RequestInfo
 KINDS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
 MAX_EMAIL_LENGTH = 1_000
 MAX_SESSION_MS = 30 * DAY
-"""Time after the password was given until which a token can be exchanged for a fresh one."""
+"""Time after the login with a password in which a token can be exchanged for a fresh one."""
 MIN_JITTERED_S = 60
 """Shorter lifetimes get no random part."""
 
@@ -126,10 +126,10 @@ async def begin_session(
 
 
 async def exchange(context: RequestContext, services: LoginServices, surface: Surface, account: Account) -> IssuedToken:
-    """Exchanges a living token for a fresh one of the same session, until `MAX_SESSION_MS` after the password was given.
+    """Exchanges a valid token for a fresh one of the same session, until `MAX_SESSION_MS` after the password was given.
 
-    The fresh token has the token versions of the living one: a revocation ends both, also during the exchange. Raises
-    `Refusal`: -22 when the session is over, -21 when it was ended meanwhile.
+    The fresh token has the token versions of the old one, so a revocation ends both, even during the exchange. Raises
+    `Refusal`: -22 if the session has expired, -21 if it was ended meanwhile.
     """
     token = context.who.token
     assert token is not None, "the route demands a token"
@@ -153,7 +153,7 @@ def _claims(
     session: str,
     authenticated_at: int,
 ) -> Claims:
-    """The claims of a fresh token, from the account's configuration; nothing of the request reaches them.
+    """The claims of a fresh token, from the account's configuration and never from the request.
 
     `authenticated_at` (epoch seconds) is when the password was given. The lifetime is shortened by a random part of up
     to a twentieth, so that clients which started together do not all return together.
@@ -202,7 +202,7 @@ def address_digest(context: RequestContext, surface: Surface = Surface.STOREFRON
 
 
 def mail_address_digest(context: RequestContext) -> bytes:
-    """The digest under which the reset mails that the caller's network address asks for are counted."""
+    """The digest under which reset mails are counted by the caller's network address."""
     label = f"mail {counting_unit(context.address)}"
     return context.keyring.login_digest(context.tenant.id, Surface.STOREFRONT, label)
 

@@ -29,7 +29,7 @@ class Body(Protocol):
 
 
 class EmptyRequestBody:
-    """The body of a request that only its service reads."""
+    """Stands in for a body that only the service behind the gate reads."""
 
     async def read(self, limit: int) -> bytes:  # noqa: ARG002
         """No bytes."""

@@ -27,7 +27,7 @@ class _Job:
     future: "Future[Any]" = field(default_factory=Future)
 
     def run(self) -> Callable[[], None]:
-        """Runs it, unless its caller has gone away. Gives what answers the caller."""
+        """Runs the job unless its caller has cancelled it. Returns a function that hands the result to the caller."""
         if not self.future.set_running_or_notify_cancel():
             return lambda: None
         try:
@@ -36,7 +36,7 @@ class _Job:
             return partial(self.future.set_exception, error)
 
     def refuse(self) -> None:
-        """Answers it without running it."""
+        """Refuses the job without running it."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(_full())
 
@@ -44,9 +44,9 @@ class _Job:
 class PasswordHashPool:
     """Runs argon2id in threads (it releases the GIL). Raises `Refusal` (-9) with `Retry-After` when the queue is full.
 
-    The tenant whose turn is longest ago is next, so a flood of one tenant's logins delays those of another by one hash of
-    each tenant. A full queue makes room for a tenant that has less in it: the newest login of the one with the most is
-    refused. So the queue's bound is the memory's, and one tenant alone may have all of it.
+    The queue is fair: the tenant served longest ago is next, so a flood of one tenant's logins delays those of another
+    by one hash of each tenant. A full queue refuses the newest login of the tenant with the most jobs to make room for
+    a tenant with fewer. So the queue bounds the memory, and one tenant alone may fill it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class PasswordHashPool:
         return PasswordHash(await self._run(tenant, partial(self._hash, pepper_id, password)), pepper_id)
 
     async def verify(self, tenant: str, known: PasswordHash | None, password: str) -> bool:
-        """Whether the password matches the known hash; takes the same time without one."""
+        """Whether the password matches the stored hash; takes the same time without one."""
         return await self._run(tenant, partial(self._verify, known, password))
 
     def outdated(self, known: PasswordHash) -> bool:
@@ -108,7 +108,7 @@ class PasswordHashPool:
             raise
 
     def _submit(self, job: _Job) -> None:
-        """Raises `Refusal` if the queue is full and no other tenant has more in it."""
+        """Queues a job. Raises `Refusal` if the queue is full and no other tenant has more jobs in it."""
         displaced = None
         try:
             with self._lock:
@@ -124,7 +124,7 @@ class PasswordHashPool:
                 displaced.refuse()
 
     def _start(self, job: _Job) -> None:
-        """Starts one more thread. Raises `Refusal` if there is none and none can be started."""
+        """Starts one more thread. Raises `Refusal` if no thread runs and none can be started."""
         try:
             threading.Thread(target=self._serve, name="hashing", daemon=True).start()
             self._serving += 1
@@ -134,7 +134,7 @@ class PasswordHashPool:
                 raise _full() from None
 
     def _serve(self) -> None:
-        """Runs jobs in this thread until there is none. A caller is answered once its place is free again."""
+        """Runs jobs in this thread until the queue is empty. A caller gets its result once the job's slot is free."""
         while (job := self._next()) is not None:
             answer = job.run()
             with self._lock:

@@ -1,4 +1,4 @@
-"""The way of a request, top to bottom. The order of the steps is part of the contract; `http.steps` holds the list.
+"""The steps of a request, top to bottom. Their order is part of the contract; `http.steps` holds the list.
 
 1. framing: the target is a path; headers that may appear once are not repeated
 2. revision check: this process knows every change that was made before the request arrived
@@ -24,7 +24,7 @@
 22. CORS headers: Storefront only: the tenant's origins may read the answer
 23. metrics: status, error code and duration are counted
 
-There is no other middleware. After a refusal nothing of the request was done.
+There is no other middleware. A refused request changes nothing.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ Result = TypeVar("Result")
 
 
 class Pipeline:
-    """Answers requests: admission, then the route's handler. Holds no state of its own between two of them."""
+    """Answers requests: admission, then the route's handler. Keeps no state of its own between them."""
 
     def __init__(self, services: Services, routes: RouteMap) -> None:
         self._admission = Admission(services, routes)
@@ -84,7 +84,7 @@ class Pipeline:
         return self._admission.begin(request)
 
     async def handle(self, request: Request, state: RequestState | None = None) -> Response:
-        """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
+        """The answer to one request. Raises only `ClientGone`: then no client waits for an answer."""
         state = state or self._admission.begin(request)
         try:
             response = await self._answer(request, state)
@@ -133,7 +133,7 @@ class Pipeline:
         )
 
     async def _run(self, context: RequestContext, route: Route, headers: RequestHeaders) -> bytes:
-        """Runs the handler and encodes what it gives."""
+        """Runs the handler and encodes its result."""
         strict = route.strict and not context.tenant.lenient
         body = decode_body(parse(context.body), route.body, strict=strict, raw=context.body)
         store, tenant = self._store, context.tenant.id
@@ -170,7 +170,7 @@ class _Undo(Exception):
 async def _undone(
     store: Store, tenant: str, action: Callable[..., object], context: RequestContext, body: RequestModel
 ) -> object:
-    """What the action returns; nothing that it wrote is kept."""
+    """Runs the action, rolls its transaction back and returns its result."""
 
     def run(tx: Transaction) -> None:
         result = action(tx, context, body)
@@ -217,7 +217,7 @@ def idempotency_key(headers: RequestHeaders) -> str | None:
 
 
 def _raise_refusal(result: Result | Refusal) -> Result:
-    """The result of an action. Raises a refusal that the action returned: what the action wrote is committed by now."""
+    """The result of an action. Raises a refusal that the action returned: its transaction has committed by then."""
     if isinstance(result, Refusal):
         raise result
     return result

@@ -16,7 +16,7 @@ from bedesten.http.message import Request
 HEADERS = ("x-forwarded-for", "forwarded")
 MAX_HOPS, MAX_HOP_LENGTH = 32, 80
 MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 4_096, 256
-"""Answers that are remembered, each by a peer and at most so many bytes of the header."""
+"""Cached results, and the bytes of the longest header whose result is cached."""
 UNKNOWN = "unknown"
 """The address of a client that a trusted proxy does not name. It is on no allow-list, and all such clients count as one."""
 UNIX = "unix"
@@ -51,7 +51,7 @@ class Proxies:
         return find(request.peer, line)
 
     def _find(self, peer: str, header: bytes) -> str:
-        """The client, which depends on nothing else than these two."""
+        """The client's address. It depends only on these two arguments, so it can be cached."""
         known = _plain(peer)
         if not self._trusts(known):
             return known

@@ -21,7 +21,7 @@ _BODY = (errors.TOO_LARGE, errors.NOT_JSON)
 
 @cache
 def refusals(route: Route) -> tuple[ErrorCode, ...]:
-    """The rows of the catalogue that a request to the route can be answered with, by status, then by number."""
+    """The error codes with which a request to the route can end, by status, then by number."""
     found = {*ALWAYS, *_credential(route.access), *route.errors}
     if route.method != "GET" and not isinstance(route.handler, Static):
         found.update(_BODY)

@@ -21,7 +21,7 @@ def success(data: bytes, request_id: str) -> Response:
 
 
 def cacheable(response: Response) -> Response:
-    """The response with an `ETag`: a cache may keep it, and asks each time whether it is still current."""
+    """The response with an `ETag`: a cache may keep it but revalidates it at each use."""
     tag = b'"%s"' % hashlib.sha256(response.body).hexdigest()[:32].encode()
     headers = [line for line in response.headers if line != _NO_STORE]
     return Response(response.status, [*headers, (b"cache-control", b"no-cache"), (b"etag", tag)], response.body)

@@ -21,9 +21,9 @@ log = structlog.get_logger("bedesten.http")
 
 
 class RevisionCheck:
-    """Keeps one auth cache as new as the store. Lives on the event loop.
+    """Keeps one auth cache as current as the store. Lives on the event loop.
 
-    Raises `StoreUnavailable` when the store cannot be read: a process that cannot know does not guess.
+    Raises `StoreUnavailable` when the store cannot be read: it never guesses.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class RevisionCheck:
         self._finished = 0
 
     def confirmed(self) -> bool:
-        """Whether the auth cache is as new as this moment, where that can be said without waiting; if not, `confirm`."""
+        """Whether the auth cache is known, without waiting, to be current. If not, call `confirm`."""
         revision = self._store.counter_now()
         return revision is not None and revision == self._auth_cache.revision
 
     async def confirm(self) -> None:
-        """Returns once the auth cache is at least as new as the moment of this call."""
+        """Returns once the auth cache has every change committed before this call."""
         begun = self._begun
         revision = self._store.counter_now()
         if revision is None:
@@ -78,7 +78,7 @@ class RevisionCheck:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The state with which an auth cache starts. `went_back`: the store lacks the last change that this process saw."""
+    """The initial state of an auth cache. `went_back`: the store lacks the last change that this process saw."""
 
     revision: Revision
     installed: InstallationSettings
@@ -90,7 +90,7 @@ def _news(tx: SystemTransaction, known: Revision | None, read: Revision) -> list
     """The changes since a known revision, or the whole state where the list of changes is incomplete.
 
     Raises `StoreUnavailable` if the store neither has the revision `read`, which was read a moment ago, nor continued
-    from it: the store went back in between, or connections lead to different servers.
+    from it: the store was rolled back in between, or connections lead to different servers.
     """
     revision, installed = tx.one(COUNTER), tx.one(INSTALLATION)
     if revision is None or installed is None:
@@ -108,7 +108,7 @@ def _news(tx: SystemTransaction, known: Revision | None, read: Revision) -> list
 
 
 def _follows(tx: SystemTransaction, revision: Revision, earlier: Revision) -> bool:
-    """Whether a store with this revision has the earlier one in its history, or still has it."""
+    """Whether `earlier` is the store's present revision, or in its history."""
     if revision.number <= earlier.number:
         return revision == earlier
     return tx.one(CHANGE, number=earlier.number, nonce=earlier.nonce) is not None

@@ -41,15 +41,15 @@ class Writes:
 
 @dataclass(frozen=True, slots=True)
 class Reveals:
-    """Reads, and records that it was read, so it runs in a write transaction: reveals of stock codes in the audit trail, and
-    the order of a statement's rows. It moves neither money nor goods."""
+    """Reads and records the read, so it runs in a write transaction. It records reveals of stock codes in the audit
+    trail, and the order of a statement's rows. It moves neither money nor goods."""
 
     action: Callable[[Transaction, RequestContext, Any], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Runs a writing action, answers what it returns, and keeps nothing that it wrote."""
+    """Runs a writing action, answers with its result, and rolls its transaction back."""
 
     action: Callable[[Transaction, RequestContext, Any], object]
 
@@ -127,7 +127,7 @@ class Route(Resource):
 
     `response` is the type of the answer's data. `errors` are the refusals of the handler itself; `http.refusals` adds
     those of the steps before it. `regional`: the answer depends on the caller's region. `cacheable`: a cache may keep it
-    and asks whether it is still current. `name` replaces the operation name that is otherwise made from the path.
+    but revalidates it. `name` replaces the operation name that is otherwise made from the path.
     """
 
     handler: Handler
@@ -152,9 +152,9 @@ class Route(Resource):
 
     @property
     def strict(self) -> bool:
-        """Whether unknown members are refused: by operations that change something or check a change.
+        """Whether unknown members are refused: only operations that change something or check a change refuse them.
 
-        A login ignores them too: members beyond its fields never reach the token.
+        A login ignores them as well: members beyond its fields never reach the token.
         """
         return isinstance(self.handler, Writes | Checks)
 

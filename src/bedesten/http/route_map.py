@@ -21,7 +21,7 @@ from bedesten.http.route import METHODS, Match, Route, Static
 MAX_SUGGESTION_LENGTH, MIN_SIMILARITY = 100, 0.75
 """The longest path for which the nearest operation is looked up, and how similar the two must be (`difflib`)."""
 MAX_REMEMBERED = 1024
-"""Unknown paths whose nearest operation is remembered: clients that are configured wrongly repeat themselves."""
+"""Unknown paths whose nearest operation is cached: clients that are configured wrongly repeat themselves."""
 _KEYED_PREFIXES = ((b"/payment", Surface.PAYMENT), (b"/supplier", Surface.SUPPLIER))
 Routes = Mapping[str, Route]
 """The routes of one path by method."""
@@ -73,8 +73,8 @@ class RouteMap:
     def unknown(self, path: bytes, surface: Surface | None, tenant: TenantEntry) -> Refusal:
         """The refusal of a method that the path does not have, or of an unknown path with the nearest operation.
 
-        Names operations of the surface only, or without one of the surfaces that take bearer tokens; never one that is
-        switched off for the tenant.
+        It names only operations of the surface, or without a surface those of the surfaces that take bearer tokens. It
+        never names one that is switched off for the tenant.
         """
         routes, _ = self.find(path)
         if routes:
@@ -88,7 +88,7 @@ class RouteMap:
     def _nearest(self, path: bytes, surface: Surface | None, tenant: TenantEntry) -> str:
         """The allowed operation whose path is most similar to an unknown one; empty if none is similar enough.
 
-        What was found for a path is remembered for the tenants that have everything switched on.
+        Results are cached by path, for the tenants that have everything switched on.
         """
         text = path.decode("latin-1").lower()
         if len(text) > MAX_SUGGESTION_LENGTH:
@@ -130,7 +130,7 @@ class RouteMap:
 
 
 def keyed_surface(path: bytes, routes: Routes) -> Surface | None:
-    """The surface of API keys to which a path belongs, known or not; `routes` are those of the path."""
+    """The surface of API keys to which a known or unknown path belongs; `routes` are those of the path."""
     folded = path.lower()
     for prefix, surface in _KEYED_PREFIXES:
         if folded.startswith(prefix) and folded[len(prefix) : len(prefix) + 1] in (b"", b"/"):

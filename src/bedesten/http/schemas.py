@@ -95,7 +95,7 @@ def decode_body(members: Members, shape: type[Body], *, strict: bool = False, ra
             return msgspec.convert(kept, shape, builtin_types=(Decimal,))
         except msgspec.ValidationError:
             pass
-        try:  # 5.0 is a whole number in JSON Schema; only bodies that write one like that pay for this
+        try:  # 5.0 is a whole number in JSON Schema; only bodies with such a number pay for this
             return msgspec.convert(_whole(kept), shape, builtin_types=(Decimal,))
         except msgspec.ValidationError:
             pass

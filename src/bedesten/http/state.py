@@ -1,4 +1,4 @@
-"""What is known of one request while it is on its way: its headers, and what the steps have found out."""
+"""The state of one request: its headers, and the results of the steps so far."""
 
 from dataclasses import dataclass, field
 
@@ -50,10 +50,10 @@ def read_headers(request: Request) -> RequestHeaders:
 
 @dataclass(slots=True)
 class RequestState:
-    """What the steps have found out so far: enough to answer and to log the request wherever it ends.
+    """The results of the steps so far: enough to answer and to log the request at whichever step it ends.
 
     `started` is the arrival by `perf_counter`, `owner` the principal's account, `error` set once the request is refused.
-    `decisions` is the table of the state that the revision check found, for the whole request.
+    `decisions` is the decision table as of the revision check, for the whole request.
     """
 
     request_id: str

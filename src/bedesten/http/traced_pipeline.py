@@ -1,4 +1,4 @@
-"""The pipeline with a span for each request. Used in place of `Pipeline` where traces are asked for."""
+"""The pipeline with a span for each request. Replaces `Pipeline` where tracing is on."""
 
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
