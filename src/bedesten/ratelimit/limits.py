@@ -1,19 +1,20 @@
 """Rate limits that all processes of one machine share: counts by name, in a file that each process has open.
 
 `RateLimiter` (this module) counts requests by credential, tenant and address. `AddressThrottle` (`ratelimit.throttle`)
-counts refusals by address. Each has tables of its own: a client that can choose names, as a client with many addresses
-can, displaces only counts in a table where every name can be chosen.
+counts refusals by address. Each has its own tables: a client that can choose names, such as one with many addresses,
+displaces counts only in tables whose names clients can choose.
 
 Storage: a table is a fixed number of slots of two words, the name's tag and the count. A name has eight possible slots;
-when all are taken it replaces the count with the lowest priority. So the memory is bounded, and a flood of names costs some
-names their count but never exhausts the memory. A process holds a lock on the file for the few microseconds of a count;
-without the lock two busy processes lose a third of their counts. Nobody waits for the lock longer than a few milliseconds,
-so a process that is stopped while it holds the lock stops no other.
+when all are taken it replaces the count with the lowest priority. So the memory is bounded: a flood of names costs some
+names their count but never exhausts it. A process holds a lock on the file for the few microseconds of a count; without
+the lock two busy processes lose a third of their counts. A process waits for the lock for a few milliseconds at most,
+so one that is stopped while it holds the lock blocks no other.
 
-Failures: the file may be cut, overwritten with garbage or on a full disk at any time. It is read and written, never mapped,
-because a mapped page that is missing kills the process. A file that is not a valid counter file is replaced when it is
-opened. In use, missing parts are restored, and an impossible count reads as zero, which also corrects the counts after a
-clock went back. Without the file (`Counters.shared` is False) each process counts alone. No limit ever fails a request.
+Failures: the file may be truncated, overwritten with garbage or on a full disk at any time. It is read and written,
+never mapped, because a mapped page that is missing kills the process. A file that is not a valid counter file is
+replaced when it is opened. In use, missing parts are restored, and an impossible count reads as zero, which also
+corrects the counts after a clock went back. Without the file (`Counters.shared` is False) each process counts alone. No
+limit ever fails a request.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ MAX_BUCKET_US = MINUTE_US + 1_000_000
 
 SLOTS_PER_BUCKET = 8
 MAX_LAST = 4_096
-"""Names of a table whose slot a process remembers."""
+"""Names of a table whose slot a process caches."""
 _flock, _LOCK_NOW, _UNLOCK = fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
 _WORD = 8
 _HEADER = 8  # words: the magic number, two of the hash's secret, the end of throttling, four spare
@@ -80,7 +81,7 @@ class CounterTable:
         return row[tags.index(tag) * 2 + 1] if tag in tags else 0
 
     def slot(self, name: str, priority: Priority) -> tuple[int, int]:
-        """Returns the offset for the name's count (see `put`) and the present count. It may be the slot of another name."""
+        """Returns the offset for the name's count (see `put`) and the present count. The slot may hold another name."""
         tag, first = self.bucket(name)
         last = self._last.get(name)
         if last is not None:
@@ -97,7 +98,7 @@ class CounterTable:
         return first + number * _PAIR.size, 0
 
     def _keep(self, name: str, at: int) -> None:
-        """Remembers where the name's count is, so that the next look reads one slot in place of eight."""
+        """Caches where the name's count is, so that the next lookup reads one slot in place of eight."""
         if len(self._last) >= MAX_LAST:
             self._last.clear()
         self._last[name] = at
@@ -128,7 +129,7 @@ class Counters:
 
     @property
     def throttled_until(self) -> int:
-        """The number in the header."""
+        """The shared number, read from the file's header."""
         throttled_until: int = _SINGLE.unpack(self.read(_THROTTLED_UNTIL, _WORD))[0]
         return throttled_until
 
@@ -157,7 +158,7 @@ class Counters:
             return  # a full disk: requests that are not counted pass
 
     def lock(self) -> None:
-        """Excludes other processes until `unlock`. Gives up without an error if another process holds the lock too long."""
+        """Locks the file until `unlock`. Gives up without an error if another process holds the lock too long."""
         if self._file is None:
             return
         for _ in range(MAX_LOCK_ATTEMPTS):
@@ -180,7 +181,7 @@ class Counters:
             self._file = None
 
     def _repair(self) -> None:
-        """Restores size and header of a file that was cut, so that a process that opens it now shares it."""
+        """Restores size and header of a truncated file, so that a process that opens it now shares it."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 os.pwrite(self._file, self._header[: 3 * _WORD], 0)
@@ -248,7 +249,7 @@ def _fresh_header() -> bytes:
 
 
 class RateLimit(NamedTuple):
-    """A limit that applies to a request: `kind` is `credential`, `tenant` or `address`, `name` identifies the one."""
+    """A limit that applies to a request: `kind` is `credential`, `tenant` or `address`, `name` identifies which one."""
 
     kind: str
     name: str
@@ -270,7 +271,7 @@ class LimitStatus(NamedTuple):
 
 
 class RateLimiter:
-    """The generic cell rate algorithm: a slot holds the one moment at which the bucket will be empty again.
+    """The generic cell rate algorithm (GCRA): a slot holds only the moment at which the bucket will be empty again.
 
     A limit of N a minute permits N requests at once and one more every 60/N seconds.
     """
@@ -289,7 +290,7 @@ class RateLimiter:
             self._counters.unlock()
 
     def look(self, limits: Iterable[RateLimit], now: int, *, counted: bool = False) -> list[LimitStatus]:
-        """The state of every limit, as one more request would find it, or one that is `counted` and passes."""
+        """Returns the state of every limit for one more request, or for one that is already `counted` and passes."""
         moment, statuses = now * 1000, []
         for limit in limits:
             empty_at = _plausible(self._table(limit).get(limit.name), moment)
@@ -300,7 +301,7 @@ class RateLimiter:
         return statuses
 
     def learn(self, limit: RateLimit, ahead_us: int, now: int) -> None:
-        """Merges what is known of other machines: the bucket will not be empty before `ahead_us` from now."""
+        """Merges the counts of other machines: the bucket will not be empty before `ahead_us` from now."""
         ahead_us = min(ahead_us, limit.per_minute * (MINUTE_US // limit.per_minute))
         self._change(limit, now, lambda empty_at, moment: max(empty_at, moment + ahead_us))
 
@@ -348,7 +349,7 @@ def _status_of(per_minute: int, empty_at: int, moment: int) -> tuple[LimitStatus
 
 
 def _plausible(empty_at: int, moment: int) -> int:
-    """A stored moment, or the present one if it is over or cannot be."""
+    """Returns a stored moment, or the present one if the stored one is past or impossible."""
     return empty_at if moment < empty_at <= moment + MAX_BUCKET_US else moment
 
 

@@ -1,6 +1,7 @@
-"""Shared buckets in Redis or Valkey: one key each, moved by one script, by the server's clock. Needs `bedesten[redis]`.
+"""Shared buckets in Redis or Valkey: one key each, updated by a script with the server's clock. Needs
+`bedesten[redis]`.
 
-Keys end by themselves a minute after they were last moved, and hold no name: a digest of it. Losing them is harmless.
+Keys expire a minute after their last update and contain a digest of the bucket's name. Losing them is harmless.
 """
 
 import asyncio
@@ -28,11 +29,11 @@ return {{1, after - now}}
 
 
 class RedisBuckets:
-    """A few connections, shared by one process."""
+    """Buckets in Redis, through a small connection pool of this process."""
 
     def __init__(self, url: str, installation: str) -> None:
-        """`url` as `redis://`, `rediss://` or `unix://`; `valkey` says the same. Keys of different installations are
-        apart. Raises ImportError without the library, ValueError for a wrong address."""
+        """`url` begins with `redis://`, `rediss://` or `unix://`; `valkey` means `redis`. Each installation has its own
+        keys. Raises ImportError without the library, ValueError for an invalid URL."""
         from redis.asyncio import BlockingConnectionPool, Redis
 
         pool = BlockingConnectionPool.from_url(
@@ -47,7 +48,7 @@ class RedisBuckets:
         self._installation = installation.encode()
 
     async def take(self, take: Take, timeout_s: float) -> TakeResult:
-        """Takes from one bucket. Raises `BucketsUnavailable`, after the time-out too."""
+        """Takes from one bucket. Raises `BucketsUnavailable`, also after the time-out."""
         from redis.exceptions import RedisError
 
         key = (

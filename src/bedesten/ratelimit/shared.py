@@ -1,18 +1,18 @@
-"""Limits that several machines share: buckets in one place, and what each process has not reported there yet.
+"""Limits that several machines share: shared buckets, and the counts that each process has not reported to them yet.
 
-Each machine counts for itself in its own memory (`ratelimit.limits`), and a request is decided there. What was taken is
-reported to the shared buckets; what others have taken comes back with the answer and is merged into the machine's count.
+Each machine counts in its own memory (`ratelimit.limits`) and decides about requests there. It reports its counts to
+the shared buckets; their answer includes the counts of the other machines, which it merges into its own.
 
 - A small limit (up to `MAX_EXACT` a minute) is *exact*: every request asks the shared bucket before it goes on.
 - A larger one is reported in *pieces* of a hundredth, in the background. While a report is under way a second piece may be
-  taken, and a request that comes after it waits for the report. So each process lets through at most `MAX_PIECES` pieces
+  taken, and any request beyond that waits for the report. So each process lets through at most `MAX_PIECES` pieces
   beyond the limit. A request in a hundred costs a round trip; no request waits for it while the client keeps its limit.
-- Refusals of an address are reported in eighths of their limit. When the address's bucket is full, it is throttled on
-  each machine that reports or asks.
-- A login asks for its address every time (`check_address`), and fails if it cannot.
+- Refusals of an address are reported in eighths of their limit. When the address's bucket is full, each
+  machine that reports or asks throttles the address.
+- A login asks about its address every time (`check_address`), and fails if there is no answer.
 
-The buckets tell how much of them is taken as a duration, so the clocks of machines do not matter. While they cannot be
-asked, each machine counts alone (`shared` is False), and they are tried again every `RETRY_S`.
+The buckets report their fill level as a duration, so differences between the machines' clocks do not matter. While they
+are unavailable, each machine counts alone (`shared` is False) and tries them again every `RETRY_S`.
 """
 
 import asyncio
@@ -33,24 +33,24 @@ MAX_EXACT = 120
 PIECES = 100
 """A larger limit is reported in this many pieces."""
 MAX_PIECES = 2
-"""Most pieces that a process lets through without an answer of the shared bucket."""
+"""Maximum pieces that a process lets through without an answer from the shared bucket."""
 REFUSAL_PIECES = 8
 TIMEOUT_S, LOGIN_TIMEOUT_S = 0.5, 2.0
 """Longest wait of a request, which then goes on, and of a login, which then fails."""
 RETRY_S = 1.0
 FORGET_S = 60.0
-"""What was not reported for this time is dropped: the bucket has drained since."""
+"""Counts that were not reported for this time are dropped: the bucket has drained since."""
 MAX_NAMES = 65_536
-"""Names with something that is not reported yet. Beyond it all are forgotten, which lets each take one more piece."""
+"""Names with unreported counts. At the limit all counts are dropped, which lets each name take one more piece."""
 
 
 class BucketsUnavailable(Exception):
-    """The shared buckets cannot be asked now."""
+    """The shared buckets cannot be reached now."""
 
 
 class Take(NamedTuple):
-    """So many requests of the bucket `name`. With `exact` nothing is taken unless all of it is left; 0 requests only look,
-    and a negative number gives back."""
+    """Takes `requests` from the bucket `name`: 0 only reads it, a negative number gives requests back. With `exact` it
+    takes all of them or none."""
 
     name: str
     per_minute: int
@@ -59,21 +59,21 @@ class Take(NamedTuple):
 
 
 class TakeResult(NamedTuple):
-    """Whether it was taken, and the microseconds until the bucket is empty again."""
+    """Whether the requests were taken, and the microseconds until the bucket is empty again."""
 
     accepted: bool
     ahead_us: int
 
 
 class SharedBuckets(Protocol):
-    """Where the buckets are. Used on one event loop."""
+    """The store of the shared buckets. Used on one event loop."""
 
     async def take(self, take: Take, timeout_s: float) -> TakeResult:
-        """Takes from one bucket. Raises `BucketsUnavailable`, after the time-out too."""
+        """Takes from one bucket. Raises `BucketsUnavailable`, also after the time-out."""
         ...
 
     async def close(self) -> None:
-        """Lets go of connections."""
+        """Closes the connections."""
         ...
 
 
@@ -85,7 +85,7 @@ class _UnreportedCount:
 
 
 class SharedLimits:
-    """Joins a machine's counts with the shared buckets. Lives on the event loop."""
+    """Synchronises a machine's counts with the shared buckets. Lives on the event loop."""
 
     def __init__(self, buckets: SharedBuckets, limiter: RateLimiter, throttle: AddressThrottle) -> None:
         self._buckets = buckets
@@ -98,7 +98,7 @@ class SharedLimits:
         throttle.report = self._report_refusals
 
     async def close(self) -> None:
-        """Ends reports that are under way."""
+        """Cancels reports that are under way, and closes the buckets."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -107,12 +107,12 @@ class SharedLimits:
     # --- requests ---
 
     def note(self, limits: Sequence[RateLimit], now: int) -> list[RateLimit]:
-        """Notes a request that this machine let through. Returns the limits for which it has to wait for `confirm`."""
+        """Counts a request that this machine let through. Returns the limits that it must `confirm` first."""
         return [limit for limit in limits if self._must_wait(limit, now)]
 
     async def confirm(self, limits: Sequence[RateLimit], waiting: Sequence[RateLimit], now: int) -> list[LimitStatus]:
-        """Asks for the limits in `waiting`, and returns the state of all. If one of them does not allow the request,
-        nothing of it is counted, in none of `limits`."""
+        """Checks the limits in `waiting`, and returns the state of all `limits`. If one of them refuses the request, it
+        counts against none of `limits`."""
         asked: list[RateLimit] = []
         for limit in waiting:
             ahead_us = await self._refused_for(limit, now)
@@ -140,7 +140,7 @@ class SharedLimits:
         return unreported.count > piece
 
     async def _refused_for(self, limit: RateLimit, now: int) -> int | None:
-        """None if the limit lets the request pass, else the microseconds that its bucket is full ahead."""
+        """Returns None if the limit allows the request, else the `ahead_us` for `RateLimiter.learn`."""
         if limit.per_minute > MAX_EXACT:
             return await self._refused_by_report(limit, now)
         taken = await self._ask(Take(limit.name, limit.per_minute, 1, exact=True))
@@ -197,7 +197,7 @@ class SharedLimits:
     # --- refusals ---
 
     def _report_refusals(self, unit: str, count: int, now: int) -> None:
-        """Called by the throttle with the number of an address's refusals in its window."""
+        """Reports refusals in pieces. The throttle calls it with the number of an address's refusals in its window."""
         piece = max(1, self._throttle.limit // REFUSAL_PIECES)
         if count % piece == 0 and self._reachable():
             self._run(self._refusals(unit, piece, now, count >= self._throttle.limit))
@@ -210,14 +210,14 @@ class SharedLimits:
             await self._throttled(unit, now, full or taken.ahead_us > (limit - 1) * step)
 
     async def _throttled(self, unit: str, now: int, begin: bool, timeout_s: float = TIMEOUT_S) -> bool:
-        """Throttles the address here for as long as it is throttled anywhere. Returns False if that cannot be known."""
+        """Throttles the address here until no machine does. Returns False if the buckets cannot be reached."""
         taken = await self._ask(Take(f"throttled {unit}", 1, int(begin), exact=False), timeout_s)
         if taken is not None and taken.ahead_us > 0:
             self._throttle.fill(unit, now, -(-taken.ahead_us // 1000))
         return taken is not None
 
     async def check_address(self, address: str, now: int) -> None:
-        """Asks whether the address was refused too often on any machine; `AddressThrottle.admit` then tells.
+        """Asks whether any machine throttles the address; `AddressThrottle.admit` then knows.
 
         Raises `BucketsUnavailable`.
         """
@@ -230,7 +230,7 @@ class SharedLimits:
         return self.shared or monotonic() >= self._retry_at
 
     async def _ask(self, take: Take, timeout_s: float = TIMEOUT_S) -> TakeResult | None:
-        """None if the buckets cannot be asked now. A login asks even if they could not be a moment ago."""
+        """Asks the buckets; None if they cannot be reached now. A login asks even right after a failure."""
         if timeout_s != LOGIN_TIMEOUT_S and not self._reachable():
             return None
         try:

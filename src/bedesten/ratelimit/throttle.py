@@ -25,7 +25,7 @@ class AddressThrottle:
 
     The upper bits of a slot's word are the number of refusals, the lower 44 bits the end of the window in epoch
     milliseconds. `counters.throttled_until` is when the last throttled address may send again. Usually no address is
-    throttled, and `admit` reads nothing else; what another process writes there it sees a millisecond later.
+    throttled, and `admit` reads nothing else. It sees what another process writes there a millisecond later.
     """
 
     __slots__ = ("_counters", "_read_at", "_table", "_throttled_until", "_window", "limit", "report")
@@ -60,7 +60,7 @@ class AddressThrottle:
             self.report(unit, count, now)
 
     def fill(self, unit: str, now: int, duration_ms: int) -> None:
-        """Throttles an address (`counting_unit`) for a time within the window: another machine does so."""
+        """Throttles an address (`counting_unit`) for a window at most, because another machine throttles it."""
         end = now + min(duration_ms, self._window)
         self._counters.lock()
         try:
@@ -87,7 +87,7 @@ class AddressThrottle:
             self._counters.throttled_until = self._throttled_until = end
 
     def _counted(self, word: int, now: int) -> tuple[int, int]:
-        """Returns the refusals of the current window and its end; 0 and `now` if it is over, or if the clock went back."""
+        """Returns the refusals of the current window and its end; 0 and `now` if it has ended or the clock went back."""
         end = word & _MOMENT
         return (word >> _SHIFT, end) if 0 < end - now <= self._window else (0, now)
 
