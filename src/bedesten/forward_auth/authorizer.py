@@ -1,4 +1,4 @@
-"""Decides about requests that somebody else answers: a service behind a proxy, or one with the Python middleware.
+"""Decides about requests to other services: one behind a proxy, or one with the Python middleware.
 
 It composes the same `Admission` as the pipeline of the four surfaces: the same steps in the same order, with the same
 refusals, counts and log lines. CORS is not among them: the service answers its own preflights.
@@ -47,7 +47,7 @@ class ForwardAuth:
             self._admission = Admission(self._services, rules)
 
     async def decide(self, request: Request) -> Allowed[ProtectedRoute] | Response:
-        """The request, allowed, or the refusal to answer it with."""
+        """The allowed request, or the answer that refuses it."""
         admission = self._admission
         state = admission.begin(request)
         decision: Allowed[ProtectedRoute] | Response
@@ -70,8 +70,8 @@ class ForwardAuth:
 def forwarded_headers(headers: Headers, host: list[bytes]) -> Headers:
     """Keeps the headers that the gate evaluates and puts the original `Host` in front.
 
-    Raises `Refusal` (-2) for a header by which the service could be made to do something else than was decided about,
-    or to take a header of the caller for one of the gate's.
+    Raises `Refusal` (-2) for a header that could make the service do something other than what was decided about, or
+    mistake a header of the caller for one of the gate's.
     """
     kept: Headers = [(b"host", line) for line in host]
     for name, value in headers:

@@ -95,6 +95,6 @@ def _listed(scopes: frozenset[str]) -> str:
 
 
 def _mac(secret: Secret[str], stamp: str, method: str, target: str, values: list[str]) -> str:
-    """No part can contain a line break: each is a part of one line of HTTP."""
+    """The signature. No signed part can contain a line break: each is part of one line of HTTP."""
     signed = "\n".join(("v1", stamp, method, target, *values))
     return hmac_sha256(secret.reveal().encode(), signed.encode("utf-8", "surrogateescape")).hex()

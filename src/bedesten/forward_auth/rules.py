@@ -1,8 +1,8 @@
 """Rules for the paths of another service: which access each path demands.
 
-Two programs that read one path differently are an attack: the gate would decide about one thing and the service do
-another. So a path is accepted in one spelling only. Where a service may take two paths for one, because of letter case or
-a slash at the end, and the rules differ, the request is refused.
+A path that gate and service read differently is an attack: the gate would decide about one resource and the service
+serve another. So a path is accepted in one spelling only. Where a service may treat two paths as one, because of letter
+case or a trailing slash, and the rules differ, the request is refused.
 """
 
 import re
@@ -23,7 +23,7 @@ from bedesten.http.route import METHODS, Match, Resource
 MAX_TARGET_LENGTH = 4096
 """Bytes of path and query together."""
 MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 4_096, 256
-"""Paths whose rule is remembered, and the bytes of such a path."""
+"""Paths whose rule is cached, and the maximum bytes of such a path."""
 
 _TARGET = re.compile(rb"[\x21-\x22\x24-\x7e]*")
 _PATH = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,=:@/-]|%20|%[89A-Fa-f][0-9A-Fa-f])*")
@@ -182,7 +182,7 @@ def _lookup(path: str, exact: dict[str, Routes], prefix: dict[str, Routes]) -> R
 
 
 def _slash_variant(path: str) -> str:
-    """The path with or without its last slash, which a service may take for the same."""
+    """The same path without its trailing slash, or with one: a service may treat the two as one."""
     return path[:-1] if path.endswith("/") else path + "/"
 
 

@@ -96,7 +96,7 @@ def _how_to_convert(name: str) -> str:
 
 
 def _located(problem: str) -> tuple[str, str]:
-    """Field and reason of what msgspec says."""
+    """The field and the reason in an error message of msgspec."""
     reason, _, where = problem.partition(" - at `$.")
     field = where.rstrip("`")
     if unknown := _UNKNOWN_KEY.fullmatch(reason):

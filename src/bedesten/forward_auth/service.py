@@ -68,12 +68,12 @@ class ForwardAuthService:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Opens the installation if it can be opened, and goes on trying and watching."""
+        """Opens the installation if possible, and starts the task that retries and watches the files."""
         await self._refresh()
         self._task = asyncio.get_running_loop().create_task(self._refresh_forever())
 
     async def stop(self) -> None:
-        """Ends the watching, writes what is still in memory, and closes the store."""
+        """Stops the task, writes what is still in memory, and closes the store."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
