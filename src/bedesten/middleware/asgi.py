@@ -50,7 +50,7 @@ class AsgiGate:
         return request if isinstance(request, Response) else await self._authorizer.decide(request)
 
     def _closing(self, send: Send) -> Send:
-        """`send` of the lifespan; closes the authorizer when the application has shut down."""
+        """Wraps `send` of the lifespan; closes the authorizer when the application has shut down."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "lifespan.shutdown.complete":

@@ -1,6 +1,6 @@
 """The gate, opened within a service's own process.
 
-It runs on an event loop in a thread of its own, which starts with the first request of a process. So it serves ASGI and
+It runs on an event loop in its own thread, which starts with the first request of a process. So it serves ASGI and
 WSGI alike, whatever loops and threads the service has, and a server that forks its workers after loading the service
 opens nothing before the fork. If the installation cannot be opened, requests are answered 503 and a later one tries again.
 """
@@ -52,9 +52,9 @@ def all_paths(surface: str, *, public: Iterable[str] = ()) -> RuleSet:
 class LocalAuthorizer:
     """Decides about a service's requests. Safe for any number of threads and event loops.
 
-    `routes` are rules, or the path of a route file. `data` and `database` name the installation, as the options of the
-    program do; missing ones come from the environment (`BEDESTEN_DATA`, `BEDESTEN_TRUSTED_PROXIES` and others). `host`
-    binds the service to that host's tenant, under whatever host it is called. Raises `RouteFileError`, `ValueError`.
+    `routes` are rules, or the path of a route file. `data` and `database` name the installation, like the options of
+    the program; missing ones come from the environment (`BEDESTEN_DATA`, `BEDESTEN_TRUSTED_PROXIES` and others). `host`
+    binds the service to that host's tenant, whatever host a request names. Raises `RouteFileError`, `ValueError`.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class LocalAuthorizer:
             return _unavailable(request, "the gate took too long")
 
     def decide_now(self, request: Request) -> Caller | Response:
-        """The same for code without an event loop; blocks."""
+        """Like `decide`, for code without an event loop; blocks."""
         deciding = self._asked(request)
         if deciding is None:
             return _unavailable(request, "the gate is being closed")
@@ -145,7 +145,7 @@ class LocalAuthorizer:
                     running = self._running = _RunningAuthorizer(self._settings, self._routes)
                     if self._ends_with != running.pid:
                         self._ends_with = running.pid
-                        # A process made by multiprocessing ends without running `atexit` handlers.
+                        # A process of multiprocessing ends without running `atexit` handlers: `Finalize` is for those.
                         atexit.register(self.close)
                         Finalize(None, self.close, exitpriority=0)
         return running

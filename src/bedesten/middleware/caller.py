@@ -23,7 +23,7 @@ class Caller:
     """The caller of one request, from its verified credential.
 
     `account` and `surface` are empty on a public path. `rights` are the effective scopes of a bearer token, or the
-    grants of an API key; `*` alone is a key without narrowed grants. The credential itself is not here.
+    grants of an API key; `*` alone is a key without narrowed grants. It does not contain the credential.
     """
 
     tenant: str
@@ -73,7 +73,7 @@ class Authorizer(Protocol):
         """The caller, or the refusal to answer with; for code on an event loop."""
 
     def decide_now(self, request: Request) -> Caller | Response:
-        """The same for code without an event loop; blocks."""
+        """Like `decide`, for code without an event loop; blocks."""
 
     def close(self) -> None:
         """Closes the installation."""

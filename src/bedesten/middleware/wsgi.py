@@ -45,7 +45,7 @@ def decide(authorizer: Authorizer, environ: Environ) -> Caller | Response:
 
 
 def headers_of(environ: Environ) -> Headers:
-    """The headers as WSGI gives them: it joins repeated ones by commas, which no credential may contain."""
+    """The headers as WSGI passes them: it joins repeated ones by commas, which no credential may contain."""
     return [
         (name[5:].replace("_", "-").lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in environ.items()
