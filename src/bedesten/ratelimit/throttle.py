@@ -87,7 +87,7 @@ class AddressThrottle:
             self._counters.throttled_until = self._throttled_until = end
 
     def _counted(self, word: int, now: int) -> tuple[int, int]:
-        """Returns the refusals of the current window and its end; 0 and `now` if it has ended or the clock went back."""
+        """Returns the refusals of the current window and its end; 0 and `now` if it is over or the clock went back."""
         end = word & _MOMENT
         return (word >> _SHIFT, end) if 0 < end - now <= self._window else (0, now)
 
