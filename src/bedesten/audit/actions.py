@@ -17,7 +17,7 @@ INSTALLATION = "-"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: `operator` or the id of an account; with the request id if it was in a request."""
+    """Who acts: `operator` or the id of an account; with the request id if it acts in a request."""
 
     name: str
     request_id: str | None = None

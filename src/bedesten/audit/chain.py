@@ -9,7 +9,7 @@ where the fields are seq, id, tenant, actor, action, subject, detail, request id
 text after its length in eight bytes, and a missing request id as eight bytes of 0xFF. The first row follows 32 zero
 bytes. No secret enters, so anyone who has the rows can check them.
 
-The chain shows that a sealed row was altered, moved, removed or inserted. By itself it cannot show that somebody with
+The chain shows that a sealed row was altered, moved, removed or inserted. By itself it cannot show that someone with
 write access to the whole database replaced all rows from some point on, or cut them off together with the head. To detect
 that, compare with a head that was stored elsewhere: the worker logs one a minute (see `verify`).
 """
@@ -30,7 +30,7 @@ from bedesten.store.transaction import SystemTransaction
 VERIFY_BATCH_ROWS = 500
 """Rows that `verify` reads in one transaction."""
 MAX_SEALED_ROWS = 200
-"""Rows sealed in one transaction. On SQLite nobody else writes meanwhile, some ten milliseconds."""
+"""Rows sealed in one transaction. On SQLite this blocks other writers for some ten milliseconds."""
 MAX_SEAL_DELAY_MS = MINUTE
 """A row that waits longer than this while newer rows are sealed was held back."""
 MAX_VIOLATIONS = 100
@@ -103,7 +103,7 @@ _MOVE_HEAD = cross_tenant(
     update(audit_chain).where(audit_chain.c.id == p("chain")).values(seq=p("last"), hash=p("digest"))
 )
 _UNSEALED = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq.is_(None)).order_by(_A.at, _A.id).limit(p("most")))
-_UNNUMBERED = func.coalesce(_A.seq, 0) == 0  # in other words than the index of these rows, which is not to be used here
+_UNNUMBERED = func.coalesce(_A.seq, 0) == 0  # not the condition of the partial index, so that no planner uses it here
 _SEAL = cross_tenant(update(audit).where(_A.id == p("row"), _UNNUMBERED).values(seq=p("number"), hash=p("digest")))
 _SEALED = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq > p("after")).order_by(_A.seq).limit(p("most")))
 _BY_SEQ = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq == p("number")))
@@ -190,7 +190,7 @@ def _wrong_head(reader: "_ChainReader", head: Head) -> str:
 
 
 def _held_back(store: Store, latest: int) -> Iterator[str]:
-    """An unsealed row much older than the last sealed one: it was inserted later than it says, or held back."""
+    """Yields a violation for an unsealed row much older than the last sealed one: inserted late, or held back."""
     row = store.read_now(waiting)
     if row is not None and row.at < latest - MAX_SEAL_DELAY_MS:
         yield (

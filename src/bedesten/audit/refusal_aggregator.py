@@ -17,10 +17,10 @@ from bedesten.store.transaction import SystemTransaction
 
 REFUSED, LOGIN, OPEN = "credential.refused", "login.ok", "outcome.open"
 MAX_ROWS = {REFUSED: 200, LOGIN: 500, OPEN: 200}
-"""Rows of each action in one batch; everything else becomes one more row. Hashing keeps logins below this."""
+"""Rows of each action in one batch; all other events become one more row. Hashing keeps logins below this."""
 MAX_GROUPS, MAX_GROUPS_PER_TENANT = 4_000, 1_000
-"""Groups of one action between two writes, in all and for one tenant: an attack on one tenant does not hide events of
-another tenant, and no login."""
+"""Groups of one action between two writes, in all and for one tenant: an attack on one tenant hides neither events of
+another tenant nor logins."""
 MAX_SAMPLED_REQUESTS = 3
 MAX_TEXT_LENGTH = 200
 
@@ -98,7 +98,7 @@ class RefusalAggregator:
     def add_unknown_outcome(
         self, tenant: str, code: int, who: str, address: str, endpoint: str, request_id: str, now: int
     ) -> None:
-        """Record a request whose outcome is unknown. Each gets a row of its own, because somebody will ask about it."""
+        """Record a request whose outcome is unknown. Each gets its own row, because someone will ask about it."""
         self._count(
             AggregateKey(OPEN, tenant, code, request_id, who, counting_unit(address), endpoint), request_id, now
         )
@@ -118,7 +118,7 @@ class RefusalAggregator:
         return Batch(rows, others)
 
     def restore(self, batch: Batch) -> None:
-        """Count a batch again that could not be written."""
+        """Count the events of a batch again after its write failed."""
         for key, one in batch.rows:
             self._add(key, one)
         for action, others in batch.others.items():

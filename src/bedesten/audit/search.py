@@ -20,7 +20,7 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import SystemTransaction
 
 MAX_VISIBILITY_DELAY_MS = 60_000
-"""Time from a row's id to its commit, at most: no transaction lives longer."""
+"""Maximum time from the creation of a row's id to its commit: no transaction lives longer."""
 
 BATCH_ROWS = 1_000
 """Rows that a search reads in one transaction."""

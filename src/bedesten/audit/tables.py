@@ -26,7 +26,7 @@ Index(None, audit.c.tenant_id, audit.c.id)
 nothing else of a row ever changes."""
 
 _UNSEALED = fragment("seq IS NULL")
-# No `partial_index`: all of it is read, in its order, which SQLite would not do for a condition on `at`.
+# No `partial_index`: queries read the whole index in its order, which SQLite would not do for a condition on `at`.
 Index("ix_audit_unsealed", audit.c.at, audit.c.id, sqlite_where=_UNSEALED, postgresql_where=_UNSEALED)
 
 audit_chain = Table(
