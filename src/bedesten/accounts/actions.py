@@ -117,8 +117,8 @@ def create(
 ) -> str | None:
     """Creates an account and returns its id, or None if the tenant already has one of this kind and handle.
 
-    Without `advance` the caller advances the revision later in the transaction: revocations wait from then on. `account`
-    is its id, if the caller has made one.
+    Without `advance` the caller advances the revision later in the transaction, because revocations wait from then on.
+    `account` is its id, if the caller has made one.
     Raises `Refusal` (-2) for the address of an erased customer.
     """
     if handle.endswith(f"@{ERASED_DOMAIN}"):
@@ -210,7 +210,7 @@ def set_may_edit_texts(tx: Transaction, account: Account, allowed: bool) -> None
 
 
 def set_password(tx: Transaction, account: str, password: PasswordHash, actor: Actor) -> None:
-    """Changes the password, and ends every token issued with the old one and the link to a new one."""
+    """Changes the password, and ends the reset link and every token issued under the old password."""
     links.drop_reset(tx, account)
     tx.run(_SET_PASSWORD, id=account, phc=password.phc, pepper=password.pepper_id)
     end_tokens(tx, account, actor)
@@ -223,7 +223,7 @@ def set_verified(tx: Transaction, account: str, actor: Actor) -> None:
 
 
 def set_email(tx: Transaction, account: Account, email: str, actor: Actor) -> None:
-    """Changes the e-mail of an account to a verified one, and ends the link to a new password. Raises `Refusal` (-8)."""
+    """Changes the e-mail of an account to a verified one, and ends the reset link. Raises `Refusal` (-8)."""
     if by_handle(tx, account.kind, email) is not None:
         problem = "another account has this e-mail address"
         raise Refusal(errors.CONFLICT, problem, fields={"token": problem})
@@ -234,7 +234,7 @@ def set_email(tx: Transaction, account: Account, email: str, actor: Actor) -> No
 
 
 def set_name(tx: Transaction, account: str, name: str, actor: Actor) -> None:
-    """Changes the name of the account's owner. The audit row says that it changed, and not to what."""
+    """Changes the name of the account's owner. The audit row records the change but not the name."""
     tx.run(_SET_NAME, id=account, new_name=name)
     record(tx, actor, "account.name", account)
 
@@ -258,7 +258,7 @@ def end_tokens(tx: Transaction, account: str, actor: Actor) -> None:
 def revoke_token(tx: Transaction, jti: str, expires: int, actor: Actor) -> None:
     """Ends one bearer token; a second call changes nothing.
 
-    `expires` is the time from which its revocation may be forgotten.
+    `expires` is the time from which its revocation may be dropped.
     """
     if tx.run(_REVOKE_TOKEN, jti=jti, expires=expires):
         tx.advance_revision("token", f"{jti} {expires}")

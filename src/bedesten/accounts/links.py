@@ -1,9 +1,9 @@
 """Links that prove access to a mailbox: one resets a password, the other verifies the e-mail address.
 
 A link carries a token of 256 random bits. The store keeps a keyed digest of it, which covers the tenant and the purpose,
-in a row of the account: a token opens nothing elsewhere. An account has one link for each purpose, so a newer link
-replaces the older one. Using a link deletes its row, and the database lets one of many concurrent uses do that. A link
-that verifies an address, or a new one, may be opened again until it expires.
+in a row of the account: a token is valid nowhere else. An account has one link for each purpose, so a newer link
+replaces the older one. Using a link deletes its row, so one of many concurrent uses succeeds. A link that verifies the
+present or a new address may be opened again until it expires.
 """
 
 import base64
@@ -29,7 +29,7 @@ MAX_TOKEN = 100
 
 
 class Purpose(StrEnum):
-    """What a link is good for."""
+    """The purpose of a link."""
 
     RESET = "reset"
     VERIFY = "verify"
@@ -101,13 +101,13 @@ def new_address(tx: Transaction, cipher: TenantCipher, account: str, token: str)
 
 
 def use(tx: Transaction, cipher: TenantCipher, purpose: Purpose, token: str) -> str:
-    """Uses a valid link up, and returns its account. Raises `Refusal` (-30): unknown, used, replaced or expired."""
+    """Uses up a valid link and returns its account. Raises `Refusal` (-30): unknown, used, replaced or expired."""
     row = tx.one(_USE, digest=_digest(tx, cipher, purpose, token), purpose=purpose.value, now=tx.now)
     return _found(row)
 
 
 def drop_reset(tx: Transaction, account: str) -> None:
-    """Ends the account's link to a new password: it was changed, or the account is disabled."""
+    """Ends the account's reset link, because the password was changed or the account is disabled."""
     tx.run(_DROP_RESET, account=account)
 
 

@@ -107,8 +107,9 @@ def unlock(tx: Transaction, account: bytes) -> bool:
 def record_failure(tx: Transaction, attempt: Attempt) -> int:
     """Counts one failure, and delays the next attempts once there are too many.
 
-    Returns the milliseconds of a delay that other attempts have caused since this one began: then the caller must not learn
-    its outcome, or many attempts at once would get as many answers. Counters are locked in the order of this function.
+    Returns the milliseconds of a delay that other attempts have caused since this one began. The client must then not
+    learn the outcome, or many concurrent attempts would get as many answers. Counters are locked in the order of this
+    function.
     """
     counted = attempt.pair if _is_known(tx, attempt) else attempt.account
     return max(
@@ -134,7 +135,7 @@ def needs_record(tx: Transaction, attempt: Attempt) -> bool:
 
 
 def after_success(tx: Transaction, attempt: Attempt) -> tuple[int, bool]:
-    """The delay (`wait`) that other attempts have caused since this one began, and `needs_record`."""
+    """Returns the delay (`wait`) that other attempts have caused since this one began, and `needs_record`."""
     return wait(tx, attempt), needs_record(tx, attempt)
 
 
@@ -144,7 +145,7 @@ def _is_known(tx: Transaction, attempt: Attempt) -> bool:
 
 
 def _count(tx: Transaction, digest: bytes, free: int, account: bytes | None) -> int:
-    """Counts one failure; the milliseconds for which the counter was blocked before it."""
+    """Counts one failure; returns the milliseconds for which the counter was already blocked."""
     at = tx.at
     tx.run(_START, digest=digest, account=account, failures=0, blocked_until=0, at=at)
     tx.run(_RENEW, digest=digest, at=at)
