@@ -1,6 +1,6 @@
-"""Creates many API keys at once: stored some hundred at a time beside a running server, and all valid together at the end.
+"""Creates many API keys at once: stores batches of some hundred beside a running server; all become valid at the end.
 
-They use the runs of `imports`: until a run has finished its keys do not exist for anybody else.
+It uses the runs of `imports`: until a run has finished, no query outside it finds its keys.
 """
 
 from collections import Counter

@@ -12,7 +12,7 @@ from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, p, st
 from bedesten.store.transaction import SystemTransaction
 
 WARNING_DAYS = (1, 7, 30)
-"""Days left at which a warning is given, once each, the smallest first."""
+"""Days left at which a warning is recorded, once each, the smallest first."""
 SECRET_RETENTION = 7 * DAY
 """Time (ms) for which the digest of an ended secret is kept: it is refused as expired until then, and as unknown
 later."""

@@ -3,10 +3,10 @@
 The store holds a keyed digest of that SHA-256, so it reveals as little about them as about our own keys. The first
 request that presents such a key proves its text, and the ordinary digest replaces the imported one.
 
-An import stores its keys in parts, so that nobody waits long for it, and is still all or nothing: its keys belong to a
-*run* (`key_import_runs`) and exist for everybody else only once the run has finished, which is one small statement. A
-run that nobody continues (the program was killed) is abandoned after a minute, and the worker removes its keys.
-`admin.key_imports` combines these steps.
+An import stores its keys in batches, so that no other writer waits long for it, and is still all or nothing: its keys
+belong to a *run* (`key_import_runs`), and other queries find them only once the run has finished, which is one small
+statement. A run that does not continue (the program was killed) is abandoned after a minute; the worker removes its
+keys. `admin.key_imports` combines these steps.
 
 Our own keys cannot be imported: such a key would have two ids and stay valid after one of them was revoked.
 """
@@ -103,7 +103,7 @@ class ImportRun:
 def parse(lines: Iterable[str]) -> list[ImportLine]:
     """Parses the lines `sha256[,hint]` of a file; skips empty lines, comments (`#`) and a heading.
 
-    Raises `Refusal` (-2), which names the invalid lines and repeats nothing of them.
+    Raises `Refusal` (-2), which names the invalid lines but does not repeat their content.
     """
     found: list[ImportLine] = []
     wrong: dict[int, str] = {}
@@ -124,7 +124,7 @@ def parse(lines: Iterable[str]) -> list[ImportLine]:
 
 
 def _rows(lines: Iterable[str], wrong: dict[int, str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows with their first lines. What is not CSV is added to `wrong` and ends them."""
+    """Yields CSV rows, each with the number of its first line. A syntax error is added to `wrong` and ends the rows."""
     reader = csv.reader(lines, strict=True)
     number = 1
     try:
@@ -181,7 +181,7 @@ def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> ImportR
 
 
 def open_run(tx: Transaction, count: int) -> str:
-    """Opens a run that will store so many keys and returns its id. Raises `Refusal` (-8) if another is under way."""
+    """Opens a run that will store `count` keys and returns its id. Raises `Refusal` (-8) if another is under way."""
     run = tx.new_id("imp")
     if not tx.run(_BEGIN, id=run, state="pending", announced=count, stored=0, touched=tx.now):
         raise _busy()

@@ -1,7 +1,7 @@
 """Records when, from where and by which client the secrets of API keys were last used.
 
-It answers who breaks if a secret ends. The process that sees a use keeps it in memory and writes it later, many at a
-time (`http.key_usage`). A process that is killed loses the uses it has not written; nothing else depends on them.
+It shows which callers break if a secret ends. The process that sees a use keeps it in memory and writes it later, many
+at a time (`http.key_usage`). A process that is killed loses the uses it has not written; nothing else depends on them.
 """
 
 import re
