@@ -1,4 +1,4 @@
-"""Creates staff members and changes what they may do. The program `bedesten` calls all of it; no member can."""
+"""Creates staff members and changes what they may do. Only the program `bedesten` calls it; no member can."""
 
 import base64
 import secrets
@@ -30,7 +30,7 @@ MAX_CODE = 100
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """One staff member. `tenant` None: it works for the whole installation. `password` is an argon2id hash or None."""
+    """One staff member. `tenant` None: works for the whole installation. `password` is an argon2id hash or None."""
 
     id: str
     tenant: str | None
@@ -44,7 +44,7 @@ class StaffMember:
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """The roles. One that this program does not know gives nothing."""
+        """The roles. A role that this program does not know grants nothing."""
         named = self.role_names.split()
         return tuple(role for role in Role if role.value in named)
 
@@ -177,7 +177,7 @@ def reset(
     password: PasswordHash | None = None,
     randomness: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Secret[str] | None:
-    """Ends the member's password, sessions and waits. Returns a setup code, or None if there is a new password.
+    """Ends the member's password, sessions and login delays. Returns a setup code, or None if there is a new password.
 
     Raises `Refusal` (-8) for a disabled member.
     """
@@ -197,7 +197,7 @@ def reset(
 
 
 def of_code(tx: SystemTransaction, keyring: Keyring, code: str) -> StaffMember | None:
-    """The member who may choose a password with this setup code; None for one that is unknown, used or too old."""
+    """The member who may choose a password with this setup code; None if it is unknown, used or expired."""
     for digest in _digests(keyring, code):
         found = tx.one(_OF_CODE, digest=digest, now=tx.now)
         if found is not None:
@@ -244,7 +244,7 @@ def _new_code(keyring: Keyring, randomness: Callable[[int], bytes]) -> tuple[Sec
 
 
 def _digests(keyring: Keyring, code: str) -> list[bytes]:
-    """The digest of a setup code under each pepper; none for a text that is no code."""
+    """The digest of a setup code under each pepper; none for a text that is not a code."""
     if not 0 < len(code) <= MAX_CODE or not code.isascii():
         return []
     return [keyring.staff_digest("setup", code, pepper) for pepper in keyring.digest_ids()]

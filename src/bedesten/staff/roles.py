@@ -67,7 +67,7 @@ def duties_of(roles: Iterable[Role]) -> frozenset[Duty]:
 
 
 def read_roles(names: Iterable[str]) -> tuple[Role, ...]:
-    """The roles with these names, in the order of `Role`. Raises `Refusal` (-2) for an unknown one and for none."""
+    """The roles with these names, in the order of `Role`. Raises `Refusal` (-2) for an unknown name or no name."""
     named = set(names)
     known = [role for role in Role if role.value in named]
     if not named or len(known) != len(named):

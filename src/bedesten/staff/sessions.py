@@ -27,7 +27,7 @@ TOKEN_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A session that may act: who, and since when. `digest` names its row, `use_is_old` asks for `renew`."""
+    """An open session and its member. `digest` names its row; if `use_is_old`, the caller must `renew` it."""
 
     member: StaffMember
     digest: bytes
@@ -54,7 +54,7 @@ _BEGIN = cross_tenant_insert_of(staff_sessions)
 _STILL = cross_tenant(
     select(_T.id).where(_T.id == p("id"), _T.disabled == 0, _T.password == p("phc")).with_for_update()
 )
-"""Locks the member, so that a reset at the same moment is before it or ends the session."""
+"""Locks the member's row, so that a concurrent reset either precedes the new session or ends it."""
 _OPEN = cross_tenant(
     select(
         _T.id, _T.tenant_id, _T.email, _T.name, _T.roles, _T.password, _T.pepper_id, _T.disabled, _T.created,
@@ -75,7 +75,7 @@ def begin(
     address: str,
     randomness: Callable[[int], bytes] = secrets.token_bytes,
 ) -> tuple[Secret[str], int] | None:
-    """Begins a session of a member whose password was accepted: its token, and its end (ms).
+    """Begins a session of a member whose password was accepted. Returns its token and its end (ms).
 
     None if the member was disabled, or its password changed, after it was read.
     """
@@ -103,7 +103,7 @@ def find(tx: SystemTransaction, keyring: Keyring, token: str) -> OpenSession | N
 
 
 def renew(tx: SystemTransaction, session: OpenSession) -> None:
-    """Records that the session is in use. One that has ended meanwhile stays so."""
+    """Records that the session is in use. A session that has ended meanwhile stays ended."""
     tx.run(_RENEW, digest=session.digest, now=tx.now)
 
 

@@ -25,7 +25,7 @@ staff = Table(
     CheckConstraint("(setup_digest IS NULL) = (setup_expires IS NULL)", name="setup"),
 )
 """`tenant_id` NULL: the member works for the whole installation. `roles` are separated by spaces. `password` is NULL until
-the member has chosen one; `setup_digest` is the keyed digest of the code with which it may."""
+the member has chosen one; `setup_digest` is the keyed digest of the setup code."""
 
 staff_sessions = Table(
     "staff_sessions",
