@@ -172,7 +172,7 @@ def _valid_name(name: str) -> str:
 
 
 def _alike(tx: SystemTransaction, names: Iterable[str]) -> dict[str, list[str]]:
-    """Returns for each name those of other tenants that look like it."""
+    """Returns for each name the names of other tenants that look like it."""
     wanted = {name: text.skeleton(name) for name in names}
     looks: dict[str, list[str]] = {skeleton: [] for skeleton in wanted.values()}
     for (other,) in tx.all(_NAMES):
@@ -195,10 +195,10 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
 
 
 def announce(tx: SystemTransaction, created: Sequence[dict[str, Any]]) -> list[dict[str, object]]:
-    """Completes what `insert_tenant` made in this transaction. Returns the tenants, each with the names that look like its.
+    """Completes the tenants that `insert_tenant` made in this transaction; returns each with the names that look alike.
 
-    Advances the revision once, whatever their number: processes remember no host that they did not find, so the new ones
-    need no change of their own. Every revocation waits for the revision from here until COMMIT.
+    Advances the revision once for all of them: processes cache a missing host for one revision only, so new hosts need
+    no change of their own. Every revocation waits for the revision from here until COMMIT.
     """
     alike = _alike(tx, [one["name"] for one in created])
     for one in created[-1:]:
@@ -280,7 +280,7 @@ def set_suspended(tx: Transaction, suspended: bool) -> None:
 
 
 def set_region(tx: Transaction, region: str) -> None:
-    """Changes the region of buyers who name none, and so the regional products that they see."""
+    """Changes the region of buyers who name no region, and so the regional products that they see."""
     before = _before(tx)["region"]
     tx.run(_SET_REGION, new_region=region)
     tx.advance_revision("tenant", tx.tenant)

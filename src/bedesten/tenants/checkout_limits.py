@@ -1,6 +1,6 @@
 """Limits, for each tenant, how much stock unpaid checkouts may hold and how many customers one address may register.
 
-An unpaid checkout costs nothing and takes goods away from everybody else. The limits are part of the tenant's settings;
+An unpaid checkout costs nothing and blocks goods for everyone else. The limits are part of the tenant's settings;
 the packages that create checkouts and customers enforce them in the same transaction.
 """
 

@@ -31,7 +31,7 @@ class DecryptionError(Exception):
 
 
 class TenantKeys(NamedTuple):
-    """The keys of one tenant. They need no transaction, so that much can be encrypted before it begins."""
+    """The keys of one tenant. They need no transaction, so many values can be encrypted before it begins."""
 
     tenant: str
     encryption: AESGCM

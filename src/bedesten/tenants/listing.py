@@ -58,7 +58,7 @@ def list_all(tx: SystemTransaction) -> list[dict[str, object]]:
 
 
 def _views(tx: SystemTransaction, rows: Sequence[tuple[Any, ...]]) -> list[dict[str, object]]:
-    """The tenants of rows, whose ids follow each other."""
+    """The tenants of rows that are consecutive by id, so that range queries find their hosts and access."""
     if not rows:
         return []
     hosts: dict[str, list[str]] = {row[0]: [] for row in rows}

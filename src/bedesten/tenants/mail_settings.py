@@ -1,6 +1,6 @@
 """How a tenant sends mail: its sender, the base of the links in its mails, and whether customers must verify theirs.
 
-Links come from this setting and from nothing that a request says, so that no `Host` header leads into a mail.
+Links come from this setting and never from a request, so that no `Host` header gets into a mail.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def mail_settings(tx: Transaction) -> MailSettings:
 
 
 class MailChanges(TypedDict, total=False):
-    """What changes of the settings; an empty text removes one."""
+    """The settings to change; an empty text removes one."""
 
     sender: str
     shop_url: str
@@ -59,7 +59,7 @@ class MailChanges(TypedDict, total=False):
 
 
 def set_mail_settings(tx: Transaction, **changes: Unpack[MailChanges]) -> None:
-    """Changes the settings that are named. Raises `Refusal` (-2).
+    """Changes the given settings. Raises `Refusal` (-2).
 
     Customers that exist when `verify` is switched on have to verify their address before their next checkout.
     """
@@ -96,7 +96,7 @@ def _shop_url(url: str) -> str | None:
 
 
 def _problem(url: str) -> str | None:
-    """Why links cannot begin with the URL, or None."""
+    """Returns why links cannot begin with the URL, or None."""
     if len(url) > MAX_SHOP_URL or not url.isascii() or not url.isprintable() or set(url) & set(" \"'<>\\^`{|}"):
         return f"at most {MAX_SHOP_URL} printable ASCII characters, without quotes, spaces and brackets"
     try:
