@@ -42,7 +42,7 @@ def _reset(tx: Transaction, context: RequestContext, kind: str, token: str, pass
 
 
 def _owner(tx: Transaction, context: RequestContext, kind: str, token: str) -> Account:
-    """The account of this kind whom a reset link belongs to. Raises `Refusal` (-30)."""
+    """The account of this kind to which a reset link belongs. Raises `Refusal` (-30)."""
     account = accounts.by_id(tx, kind, links.owner(tx, context.cipher, Purpose.RESET, token))
     if account is None or account.disabled:
         raise links.refused("the account is disabled, gone or of another kind")
@@ -52,7 +52,7 @@ def _owner(tx: Transaction, context: RequestContext, kind: str, token: str) -> A
 async def check_password(
     context: RequestContext, services: LoginServices, password: str, field: str, *about: str
 ) -> None:
-    """Refuses a password that is easy to guess from what `about` says of its owner, or from the shop's name."""
+    """Refuses a password that is easy to guess from the owner's data in `about`, or from the shop's name."""
     shop = await services.store.read(context.tenant.id, tenants.name_of)
     problem = password_problem(password, minimum=services.min_password_length, words=(shop, *about))
     if problem:

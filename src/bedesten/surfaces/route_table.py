@@ -1,4 +1,4 @@
-"""Makes the routes of a surface from what differs between them, so that a table has a line or two for each operation."""
+"""Makes the routes of a surface. A table states only what differs between them: a line or two for each operation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, get_args, get_type_hints
@@ -16,7 +16,7 @@ Right = str | type[Open] | type[Anonymous] | type[SignedIn]
 class RouteTable:
     """The routes of one surface.
 
-    A route cannot be made without its `access`. The schemas of its body and answer are those of the handler's annotations.
+    A route cannot be made without its `access`. The handler's annotations supply the schemas of its body and answer.
     """
 
     def __init__(self, surface: Surface) -> None:

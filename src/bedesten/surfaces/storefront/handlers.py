@@ -155,7 +155,7 @@ def _items_request(tx: Transaction, body: schemas.CreateCheckout) -> NewOrder:
 
 
 def _basket_request(tx: Transaction, buyer: Buyer, body: schemas.CreateCheckout, total: int | None) -> NewOrder:
-    """The basket's lines, with the basket locked; without them if the reference names an order already."""
+    """Locks the basket; returns its lines as an order, or no lines if the reference already names an order."""
     known = baskets.lock(tx, buyer.id)
     origin = f"basket:{body.basket_version}:{total}"
     if body.reference is not None and baskets.is_ordered(tx, buyer.id, body.reference):

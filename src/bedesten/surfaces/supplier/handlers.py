@@ -217,7 +217,7 @@ def _codes(codes: Sequence[str], items: Sequence[schemas.CodeItem]) -> list[Stoc
 
 @contextlib.contextmanager
 def _named_rows(codes: str, count: int, items: str) -> Iterator[None]:
-    """Names malformed codes by their place in the request: `count` of them are in `codes`, the rest in `items`."""
+    """Names malformed codes by their place in the request: the first `count` are in `codes`, the rest in `items`."""
     problem: MalformedCodes | None = None
     try:
         yield
