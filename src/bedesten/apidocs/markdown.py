@@ -19,7 +19,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 AddressOf = Callable[[str], str | None]
-"""Gives the address of a page from its path below `docs` without `.md`; None for a page that is not on the site."""
+"""Returns the address of a page from its path below `docs` without `.md`; None for a page that is not on the site."""
 
 _ONLY = re.compile(r"<!-- only: (?P<surfaces>[a-z ]+) -->\n(?P<text>.*?)<!-- end of only -->\n", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)

@@ -25,7 +25,7 @@ _VARY = b"Host, Accept"
 
 
 class NotFoundPages:
-    """Wraps the pipeline. Where an operation was found, its callers get JSON whatever they prefer."""
+    """Wraps the pipeline. If an operation was found, the client gets JSON whatever it prefers."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -55,7 +55,7 @@ def prefers_page(accept: bytes) -> bool:
 
 
 def suggestions(site: Site, path: str) -> tuple[MenuItem, ...]:
-    """The pages that a path may have meant, the likeliest first; often none."""
+    """The pages that a client may have meant by a path, the likeliest first; often none."""
     name = path.lower().rstrip("/").rpartition("/")[2].removesuffix(".html").removesuffix(".md")
     pages = {item.address.rpartition("/")[2]: item for group in menu_groups(site.surfaces) for item in group.pages}
     numbers = {item.address.rpartition("/")[2]: item for item in ERROR_PAGES}

@@ -1,7 +1,7 @@
 """The OpenAPI documents of the four surfaces, on every tenant's host.
 
-They are made from the route tables once a process. Between tenants they differ in the server's URL and in the operations
-that are switched on.
+They are made from the route tables once per process. Between tenants they differ in the server's URL and in the
+operations that are switched on.
 """
 
 import hashlib

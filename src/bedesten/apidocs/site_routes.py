@@ -33,7 +33,7 @@ _ERRORS = {str(number): code for number, code in CATALOGUE.items()}
 HTML, _JSON = b"text/html; charset=utf-8", b"application/json"
 _FIVE_MINUTES, _IMMUTABLE = b"public, max-age=300", b"public, max-age=31536000, immutable"
 _NOTHING_ALLOWED = b"default-src 'none'; frame-ancestors 'none'"
-"""The `Content-Security-Policy` of what is no page."""
+"""The `Content-Security-Policy` of answers that are not pages."""
 _SCRIPTS, _SANDBOX_SCRIPTS = ("site.js",), ("site.js", "builder.js")
 
 

@@ -33,5 +33,5 @@ def _environment() -> Environment:
 
 
 def render(template: str, **values: object) -> Markup:
-    """The template with these values. Raises `jinja2.UndefinedError` for a value that it lacks."""
+    """The template with these values. Raises `jinja2.UndefinedError` for a missing value."""
     return Markup(_environment().get_template(template).render(values))  # noqa: S704 the template escapes its values

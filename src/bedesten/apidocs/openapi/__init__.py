@@ -1,6 +1,6 @@
 """OpenAPI 3.1 documents, made from the route tables.
 
-Nothing is written beside the tables: what describes an operation also dispatches it. The functions are pure;
+Nothing is written by hand: the table that describes an operation also dispatches it. The functions are pure;
 `bedesten.apidocs.openapi_routes` knows the routes and serves the documents.
 
 - `schemas`: wire schemas as JSON Schemas.

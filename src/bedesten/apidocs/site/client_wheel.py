@@ -1,7 +1,7 @@
 """The client library as a wheel, which `pip` installs from the shop's own host, without a package index.
 
 It is made from the library's sources, which this package contains, in PyPA's binary distribution format. The same sources
-give the same bytes.
+yield the same bytes.
 """
 
 import base64
@@ -43,7 +43,7 @@ def name() -> str:
 
 @cache
 def wheel() -> Wheel:
-    """The wheel. It is made once a process, in about ten milliseconds."""
+    """The wheel. It is made once per process, in about ten milliseconds."""
     project, files = _project(), dict(_files())
     stem = name().removesuffix("-py3-none-any.whl")
     files[f"{stem}.dist-info/METADATA"] = _metadata(project).encode()

@@ -19,8 +19,8 @@ ERRORS = f"{GUIDES}/errors"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a page has to know of its tenant. `url` is the address of the tenant's API, `accent` a colour such as `#85480a`,
-    `logo` a data URL; both are empty where the tenant has none."""
+    """What a page needs to know about its tenant. `url` is the address of the tenant's API, `accent` a colour such as
+    `#85480a`, `logo` a data URL; both are empty where the tenant has none."""
 
     name: str
     sandbox: bool

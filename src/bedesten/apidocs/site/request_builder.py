@@ -11,7 +11,7 @@ _FILTERS = frozenset({"categoryId", "updatedSince", "cursor", "maxUnitPrice"})
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
-    """The form of one operation. `argument` and `body` are what it contains at first, `headers` the optional ones."""
+    """The form of one operation. `argument` and `body` are its initial contents, `headers` the optional ones."""
 
     path: str
     scheme: str
