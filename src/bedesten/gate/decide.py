@@ -2,7 +2,7 @@
 
 The pipeline calls `Gate.tenant`, `Gate.authenticate` and `Gate.authorise` one after the other. They are pure: they look
 at the auth cache, never at the store, and raise `CacheMiss` when the cache lacks an entry. The caller then loads it and
-calls again. A refused request changes nothing.
+calls again. After a refusal the operation has not run.
 """
 
 from collections.abc import Callable, Iterator

@@ -88,7 +88,7 @@ class DecisionTable:
         return self._tenants.get(host)
 
     def put_tenant(self, host: bytes, tenant: TenantEntry) -> None:
-        """Remembers which tenant a `Host` line names."""
+        """Caches which tenant a `Host` line names."""
         if len(self._tenants) >= MAX_HOSTS:
             self._tenants.clear()
         self._tenants[host] = tenant
@@ -98,7 +98,7 @@ class DecisionTable:
         return host in self._unknown_hosts
 
     def put_unknown_host(self, host: bytes) -> None:
-        """Remembers that a well-formed `Host` line names no tenant."""
+        """Caches that a well-formed `Host` line names no tenant."""
         if len(host) > MAX_REFUSED_LENGTH:
             return
         if len(self._unknown_hosts) >= MAX_UNKNOWN_HOSTS:
@@ -111,7 +111,7 @@ class DecisionTable:
         return acceptance.principal if acceptance is not None and now < acceptance.ends else None
 
     def put(self, resource: Hashable, tenant: TenantEntry, credential: bytes, principal: Principal) -> None:
-        """Remembers that every check of the credential for this resource passed."""
+        """Caches that every check of the credential for this resource passed."""
         if len(self._acceptances) >= MAX_DECISIONS:
             self._acceptances.clear()
         self._acceptances[resource, tenant.id, credential] = Acceptance(principal, end_of(principal))
@@ -126,7 +126,7 @@ class DecisionTable:
     def put_refusal(
         self, resource: Hashable, tenant: TenantEntry, credential: bytes, address: str, known: RememberedRefusal
     ) -> None:
-        """Remembers a refusal. `address` is empty where the decision does not depend on it."""
+        """Caches a refusal. `address` is empty where the decision does not depend on it."""
         if len(credential) > MAX_REFUSED_LENGTH:
             return
         if len(self._refusals) >= MAX_REFUSALS:

@@ -78,7 +78,7 @@ def valid_tenant_host(text: str, *, allow_loopback: bool, reserved: Collection[s
 
 
 def is_public_suffix(host: str) -> bool:
-    """Whether anybody can register names below this canonical host (`com.tr`, `github.io`; publicsuffix.org).
+    """Whether anyone can register names below this canonical host (`com.tr`, `github.io`; publicsuffix.org).
 
     The list is the one that the library `publicsuffixlist` ships: nothing is fetched. A name of one label is not on
     it, except for the top-level domains that exist.

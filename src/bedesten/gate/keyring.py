@@ -5,7 +5,7 @@ A keyring has three key sets: `sign` (bearer tokens), `digest` (the peppers of A
 secret is used as a key: every key is derived from one (HKDF-SHA256, RFC 5869) for one purpose, tenant, surface and
 generation. Each field of the derivation is length-prefixed, so two purposes or two tenants never share a key.
 
-Back up the file of the keyring apart from the database. It must never be in the database.
+Back up the keyring's file separately from the database. It must never be in the database.
 """
 
 import binascii

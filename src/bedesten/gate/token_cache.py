@@ -1,4 +1,4 @@
-"""Remembers verified bearer tokens, so that a token in use is verified once."""
+"""Caches verified bearer tokens, so that a token in use is verified once."""
 
 from bedesten.gate.bearer import Claims
 
@@ -7,9 +7,9 @@ class TokenCache:
     """Verified tokens by their exact bytes, tenant and surface.
 
     A hit saves parsing and the MAC. The caller (`gate.decide`) still checks `kid`, token versions, `jti` and scopes at
-    every request. Of the times only `exp` is checked again. The cache holds at most `limit` tokens: when the young half is
-    full it becomes the old half, from which a token moves back when it is used. So every step takes constant time.
-    For one thread (the event loop). The tokens are live credentials, so `repr` does not show them.
+    every request. Of the time claims only `exp` is checked again. The cache holds at most `limit` tokens: when the
+    young half is full it becomes the old half, from which a token moves back when it is used. So every step takes
+    constant time. For one thread (the event loop). The tokens are live credentials, so `repr` does not show them.
     """
 
     __slots__ = ("_half", "_old", "_young")
@@ -35,7 +35,7 @@ class TokenCache:
         self._keep((token, tenant, surface), claims)
 
     def clear(self) -> None:
-        """Forgets every token. Call it after a change of the key sets or of a tenant's generation."""
+        """Drops every token. Call it after a change of the key sets or of a tenant's generation."""
         self._young.clear()
         self._old.clear()
 
