@@ -2,7 +2,7 @@
 
 `steps` lists what happens to a request, in order. `admission` decides whether it may go on; `pipeline` adds the handler;
 `failures` answers, logs and counts refusals. `route` and `route_map` are the operations as data. `services` are those of
-one process, `context` is all that a handler sees of them. `message` defines requests and responses; `asgi` is the only
+one process, `context` is what a handler sees. `message` defines requests and responses; `asgi` is the only
 file that knows the server.
 
 Reading order: `steps` → `pipeline` → `admission` → `route`.

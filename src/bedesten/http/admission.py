@@ -169,7 +169,7 @@ class Admission(Generic[ResourceT]):
     def _authorise(
         self, tenant: TenantEntry, resource: ResourceT, principal: Principal | None, state: RequestState, now: int
     ) -> None:
-        """Checks every access that the resource demands, and remembers the decision."""
+        """Checks every access that the resource demands, and caches the decision."""
         try:
             self._gate.authorise(tenant, resource.access, resource.endpoint, principal)
             for access in resource.further:

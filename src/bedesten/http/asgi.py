@@ -9,7 +9,7 @@ arrives as an empty one, or as the authority of an absolute-form target; if ther
 Equal `Content-Length` lines arrive as one; with `Transfer-Encoding` beside it the server removes `Content-Length` and closes
 the connection after the answer. Bytes from 0x80 up in header values arrive.
 
-Bodies. `receive()` costs about 14 us, nearly half of a small request, and the end of a body is a message of its own. So
+Bodies. `receive()` costs about 14 us, nearly half of a small request, and the end of a body is a separate message. So
 the adapter does not call it for a request without a body, nor for the end of a body of announced length. An invalid chunk
 and a client that has left give the same `http.disconnect`; the server sends `100 Continue` at the first `receive()`.
 
