@@ -1,7 +1,7 @@
 """The hash chain of the audit trail: every sealed row has the hash of all rows before it.
 
 A row is written unsealed, in the transaction of the change that it records, so that no change waits for the chain.
-Shortly after, a worker gives it the next number and
+Shortly after, a worker assigns it the next number and
 
     hash = SHA-256("bedesten-audit-1" || previous hash || fields)
 

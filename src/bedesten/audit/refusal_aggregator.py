@@ -55,7 +55,7 @@ class Aggregate:
 
 @dataclass(slots=True)
 class Overflow:
-    """All events of one action that have no group of their own, by error number."""
+    """All events of one action that no group counts, by error number."""
 
     total: Aggregate
     codes: Counter[int]

@@ -46,8 +46,8 @@ class _WatchedFile:
 class ForwardAuthService:
     """The forward-auth of one process. Lives on the event loop.
 
-    `open_services` opens the installation; it blocks, and raises what is wrong. `read_secret` reads the secret that signs
-    identity headers from `secret_file`; it raises `OSError` or `ValueError`.
+    `open_services` opens the installation; it blocks, and raises an exception if it fails. `read_secret` reads the
+    secret that signs identity headers from `secret_file`; it raises `OSError` or `ValueError`.
     """
 
     def __init__(

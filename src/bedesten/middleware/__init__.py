@@ -2,8 +2,8 @@
 
 A `LocalAuthorizer` opens an installation within the service's process, with the same auth cache, revision check and
 admission as a web worker: what was revoked before a request arrived is refused. Rules say what each path
-demands, as in the route file; a path without a rule is refused. An allowed request carries its `Caller`, which can be
-asked for further rights.
+demands, as in the route file; a path without a rule is refused. An allowed request carries its `Caller`, which can
+check further rights.
 
     from bedesten.middleware import LocalAuthorizer
 

@@ -1,4 +1,4 @@
-"""What a web shop or an app has to know of the shop before anybody logs in. Nothing in it is secret."""
+"""What a web shop or an app needs to know about the shop before a login. Nothing in it is secret."""
 
 from typing import Annotated, Literal
 
