@@ -23,7 +23,7 @@ class LowStock:
 
 
 def tell_of_stock(tx: Transaction, product: str) -> LowStock | None:
-    """Writes `product.stock_low` for the product's supplier, if it has one, and an audit row, when the level fell."""
+    """Writes an audit row when the stock fell too low, and `product.stock_low` for the product's supplier, if any."""
     fell = stock_alarms.mark(tx, product)
     if fell is None:
         return None

@@ -28,7 +28,7 @@ _OPEN = statement(
     .limit(p("most"))
 )
 MAX_OPEN = 1_000_000
-"""A list without a limit has so many."""
+"""Rows of a list whose caller sets no limit."""
 
 
 def list_open(
@@ -51,7 +51,7 @@ def list_open(
 
 
 def release(tx: Transaction, order_id: str) -> bool:
-    """Ends one checkout as if its time were over. False if it is no longer open. Raises `Refusal` (-2)."""
+    """Ends one checkout as if it had expired. False if it is no longer open. Raises `Refusal` (-2)."""
     if not order_id.startswith("ord_"):
         raise bad_field("order", f"{order_id!r} is not an order id")
     if not checkout.expire(tx, order_id):

@@ -29,7 +29,7 @@ from bedesten.catalogue.code import (
 from bedesten.errors import Refusal, bad_field
 
 MAX_PROBLEMS: Final = 20
-"""Lines at fault that a refusal names; it says if there are more."""
+"""Invalid lines that a refusal names; it says if there are more."""
 MAX_CODES: Final = 200_000
 """One transaction makes them all sellable, during which other writers wait on SQLite."""
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1254", "cp1251", "iso-8859-9")
@@ -51,7 +51,7 @@ class FileOptions:
 
 
 class MalformedFile(Refusal):
-    """Refuses a file (-2) that has lines without a code; `lines` has each with its problem, and no code."""
+    """Refuses a file (-2) that has invalid lines; `lines` maps each to its problem, without its code."""
 
     def __init__(self, source: str, lines: list[tuple[int, str]]) -> None:
         count = "1 line is wrong" if len(lines) == 1 else f"{len(lines)} lines are wrong"
@@ -72,7 +72,7 @@ class CodeFile:
 
 
 def read_codes(source: str, raw: bytes, options: FileOptions = FileOptions()) -> CodeFile:
-    """The codes of the file `source`. Raises `Refusal` (-2) with every line at fault, and no code."""
+    """The codes of the file `source`. Raises `Refusal` (-2), which names every invalid line, without its code."""
     if len(raw) > MAX_FILE_BYTES:
         raise bad_field(source, f"more than {MAX_FILE_BYTES >> 20} MiB: send it in parts")
     text = decode(source, raw, options.encoding)
@@ -118,7 +118,7 @@ def _code_column(source: str, known: dict[str, int], titles: list[str]) -> dict[
     if len(titles) == 1:
         return {"code": 0}
     secret = [part for part in ("pin", "serial", "url") if part in known]
-    if len(secret) == 1:  # goods that are a PIN, a serial number or a URL and nothing else
+    if len(secret) == 1:  # goods that consist of only a PIN, a serial number or a URL
         return {"code": known[secret[0]], **({"expires": known["expires"]} if "expires" in known else {})}
     raise bad_field(
         source,

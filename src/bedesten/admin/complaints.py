@@ -1,4 +1,4 @@
-"""The operator's complaints: reads them with what is known of the unit, decides them, and makes good without one."""
+"""The operator's complaints: lists, shows and decides them."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,4 @@
-"""Suppliers that are called, as their operator manages them: connections, product ids, purchases."""
+"""Manages suppliers that are called: their connections, product ids and purchases."""
 
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ STATES = {state.name: number for number, state in PURCHASE.states.items()}
 
 
 def connect(tx: Transaction, cipher: TenantCipher, name: str, new: NewConnection) -> dict[str, object]:
-    """Lets a supplier be called, or changes how. Raises `Refusal` (-3, -2)."""
+    """Creates or changes the connection to a supplier. Raises `Refusal` (-3, -2)."""
     account = find(tx, name)
     connections.connect(tx, cipher, account.id, new, OPERATOR)
     return show(tx, account.id)
@@ -37,7 +37,7 @@ def disconnect(tx: Transaction, name: str) -> dict[str, object]:
 
 
 def show(tx: Transaction, name: str) -> dict[str, object]:
-    """A connection without its credential, and what the supplier calls our products. Raises `Refusal` (-3)."""
+    """A connection without its credential, and the supplier's ids of our products. Raises `Refusal` (-3)."""
     account = find(tx, name)
     found = _connection(tx, account.id)
     return {
@@ -71,14 +71,14 @@ def prepare_test(tx: Transaction, cipher: TenantCipher, name: str) -> tuple[Adap
 
 
 def map_product(tx: Transaction, name: str, sku: str, external: str, face_value: Decimal | None) -> dict[str, object]:
-    """Says what a supplier calls a product. Raises `Refusal` (-3, -2)."""
+    """Sets the supplier's id of a product. Raises `Refusal` (-3, -2)."""
     account, product = find(tx, name), product_of(tx, sku)
     connections.set_product_id(tx, account.id, product.id, external, face_value, OPERATOR)
     return show(tx, account.id)
 
 
 def unmap_product(tx: Transaction, name: str, sku: str) -> dict[str, object]:
-    """Forgets what a supplier calls a product. Raises `Refusal` (-3)."""
+    """Removes the supplier's id of a product. Raises `Refusal` (-3)."""
     account, product = find(tx, name), product_of(tx, sku)
     connections.remove_product_id(tx, account.id, product.id, OPERATOR)
     return show(tx, account.id)

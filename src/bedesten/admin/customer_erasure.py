@@ -1,7 +1,7 @@
-"""Erases a customer (GDPR article 17): the person is gone, the money and the orders stay under the customer's id.
+"""Erases a customer's personal data (GDPR article 17). Money and orders stay under the customer's id.
 
-The account's row is changed first. On PostgreSQL that waits for orders that are being placed, because an order refers to
-the account; so none of them is overlooked.
+Updates the account's row first. On PostgreSQL this waits for transactions that are placing orders, because an order
+references the account; so no order is overlooked.
 """
 
 from sqlalchemy import and_, delete, func, or_, select, update
@@ -111,7 +111,7 @@ def erase(
         new_name=NAME,
         phc=unknown.phc,
         pepper=unknown.pepper_id,
-    ):  # at once with another call, the row says so only after the other's COMMIT
+    ):  # a concurrent erasure shows in the row only after its COMMIT
         return {"id": customer.id, "erased": True, "changed": False, "releasedCheckouts": 0}
     accounts.set_disabled(tx, customer, True)
     released = sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.list_open(tx, customer.id))
@@ -125,7 +125,7 @@ def erase(
 
 
 def _obstacles(tx: Transaction, currency: str, customer: str, *, force: bool) -> list[str]:
-    """What stands against it, in words; `force` overrides all but what is still being delivered."""
+    """The reasons not to erase, in words. `force` ignores all but open lines and held money."""
     balance = ledger.balance(tx, customer, "customer", currency)
     posted, held = (balance.posted, balance.held) if balance else (0, 0)
     lines, payments_open, complaints_open = (
@@ -142,7 +142,7 @@ def _obstacles(tx: Transaction, currency: str, customer: str, *, force: bool) ->
 
 
 def _forget(tx: Transaction, keyring: Keyring, cipher: TenantCipher, customer: Account) -> None:
-    """Deletes or replaces what tells of the person."""
+    """Deletes or replaces the personal data."""
     account = customer.id
     for one in (_CLEAR_LINES, _CLEAR_ORDERS, _FORGET_SESSIONS, _FORGET_ANSWERS, _FORGET_BASKET):
         tx.run(one, account=account)

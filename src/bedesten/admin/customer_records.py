@@ -68,7 +68,7 @@ def show(tx: Transaction, tenant: TenantEntry, customer: Account) -> dict[str, o
 def export(
     tx: Transaction, tenant: TenantEntry, cipher: TenantCipher, customer: Account, *, with_codes: bool
 ) -> dict[str, object]:
-    """Everything that the store has about the customer. Codes only if asked for; each of their reveals is recorded."""
+    """Everything that the store has about the customer. Includes codes only on request, and records each reveal."""
     record(tx, OPERATOR, "customer.export", customer.id, codes=with_codes)
     opened = complaints.complaints_of_buyer(tx, customer.id, "", ALL)
     return {
@@ -108,7 +108,7 @@ def _account(tx: Transaction, tenant: TenantEntry, customer: Account) -> dict[st
 
 
 def _sessions(tx: Transaction, tenant: TenantEntry, customer: Account) -> list[dict[str, object]]:
-    """The open sessions. After the end of all tokens of the installation, also ended ones until they expire."""
+    """The open sessions. If all tokens of the installation were ended, also ended sessions until they expire."""
     versions = (tenant.token_version, tenant.surface_token_versions[Surface.STOREFRONT], customer.token_version)
     living = "." + ".".join(map(str, versions))
     return [
@@ -128,7 +128,7 @@ def _sessions(tx: Transaction, tenant: TenantEntry, customer: Account) -> list[d
 
 
 def _trail(tx: Transaction, customer: Account, most: int) -> list[dict[str, object]]:
-    """What the audit trail says of the customer and of what it did, the oldest first."""
+    """The newest rows of the audit trail about the customer or by the customer, oldest first."""
     first = first_id("aud", customer.created - 1)
     rows = tx.all(_TRAIL, account=customer.id, first=first, most=most)
     return [

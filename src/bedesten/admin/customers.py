@@ -38,7 +38,7 @@ _FOUND = (
 
 
 def _of_unpaid(value: ColumnElement[int]) -> ColumnElement[int]:
-    """A value over a found customer's unpaid checkouts."""
+    """A subquery: an aggregate over a found customer's unpaid checkouts."""
     mine = (_O.tenant_id == TENANT, _O.buyer_id == _FOUND.c.id, _O.state == UNPAID)
     return select(value).where(*mine).scalar_subquery()
 
@@ -87,7 +87,7 @@ def disable(tx: Transaction, customer: Account, actor: Actor = OPERATOR) -> int:
 
 
 def reset(tx: Transaction, cipher: TenantCipher, customer: Account, actor: Actor = OPERATOR) -> None:
-    """Asks for a mail with a link to a new password. Raises `Refusal`: -8 if the customer is disabled, -7."""
+    """Queues a mail with a password reset link. Raises `Refusal`: -8 if the customer is disabled, -7."""
     if customer.disabled:
         raise Refusal(errors.CONFLICT, "the customer is disabled", fields={"customer": "is disabled: enable it first"})
     if not mail.queue(tx, cipher, mail.RESET, customer.handle, actor):

@@ -38,7 +38,7 @@ _LIST = statement(
 def list_deposits(
     tx: Transaction, every: bool = False, only: str = "", after: str = "", limit: int = MAX_LISTED
 ) -> tuple[list[dict[str, object]], str | None]:
-    """A page of deposits that await approval, or with `every` of all, oldest first, and the cursor of the next."""
+    """A page of deposits that await approval, or with `every` of all deposits, oldest first; and the next cursor."""
     read = tx.all(_LIST, only=only, every=int(every), after=after, most=limit + 1)
     found, following = page_of(read, limit, lambda row: str(row[0]))
     return [

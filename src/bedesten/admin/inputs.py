@@ -1,4 +1,4 @@
-"""Values as operators write them: amounts, hosts, regions."""
+"""Parses values that operators write: amounts, hosts, regions."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _REGION = re.compile(r"[A-Z0-9-]{2,16}")
 
 
 def page_of(found: Sequence[Row], limit: int, cursor: Callable[[Row], str]) -> tuple[list[Row], str | None]:
-    """A page of a list that was read with one row more, and the cursor after which the next one begins, None at the end."""
+    """A page of `found`, which has an extra row if more follow, and the cursor of the next page; None at the end."""
     return list(found[:limit]), cursor(found[limit - 1]) if len(found) > limit else None
 
 

@@ -1,7 +1,7 @@
 """Creates API keys from a file (`record_file`), all or none, beside a running server.
 
-A record has `surface`, `owner`, `grants`, `networks` and `expires`. What it lacks, the command's options say. In CSV grants
-and networks are separated by spaces or semicolons.
+A record has `surface`, `owner`, `grants`, `networks` and `expires`. The command's options supply what it lacks. In CSV
+grants and networks are separated by spaces or semicolons.
 """
 
 import time
@@ -34,7 +34,7 @@ NO_OWNER = ""
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for records that do not say otherwise. `expires`: ms from now, or epoch ms, or neither."""
+    """Values for fields that a record lacks. `expires`: ms from now, or epoch ms, or neither."""
 
     surface: Surface | None = None
     owner: str | None = None
@@ -45,7 +45,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class KeyOfFile:
-    """A key of a file, with the name of its owner, before and after it was made."""
+    """An API key of a file, with the name of its owner, before and after its creation."""
 
     surface: Surface
     owner: str
@@ -70,10 +70,10 @@ def create_all(
     create_owner: bool = False,
     advance: Callable[[int], object] = lambda _: None,
 ) -> list[KeyOfFile]:
-    """Creates the keys, all or none. `publish` is called with them once they are stored, just before they become valid.
+    """Creates the keys, all or none. Calls `publish` with them once they are stored, before they become valid.
 
-    Raises `Refusal`: -2 with every problem of every row, -8 while an import of the tenant runs. An owner that was created
-    stays even if the keys fail later. Blocks.
+    Raises `Refusal`: -2 with every problem of every row, -8 while an import of the tenant runs. A created owner stays
+    even if the keys fail later. Blocks.
     """
     plan = partial(
         _plan, source=source, rows=rows, defaults=defaults, sandbox=tenant.sandbox, create_owner=create_owner

@@ -17,7 +17,7 @@ from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Tran
 Extra = TypeVar("Extra")
 Part = TypeVar("Part")
 PAUSE_BETWEEN_TRANSACTIONS_S = 0.005
-"""Pause between two transactions, so that others who wait for SQLite's writer go first."""
+"""Pause between two transactions, so that other actions that wait for SQLite's writer go first."""
 
 
 def import_keys(
@@ -61,7 +61,7 @@ def import_keys(
 
 @contextlib.contextmanager
 def all_or_none(store: Store, tenant: str, run: str) -> Iterator[None]:
-    """Removes what was stored if the import ends early, by Ctrl-C too. If that fails, the worker does it later."""
+    """Removes what was stored if the import ends early, also by Ctrl-C. If that fails, the worker retries later."""
     try:
         yield
     except BaseException:
@@ -72,13 +72,13 @@ def all_or_none(store: Store, tenant: str, run: str) -> Iterator[None]:
 
 
 def remove_leftovers(store: Store) -> None:
-    """Removes the keys of abandoned runs, beside others that write."""
+    """Removes the keys of abandoned runs, in short transactions so that others can write."""
     while store.write_now(imports.remove_leftovers):
         time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
 
 
 def parts(prepared: Sequence[Part]) -> Iterator[Sequence[Part]]:
-    """What one transaction stores, and what the next."""
+    """Splits the keys into one part for each transaction."""
     for start in range(0, len(prepared), MAX_KEYS_PER_TRANSACTION):
         yield prepared[start : start + MAX_KEYS_PER_TRANSACTION]
 

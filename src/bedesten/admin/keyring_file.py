@@ -1,7 +1,7 @@
 """Reads and writes the file that holds an installation's keyring.
 
-The file is the one thing to back up apart from the database, and the one thing that must never be in it. Only its owner
-can read it (mode 0600), and a reader sees the old file or the new one, never a part of one.
+Back this file up separately: it must never be in the database. Only its owner can read it (mode 0600). A reader sees
+the old file or the new one, never a part of one.
 """
 
 import os
@@ -16,7 +16,7 @@ MAX_FILE_BYTES = 65_536
 def read_keyring(path: Path) -> Keyring:
     """Reads the keyring from a file. Raises ValueError if anyone but its owner can reach it, OSError if it is missing."""
     with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode  # of the open file: nobody can replace it in between
+        mode = os.fstat(file.fileno()).st_mode  # of the open file, so it cannot be replaced after the check
         if not stat.S_ISREG(mode):
             raise ValueError(f"{path} is not a regular file")
         if mode & 0o077:
@@ -31,7 +31,7 @@ def read_keyring(path: Path) -> Keyring:
 
 
 def write_keyring(keyring: Keyring, path: Path, *, overwrite: bool = False) -> None:
-    """Writes the keyring with mode 0600, all of it or nothing; it is on the disk when this returns.
+    """Writes the keyring atomically with mode 0600; it is on the disk when this returns.
 
     Raises FileExistsError if the file exists, unless `overwrite` is set.
     """

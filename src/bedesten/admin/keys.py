@@ -38,8 +38,8 @@ class Grace:
 class Rotation:
     """The new secret, and what happened to the earlier ones.
 
-    `kept`: the old secret stays valid for a time, until `ends`; None while that waits for the first use of the new one.
-    `ended`: the secret before it was still valid and ended, and `last_use` says how it was last used.
+    `kept`: the old secret stays valid until `ends`; None: until a time after the first use of the new one.
+    `ended`: the secret before it was still valid and has ended; `last_use` is the last use of that secret.
     """
 
     secret: Secret[str]
@@ -65,7 +65,7 @@ def bound_to_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
 def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grace, end_previous: bool) -> Rotation:
     """Gives the API key a new secret (`rotation.rotate`). A previous secret that is still valid ends at once.
 
-    Callers may still use that one, so `end_previous` must confirm it: otherwise raises `Refusal` (-8).
+    Callers may still use that secret, so `end_previous` must confirm its end: otherwise raises `Refusal` (-8).
     """
     tx = bound_to_tenant_of(across, key_id)
     ending, last_use = _previous(tx, key_id)
@@ -80,14 +80,14 @@ def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grac
 
 
 def used(use: LastUse | None) -> str:
-    """Says for people when, from where and by which agent a secret was last used."""
+    """Describes when, from where and by which user agent a secret was last used."""
     if use is None:
         return "never seen in use"
     return f"last used {wire_time(use.used)} from {use.address}" + (f" by {use.agent}" if use.agent else "")
 
 
 def _previous(tx: Transaction, key_id: str) -> tuple[bool, LastUse | None]:
-    """Whether a rotation now would end a previous secret that is still valid, and its last use. Locks the API key."""
+    """Whether a rotation would end a valid previous secret, and that secret's last use. Locks the API key."""
     key = key_actions.lock(tx, key_id)
     previous = key_actions.secrets_of(tx, key_id).get(PREVIOUS)
     good = previous is not None and previous.live(tx.now) and not key.ended(tx.now)

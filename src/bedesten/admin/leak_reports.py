@@ -1,4 +1,4 @@
-"""Handles reports of API keys that were found in public: in a repository, a log, a chat.
+"""Handles reports of API keys found in public: in a repository, a log, a chat.
 
 A scanner sends text that looks like an API key. The API key is never stored, printed or logged, only its id and its
 hint. The installation's leak policy decides what happens:
@@ -6,8 +6,8 @@ hint. The installation's leak policy decides what happens:
 | policy | what happens |
 |---|---|
 | `notify` | a row in the audit trail, and a call of `notify`: a warning in the log by default |
-| `grace` | and the secret ends after 24 hours, unless it ends earlier anyway |
-| `revoke` | and it ends at once: the previous secret alone if that one leaked, otherwise the whole API key |
+| `grace` | also, the secret ends after 24 hours, unless it ends earlier anyway |
+| `revoke` | also, it ends at once: only the previous secret if that one leaked, otherwise the whole API key |
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,7 @@ log = structlog.get_logger("bedesten.admin")
 POLICIES = ("notify", "grace", "revoke")
 GRACE_MS = DAY
 MAX_CANDIDATES = 1_000
-"""Candidates in one report; each is searched for in every tenant."""
+"""Most candidates in one report; every tenant is searched for each."""
 MAX_SOURCE_LENGTH = 200
 
 _S = key_secrets.c
@@ -74,7 +74,7 @@ class LeakReport:
 
 @dataclass(frozen=True, slots=True)
 class _StoredKey:
-    """An API key of the store, and every digest under which it may be stored when the policy is applied."""
+    """An API key of the store, and every digest that it may have by the time the policy is applied."""
 
     tenant: str
     key_id: str
@@ -98,9 +98,9 @@ def report_leaks(
 ) -> LeakReport:
     """Searches the lines for API keys and applies the leak policy to each. Blocks; may be repeated.
 
-    `load_keyring` returns the store's master secrets: older or different ones would not recognise a valid API key.
-    `source` says where the lines were found, for the audit trail. Raises `Refusal` (-2) for more candidates than one
-    report may have, and what `load_keyring` raises; nothing was done then.
+    `load_keyring` returns the store's master secrets: older or other secrets would not recognise a valid API key.
+    `source` says where the lines were found, for the audit trail. Raises `Refusal` (-2) for more than `MAX_CANDIDATES`,
+    and what `load_keyring` raises; nothing is done then.
     """
     candidates = _candidates(lines)
     masked_source = credential.redacted_location(mask_keys("".join(each for each in source if each.isprintable())))[
@@ -122,7 +122,7 @@ def report_leaks(
 
 
 def leak_policy(tx: SystemTransaction) -> str:
-    """What happens to an API key that is reported as leaked."""
+    """The policy for API keys that are reported as leaked."""
     return _installed(tx).leak_policy
 
 
@@ -153,8 +153,8 @@ def _candidates(lines: Iterable[str]) -> list[str]:
 def _digests(keyring: Keyring, key: str, forms: Iterable[tuple[str, str, int]]) -> dict[str, frozenset[bytes]]:
     """The digests under which each tenant may have the API key.
 
-    These are the usual digest under every pepper, because the next use may replace one by another, and the imported form
-    if the tenant has any API key in that form.
+    The usual digest under every pepper, because the next use may re-digest the API key under another pepper; and the
+    imported form, if the tenant has any API key in that form.
     """
     known, imported_key = keyring.digest_ids(), imported_form(key)
     found: dict[str, set[bytes]] = {}

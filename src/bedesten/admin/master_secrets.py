@@ -1,7 +1,7 @@
 """Rotates the master secrets of a running installation.
 
-The file is written first, then the store requires its version. A process that has not read that version answers 503 until
-it has. On one machine this is never noticed; with several machines, bring the file to each before the store requires it.
+Writes the file first, then makes the store require its version. A process that has not read that version answers 503
+until it has. On one machine nobody notices; with several machines, copy the file to each before the store requires it.
 
 This program cannot write to a secret manager. There, `write_new_file` writes the next version into a file, the operator
 uploads it, and `activate` makes the store require it.
@@ -26,20 +26,20 @@ from bedesten.store.transaction import SystemTransaction
 
 
 def rotate(store: Store, path: Path, key_set: str = "sign") -> Keyring:
-    """Makes a new secret sign (or digest); the old ones keep verifying. Raises `Refusal`, `OSError`.
+    """Makes a new secret the current one of a key set; the old ones keep verifying. Raises `Refusal`, `OSError`.
 
-    Concurrent rotations of one file run one after the other, each on the result of the one before.
+    Concurrent rotations of one file are serialised; each builds on the result of the previous one.
     """
     return _replace(store, path, lambda known: rotated_keyring(known, key_set), f"secrets.rotate.{key_set}")
 
 
 def forget(store: Store, path: Path, master_id: str) -> Keyring:
-    """Removes a retired signing secret: every token that it signed is refused from the next request on, everywhere."""
+    """Removes a retired signing secret: every process refuses its tokens from the next request on."""
     return _replace(store, path, lambda known: keyring_without(known, master_id), f"secrets.forget.{master_id}")
 
 
 def rotated_keyring(known: Keyring, key_set: str = "sign") -> Keyring:
-    """The next version of the keyring, with a new secret that signs or digests."""
+    """The next version of the keyring, with a new current secret in the key set."""
     return known.rotate_signing() if key_set == "sign" else known.rotate_digest()
 
 

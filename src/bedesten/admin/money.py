@@ -26,12 +26,12 @@ FINDERS: Mapping[str, Callable[[Transaction, str], Account]] = {
     "customer": customers.one,
     "supplier": lambda tx, name: accounts.find(tx, "supplier", name),
 }
-"""How the owner of a ledger account is found, by the account's kind."""
+"""Functions that find the owner of a ledger account, by the account's kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booking as the operator wrote it: `change` is the amount by which the owner's balance changes."""
+    """A booking as the operator entered it. `change`: the amount by which the owner's balance changes."""
 
     kind: str
     owner_kind: str
@@ -47,7 +47,7 @@ def owner(tx: Transaction, kind: str, name: str) -> Account:
 
 
 def book(tx: Transaction, tenant: TenantEntry, booking: Booking, person: str) -> dict[str, object]:
-    """Books money, or lets it wait for a second person. Raises `Refusal`: -2, -3, -8, -300."""
+    """Books money, or queues it for approval by a second person. Raises `Refusal`: -2, -3, -8, -300."""
     found = owner(tx, booking.owner_kind, booking.owner)
     minor = minor_amount(abs(booking.change), tenant.currency, "amount")
     new = NewMoneyOrder(
@@ -63,7 +63,7 @@ def book(tx: Transaction, tenant: TenantEntry, booking: Booking, person: str) ->
 
 
 def signed(kind: str, amount: Decimal) -> Decimal:
-    """Returns by how much a deposit or a withdrawal of this amount changes the owner's balance."""
+    """Returns the change of the owner's balance by a deposit or a withdrawal of this amount."""
     assert kind in (DEPOSIT, WITHDRAW), "an adjustment says itself in which direction it goes"
     return amount if kind == DEPOSIT else -amount
 
@@ -124,7 +124,7 @@ def one_owner(**names: str | None) -> tuple[str, str]:
 
 
 def trial(tx: Transaction, tenant: TenantEntry) -> dict[str, object]:
-    """The trial balance of a tenant: the totals of each kind of account, and of all in a currency, whose balance is 0."""
+    """A tenant's trial balance: totals of each kind of account, and of all in a currency, whose balance is 0."""
     totals = trial_balance.totals(tx)
     sums = [
         Total(

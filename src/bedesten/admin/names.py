@@ -1,4 +1,4 @@
-"""Names for people, in place of the ids in the audit trail."""
+"""Human-readable names in place of the ids in the audit trail."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,4 @@
-"""The operator makes good without a complaint of the buyer: refunds a line, replaces a unit of it."""
+"""Refunds and replacements by the operator, without a complaint of the buyer."""
 
 from bedesten.admin import complaints as decided
 from bedesten.audit.actions import OPERATOR, Actor
@@ -41,8 +41,8 @@ def refund_line(
 ) -> dict[str, object]:
     """Refunds a line to its buyer's balance, once for each key: this amount (minor units), or all that is left.
 
-    Without a key every call is a refund of its own. Raises `Refusal`: -3; -8 if nothing is left, more than the rest
-    would be given back, or the key names another refund.
+    Without a key every call is a refund of its own. Raises `Refusal`: -3; -8 if nothing is left, the amount exceeds the
+    rest, or the key belongs to another refund.
     """
     order, line = line_of(tx, line_id)
     named = f"operator:{key or tx.new_id('key')}"
@@ -67,10 +67,10 @@ def refund_line(
 def refund_to_payer(
     tx: Transaction, named: str, amount: int | None, key: str, reason: str, actor: Actor = OPERATOR
 ) -> dict[str, object]:
-    """Refunds a line, or all delivered lines of an order, and requests the refund of the same amount of its payment.
+    """Refunds a line, or all delivered lines of an order, and requests a refund of the same amount from its payment.
 
-    Both happen once for each key. Without an amount (minor units): all that was paid for them and not refunded yet.
-    Raises `Refusal`: -3, also if no payment has paid the order; -8 for more than that; -401.
+    Both happen once for each key. Without an amount (minor units): all that was paid for them and is not yet refunded.
+    Raises `Refusal`: -3, also if no payment has paid the order; -8 for a larger amount; -401.
     """
     order, lines = _order_of(tx, named)
     found = payment_refunds.paying(tx, order.id)
@@ -92,7 +92,7 @@ def refund_to_payer(
 
 
 def _order_of(tx: Transaction, named: str) -> tuple[Order, frozenset[str]]:
-    """The order with this id, or that of this line and the line. Raises `Refusal` (-3)."""
+    """The order with this id; or the order of the line with this id, and that line. Raises `Refusal` (-3)."""
     order = tx.one(sql.ORDER_BY_ID, order_id=named)
     if order is not None:
         return order, frozenset()

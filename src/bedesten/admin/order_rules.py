@@ -1,4 +1,4 @@
-"""Daily limits and review rules, with the names and amounts that operators write."""
+"""Daily limits and review rules, by the names and amounts that operators enter."""
 
 from decimal import Decimal
 

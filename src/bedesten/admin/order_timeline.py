@@ -74,7 +74,7 @@ Entry = tuple[int, dict[str, object]]
 
 
 def timeline(tx: Transaction, order: Order, lines: list[Line]) -> list[dict[str, object]]:
-    """Everything that is known to have happened to an order, the oldest first; at most `MAX_ENTRIES` of each kind."""
+    """Everything recorded about an order, oldest first; at most `MAX_ENTRIES` of each kind."""
     names = {line.id: line.deliver_id for line in lines}
     found: list[Entry] = [(order.created, {"what": "order.created", "reference": order.reference})]
     found += _events(tx, order, names)
@@ -111,7 +111,7 @@ def _money(tx: Transaction, order: Order) -> list[Entry]:
 
 
 def _purchases(tx: Transaction, names: dict[str, str]) -> list[Entry]:
-    """What was bought from suppliers that are called, with the state of now."""
+    """What was bought from suppliers that are called, with its current state."""
     return [
         (
             one.updated,

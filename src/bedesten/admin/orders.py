@@ -1,4 +1,4 @@
-"""Orders in the operator's hand: list, find by anything that a buyer can name, show with a time line, cancel."""
+"""The operator's view of orders: list, find by anything that a buyer can name, show with a time line, cancel."""
 
 from sqlalchemy import and_, select
 
@@ -43,7 +43,7 @@ _OF_PAYMENT_REFERENCE = statement(
     .where(_P.tenant_id == TENANT, _P.reference == p("text"), _P.integration_id.in_(_INTEGRATIONS))
     .distinct()
 )
-"""Integrations are few: each is looked up in the unique index of references, which begins with it."""
+"""Looks each integration up in the unique index of references, whose first column it is: there are only a few."""
 _OF_CODE = statement(
     stock.with_digest(
         select(_L.order_id)
@@ -66,7 +66,7 @@ def order_of(tx: Transaction, order_id: str) -> Order:
 def list_orders(
     tx: Transaction, wanted: OrderFilter, buyer: str, most: int, before: str = ""
 ) -> tuple[list[dict[str, object]], str | None]:
-    """A page of the orders that the filter selects, newest first, and the cursor of the next; of all buyers or of one.
+    """A page of the orders that the filter selects, of all buyers or of one, newest first, and the cursor of the next.
 
     `buyer` is an id or an e-mail. Raises `Refusal` (-3).
     """
@@ -93,9 +93,9 @@ def _buyers(tx: Transaction, name: str) -> list[str]:
 
 
 def find(tx: Transaction, cipher: TenantCipher, anything: str) -> list[dict[str, object]]:
-    """The newest orders to which an id, a reference, an e-mail, a payment's reference or a stock code leads.
+    """The newest orders with this id, reference, line, buyer (id or e-mail), payment (id or reference) or stock code.
 
-    A code is found through its keyed digest; the search is recorded when it finds one, without the code.
+    A code is looked up by its keyed digest; a search that finds it is recorded, without the code.
     """
     wanted = anything.strip()
     if not wanted:
@@ -120,7 +120,7 @@ def _orders_with_code(tx: Transaction, cipher: TenantCipher, given: str) -> list
 
 
 def show(tx: Transaction, order_id: str) -> dict[str, object]:
-    """One order with its lines, notes, tags, and everything that happened to it, the oldest first. Never a code."""
+    """One order with its lines, notes, tags, and its time line, oldest first. Never a code."""
     order = order_of(tx, order_id)
     lines = actions.lines_of(tx, order.id)
     return {
@@ -134,7 +134,7 @@ def show(tx: Transaction, order_id: str) -> dict[str, object]:
 def cancel_order(
     tx: Transaction, order_id: str, lines: list[str], reason: str, actor: Actor = OPERATOR
 ) -> dict[str, object]:
-    """Cancels lines, or all that is not delivered; an unpaid checkout as a whole. Raises `Refusal`: -3, -202."""
+    """Cancels lines, or all that is not delivered; an unpaid checkout only as a whole. Raises `Refusal`: -3, -202."""
     order = cancel.lock(tx, order_of(tx, order_id))
     if order.state == PLACED or lines:
         cancel.cancel(tx, order, lines, actor, reason)
@@ -147,7 +147,7 @@ def cancel_order(
 def hold_order(
     tx: Transaction, order_id: str, lines: list[str], reason: str, actor: Actor = OPERATOR
 ) -> dict[str, object]:
-    """Takes lines, or all that are being processed, out of processing. Raises `Refusal`: -3, -8."""
+    """Holds lines, or all lines that are being processed. Raises `Refusal`: -3, -8."""
     order = cancel.lock(tx, order_of(tx, order_id))
     hold.hold(tx, order, lines, actor, reason)
     return show(tx, order.id)
@@ -156,7 +156,7 @@ def hold_order(
 def release_order(
     tx: Transaction, order_id: str, lines: list[str], reason: str, actor: Actor = OPERATOR
 ) -> dict[str, object]:
-    """Puts lines, or all that are held, back: delivers codes from stock, queues the others. Raises `Refusal`: -3, -8."""
+    """Releases lines, or all held lines: delivers codes from stock, queues the others. Raises `Refusal`: -3, -8."""
     order = cancel.lock(tx, order_of(tx, order_id))
     hold.release(tx, order, lines, actor, reason)
     return show(tx, order.id)

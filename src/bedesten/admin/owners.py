@@ -26,9 +26,9 @@ def create(tx: Transaction, surface: Surface, name: str) -> Account:
 
 
 def find_or_create(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tuple[Account, bool]:
-    """The owner with this id or name, and whether it was created, which `create` must allow.
+    """The owner with this id or name, and whether it was created. Creates only if `create` allows it.
 
-    Raises `Refusal` (-3) for an unknown name, with the nearest one in case of a typing error.
+    Raises `Refusal` (-3) for an unknown name, and suggests the most similar one.
     """
     kind = OWNERS[surface]
     known = accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, text.key(name))

@@ -44,7 +44,7 @@ class NewPartner:
 
 @dataclass(frozen=True, slots=True)
 class CreatedPartner:
-    """A new partner, with the webhook secret and key that it verifies our webhooks with. They are shown only once."""
+    """A new partner, with the secret and the key with which it verifies our webhooks. They are shown only once."""
 
     id: str
     email: str
@@ -95,7 +95,7 @@ def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal)
 
 
 def set_low_balance(tx: Transaction, currency: str, partner: Account, threshold: Decimal) -> None:
-    """Sets the amount below which an event says what the partner can spend; 0: never. Raises `Refusal` (-2)."""
+    """Sets the spendable amount below which an event is sent; 0: never. Raises `Refusal` (-2)."""
     minor = minor_amount(threshold, currency, "--low-balance")
     ledger.account(tx, partner.id, "partner", currency)
     if balance_alarms.set_threshold(tx, partner.id, currency, minor or None):
@@ -106,7 +106,7 @@ def set_low_balance(tx: Transaction, currency: str, partner: Account, threshold:
 def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
     """Resets the partner's failed logins. False if there were none. Idempotent.
 
-    Failures are counted under a digest that names its pepper; those under a retired pepper are too old to matter.
+    Failures are counted by a digest that names its pepper; counts under a retired pepper are too old to matter.
     """
     if not login_throttle.unlock(tx, keyring.login_digest(tx.tenant, Surface.RESELLER, partner.handle)):
         return False
@@ -115,7 +115,7 @@ def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
 
 
 def reset(tx: Transaction, cipher: TenantCipher, partner: Account, actor: Actor = OPERATOR) -> None:
-    """Asks for a mail with a link to a new password. Raises `Refusal`: -8 if the partner is disabled, -7."""
+    """Queues a mail with a password reset link. Raises `Refusal`: -8 if the partner is disabled, -7."""
     if partner.disabled:
         raise Refusal(errors.CONFLICT, "the partner is disabled", fields={"partner": "is disabled: enable it first"})
     if not mail.queue(tx, cipher, mail.PARTNER_RESET, partner.handle, actor):

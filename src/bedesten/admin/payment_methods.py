@@ -1,4 +1,4 @@
-"""The payment methods of a shop, in the operator's hand."""
+"""Manages the payment methods of a shop."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -50,7 +50,7 @@ def add(
 
 
 def remove(tx: Transaction, code: str) -> dict[str, object]:
-    """Removes a method. Payments that were started with it go on. Raises `Refusal` (-3)."""
+    """Removes a method. Payments already started with it continue. Raises `Refusal` (-3)."""
     methods.remove(tx, code)
     return {"code": code}
 

@@ -25,7 +25,7 @@ def integration_id(tx: Transaction, name: str) -> str:
 def list_payments(
     tx: Transaction, state: str = "", integration: str = "", since: int = 0, after: str = "", limit: int = MAX_LISTED
 ) -> tuple[list[dict[str, object]], str | None]:
-    """A page of payments, oldest first, and the cursor of the next; in one state, of one integration, changed since then."""
+    """A page of payments, filtered by state, integration and last change, oldest first, and the cursor of the next."""
     page = ListPage(after, limit, since=since, state=_number(state, PAYMENT.names))
     found, following = page_of(
         payments.list_payments(tx, integration_id(tx, integration), page), limit, lambda one: one.id
@@ -46,7 +46,7 @@ def show(tx: Transaction, payment_id: str) -> dict[str, object]:
 
 
 def refund(tx: Transaction, payment_id: str, amount: str, reason: str, reference: str) -> dict[str, object]:
-    """Requests a refund of a payment, or of the one that paid an order: of all that is left, or of an amount.
+    """Requests a refund of a payment, or of the payment of an order: an amount, or all that is left.
 
     Raises `Refusal`: -2, -3, -8, -300, -401.
     """
@@ -65,7 +65,7 @@ def refund(tx: Transaction, payment_id: str, amount: str, reason: str, reference
 def list_refunds(
     tx: Transaction, state: str = "", integration: str = "", after: str = "", limit: int = MAX_LISTED
 ) -> tuple[list[dict[str, object]], str | None]:
-    """A page of refunds, oldest first, and the cursor of the next; in one state, of one integration."""
+    """A page of refunds, filtered by state and integration, oldest first, and the cursor of the next."""
     page = ListPage(after, limit, state=_number(state, REFUND.names))
     found, following = page_of(
         payments.list_refunds(tx, integration_id(tx, integration), page), limit, lambda one: one.id
@@ -76,14 +76,14 @@ def list_refunds(
 def list_events(
     tx: Transaction, state: str = "", integration: str = "", after: str = "", limit: int = MAX_LISTED
 ) -> tuple[list[dict[str, object]], str | None]:
-    """A page of events of providers, oldest first, and the cursor of the next; in one state, of one integration."""
+    """A page of providers' events, filtered by state and integration, oldest first, and the cursor of the next."""
     page = ListPage(after, limit, state=_number(state, EVENT.names))
     found, following = page_of(events.list_events(tx, integration_id(tx, integration), page), limit, lambda one: one.id)
     return [_event(one) for one in found], following
 
 
 def reconcile(tx: Transaction, integration: str, sent: Statement) -> dict[str, object]:
-    """Compares a statement with what is booked and keeps the result, once for each file."""
+    """Compares a statement with the bookings and stores the result, once for each file."""
     made, before = settlements.reconcile(tx, integration_id(tx, integration), sent, OPERATOR)
     differences = settlements.differences_of(tx, made.id, MAX_LISTED)
     return {**_settlement(made), "comparedBefore": before, **settlements.counts_of(tx, made.id),
@@ -91,7 +91,7 @@ def reconcile(tx: Transaction, integration: str, sent: Statement) -> dict[str, o
 
 
 def preview(tx: Transaction, integration: str, sent: Statement) -> dict[str, object]:
-    """Compares a statement with what is booked, and keeps nothing."""
+    """Compares a statement with the bookings, and stores nothing."""
     found = settlements.compare(tx, integration_id(tx, integration), sent)
     counts = {result: sum(one.result == result for one in found) for result in settlements.RESULTS}
     differing = [one for one in found if one.result != settlements.MATCHED][:MAX_LISTED]

@@ -22,7 +22,7 @@ from bedesten.core.text import TextError
 
 DONE = "imported"
 MAX_FILE_ROWS = 10_000
-"""A file is written in one transaction, during which other writers wait; a longer catalogue needs several files."""
+"""One transaction writes the whole file while other writers wait; a longer catalogue needs several files."""
 READ_ONLY = frozenset({"currency", "offered", "available", "updated", "status", "proposedName", "lowSince"})
 """Columns of `products list` that an import ignores."""
 

@@ -1,9 +1,10 @@
-"""Imports products from a file: plans every row first, stages what will be written, then writes all of it or none.
+"""Imports products from a file: plans every row, stages the changes, then writes all of them or none.
 
-Planning reads only. The staged rows are stored in short transactions (`catalogue.product_staging`); the transaction that
-writes them all is short as well, so that orders and revocations go on beside an import. Every statement of it states what
-it was planned for, and finds out if somebody was faster: then the import begins again. Events about
-changed products follow in short transactions; the worker goes on with them, and tidies up, if the program is killed.
+Planning reads only. The rows are staged in short transactions (`catalogue.product_staging`); the transaction that
+writes them all is short as well, so that orders and revocations continue during an import. Each of its statements
+checks the values that the plan is based on (optimistic locking): after a conflict the import is planned again. Events
+about changed products follow in short transactions; if the program is killed, the worker writes them and removes the
+staged rows.
 """
 
 import contextlib
@@ -31,9 +32,9 @@ from bedesten.webhooks import product_events
 
 MAX_ATTEMPTS = 5
 PAUSE_BETWEEN_TRANSACTIONS_S = 0.005
-"""Pause between two transactions, so that others who wait for SQLite's writer go first."""
+"""Pause between two transactions, so that other actions that wait for SQLite's writer go first."""
 MAX_EVENTS = 250
-"""Number of events that one transaction writes at most for partners, if it is more than one for each of them."""
+"""Most events for partners that one transaction writes; but at least one for each partner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class ImportResult:
 
 
 class Plan:
-    """What an import writes, prepared before its transactions. Creating one reads only."""
+    """The changes of an import, prepared before its transactions. Creating a plan only reads."""
 
     def __init__(
         self, tx: Transaction, source: str, planned: Sequence[PlannedRow], names: PlannedNames, force: bool
@@ -61,23 +62,23 @@ class Plan:
         self.rows = list(_staged_rows(tx, named, source, planned))
 
     def count(self, action: str) -> int:
-        """How many rows do this to their products."""
+        """The number of rows with this action."""
         return sum(row["action"] == action for row in self.rows)
 
     def parts(self) -> Iterator[Sequence[dict[str, object]]]:
-        """What one transaction stages, and what the next."""
+        """Splits the rows into one part for each transaction."""
         for start in range(0, len(self.rows), PART):
             yield self.rows[start : start + PART]
 
     def result(self, region: str | None) -> ImportResult:
-        """What the import did. `region` is the tenant's: products for another one are noted."""
+        """The result of the import. `region`: the tenant's; products for another region are noted."""
         created, changed = self.count(CREATE), len(self.rows)
         notes = tuple(one.note for one in self.planned if one.note) + tuple(_other_region_notes(self.planned, region))
         return ImportResult(created, changed - created, notes, len(self.planned) - changed)
 
 
 class Overtaken(Exception):
-    """Somebody changed the catalogue after an import was planned. Nothing of it was written."""
+    """The catalogue changed after the import was planned. Nothing was written."""
 
 
 def import_products(
@@ -91,8 +92,8 @@ def import_products(
 ) -> ImportResult:
     """Creates or changes the products, all or none, and the categories and suppliers that they name.
 
-    If somebody changes one of the products between plan and writing, the import begins again. Raises `Refusal`: -2 with
-    every problem, -8 if it was overtaken every time. `between` is called before each attempt to write. `force` accepts
+    If one of the products changes between planning and writing, the import is planned again. Raises `Refusal`: -2 with
+    every problem, -8 after `MAX_ATTEMPTS` conflicts. Calls `between` before each attempt to write. `force` accepts
     prices of zero and below cost. Blocks.
     """
     prepare = partial(plan_rows, currency=tenant.currency, source=source, rows=rows, force=force)
@@ -107,8 +108,8 @@ def import_products(
 
 @contextlib.contextmanager
 def _staged(store: Store, tenant: str, plan: Plan) -> Iterator[str | None]:
-    """Stages a plan for the block and gives its run, None if it writes no product. Removes what was staged at the end, or
-    leaves that to the worker if the store is gone."""
+    """Stages a plan for the block and yields the run's id, or None if the plan writes no product. Removes the staged
+    rows at the end; if the store is unavailable, the worker does."""
     if not plan.rows:
         yield None
         return
@@ -136,7 +137,7 @@ def _write_in(tx: SystemTransaction, tenant: str, plan: Plan, run: str | None) -
 def import_rows(
     tx: Transaction, currency: str, source: str, rows: Sequence[Row], *, force: bool = False, region: str | None = None
 ) -> ImportResult:
-    """`import_products` in a transaction of the caller."""
+    """Like `import_products`, in the caller's transaction."""
     plan = plan_rows(tx, currency, source, rows, force=force)
     run = product_staging.begin(tx, len(plan.rows)) if plan.rows else None
     for part in plan.parts():
@@ -155,7 +156,7 @@ def plan_rows(tx: Transaction, currency: str, source: str, rows: Sequence[Row], 
 
 
 def write(tx: Transaction, plan: Plan, run: str | None) -> None:
-    """Writes all of a plan, whose rows the run has staged. Raises `Overtaken`, -8 if the run was given up."""
+    """Writes the whole plan, whose rows the run has staged. Raises `Overtaken`, or -8 if the run is abandoned."""
     created, changed = plan.count(CREATE), plan.count(CHANGE)
     if not catalogue.insert_categories(tx, plan.names.categories):
         raise Overtaken
@@ -175,7 +176,7 @@ def write(tx: Transaction, plan: Plan, run: str | None) -> None:
 
 
 def complete_part(tx: Transaction, run: str) -> bool:
-    """Removes some staged rows of a run that is written or given up, and returns whether there may be more.
+    """Removes some staged rows of a run that is written or abandoned, and returns whether there may be more.
 
     Writes the events about the products that these rows have changed.
     """
@@ -190,7 +191,7 @@ def complete_part(tx: Transaction, run: str) -> bool:
 
 
 def complete_leftover(tx: SystemTransaction) -> bool:
-    """Goes on with a run whose program was killed, for the worker. Returns whether there may be more."""
+    """Completes a part of a run whose program was killed, for the worker. Returns whether there may be more."""
     left = product_staging.leftover(tx)
     if left is None:
         return False
@@ -202,7 +203,7 @@ def complete_leftover(tx: SystemTransaction) -> bool:
 def _staged_rows(
     tx: Transaction, named: Callable[[str, str], str], source: str, planned: Sequence[PlannedRow]
 ) -> Iterator[dict[str, object]]:
-    """The rows to stage of the products that change, in the order of the file."""
+    """The rows to stage for the products that change, in the order of the file."""
     acting = [one for one in planned if one.changes or one.sets_alarm]
     tails = iter(product_staging.id_tails([tx.new_id("aud") for _ in range(2 * len(acting))]))
     for one in acting:
@@ -240,7 +241,7 @@ def _product_columns(before: Product | None, after: ProductFields) -> dict[str, 
 
 
 def _other_region_notes(planned: Sequence[PlannedRow], region: str | None) -> list[str]:
-    """The note about products for another region, which buyers see only if they name it."""
+    """The note about products for another region, which buyers see only if they ask for that region."""
     lines = [str(one.line) for one in planned if one.after.region not in (None, region)]
     if region is None or not lines:
         return []

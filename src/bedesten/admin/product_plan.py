@@ -1,4 +1,4 @@
-"""Plans an import of products: checks every row of a file against what the tenant has. Reads only."""
+"""Plans an import of products: checks every row of a file against the tenant's catalogue. Reads only."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,14 +23,14 @@ from bedesten.store.transaction import Transaction
 _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categories.c.tenant_id == TENANT))
 
 ROWS_READ = 1_000
-"""Rows whose products are asked for at once."""
+"""Rows whose products are read with one set of queries."""
 MAX_NEW = 1_000
-"""Number of categories, and of suppliers, that one import may create: others wait while they are written."""
+"""Most categories, and most suppliers, that one import may create: other writers wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """One row: its product before and after. `sets_alarm` says whether `low_stock` is another threshold than before."""
+    """One row: its product before and after. `sets_alarm`: whether `low_stock` changes the threshold."""
 
     line: int
     product_id: str
@@ -73,7 +73,7 @@ def plan(
 
 
 class _Planner:
-    """Checks rows against what the tenant has. Writes nothing."""
+    """Checks rows against the tenant's catalogue. Writes nothing."""
 
     def __init__(self, tx: Transaction, currency: str, problems: Problems, force: bool) -> None:
         self._tx = tx
@@ -94,15 +94,14 @@ class _Planner:
         self._offers_read: set[tuple[str, str]] = set()
 
     def read(self, rows: Sequence[Row]) -> None:
-        """Reads what `plan` needs of these rows, with a few questions to the store and not a few for each row."""
+        """Reads what `plan` needs for these rows, with a few queries for all rows instead of a few for each."""
         self._by_id = product_lookups.by_ids(self._tx, _texts(row.fields.get("id") for row in rows))
         self._by_sku = product_lookups.by_skus(self._tx, _texts(row.fields.get("sku") for row in rows))
         self._offers_read = {offer for row in rows for offer in self._offers_of(row)}
         self._by_offer = product_lookups.by_offers(self._tx, self._offers_read)
 
     def _offers_of(self, row: Row) -> Iterator[tuple[str, str]]:
-        """The supplier and the sku at the supplier that the row may be about: its own, and its product's where it lacks
-        them."""
+        """The supplier and supplier's sku that the row may refer to: its own values, else those of its product."""
         product_id, sku = row.fields.get("id"), row.fields.get("sku")
         known = self._by_id.get(str(product_id)) if product_id else self._by_sku.get(key(str(sku))) if sku else None
         supplier = _field(row, "supplier", known.supplier_id if known else None)
@@ -112,7 +111,7 @@ class _Planner:
             yield account, key(offer)
 
     def _offer(self, supplier: str, offer: str) -> Product | None:
-        """The product with this sku at the supplier. A row that is about an offer without a sku yet may ask for another."""
+        """The product with this sku at the supplier. Queries the store for an offer that `read` did not expect."""
         place = supplier, key(offer)
         if place not in self._offers_read:
             return catalogue.by_supplier_sku(self._tx, supplier, offer)
@@ -159,7 +158,7 @@ class _Planner:
         return PlannedRow(row.line, product_id, before, after, note, low_stock, sets_alarm)
 
     def _account(self, row: Row, supplier: str | None) -> str | None:
-        """The id of a supplier, which it gets here if no supplier has this name."""
+        """The id of the supplier with this name; a new id if there is none."""
         if not supplier:
             return None
         made = self._supplier_id(supplier) or self._new_suppliers.get(key(supplier))
@@ -245,7 +244,7 @@ class _Planner:
         return cost, None
 
     def _accepted(self, row: Row, before: Product | None, after: ProductFields) -> ProductFields:
-        """The product with the accepted loss; a new loss is a problem unless `force` accepts it."""
+        """The product with its accepted loss; adds a problem for a new loss, unless `force` accepts it."""
         if before is not None and (after.price, after.cost) == (before.price, before.cost):
             return after
         plain = replace(after, accepted_cost=None)
@@ -268,12 +267,12 @@ class _Planner:
 
 
 def _texts(values: Iterable[object]) -> Iterator[str]:
-    """Those that are texts."""
+    """The values that are non-empty strings."""
     return (one for one in values if isinstance(one, str) and one)
 
 
 def _field(row: Row, field: str, default: Any) -> Any:
-    """The value of a field in the file, or `default` if it is not mentioned."""
+    """The value of a field in the file, or `default` if the row lacks it."""
     return row.fields.get(field, default)
 
 

@@ -20,9 +20,9 @@ PATTERNS = {"code_pattern": code_pattern, "pin_pattern": part_pattern, "serial_p
 
 
 def set_patterns(tx: Transaction, names: Sequence[str], patterns: Mapping[str, str | None]) -> None:
-    """Changes the patterns that `patterns` names, of all these products or of none; None removes one.
+    """Changes these patterns of all the products, or of none; None removes a pattern.
 
-    Codes that are in stock stay. Raises `Refusal`: -2 for an invalid pattern, -3, -8 for a name of two products.
+    Codes already in stock stay. Raises `Refusal`: -2 for an invalid pattern, -3, -8 for a name of two products.
     """
     normal: dict[str, Any] = {
         name: None if text is None else normalised_field(PATTERNS[name], text, option_of(name))
@@ -36,7 +36,7 @@ def set_patterns(tx: Transaction, names: Sequence[str], patterns: Mapping[str, s
 
 
 def set_low_stock(tx: Transaction, names: Sequence[str], threshold: int | None) -> None:
-    """Changes below how many free codes these products are low; None: never. Raises `Refusal`: -2, -3, -8."""
+    """Sets below how many free codes these products are low on stock; None: never. Raises `Refusal`: -2, -3, -8."""
     if threshold is not None and not 1 <= threshold <= stock_alarms.MAX_THRESHOLD:
         raise bad_field("--low-stock", f"must be 1 to {stock_alarms.MAX_THRESHOLD:,}, or off")
     for product in products_named(tx, names):
@@ -45,7 +45,7 @@ def set_low_stock(tx: Transaction, names: Sequence[str], threshold: int | None) 
 
 
 def set_complaint_days(tx: Transaction, names: Sequence[str], days: int | None) -> None:
-    """Changes how long buyers may complain about these products; None: as the tenant says. Raises `Refusal`: -2, -3, -8."""
+    """Sets how long buyers may complain about products; None: the tenant's default. Raises `Refusal`: -2, -3, -8."""
     for product in products_named(tx, names):
         window.set_product_days(tx, product.id, days, OPERATOR)
 
@@ -57,7 +57,7 @@ def products_named(tx: Transaction, names: Sequence[str]) -> list[Product]:
 
 
 def option_of(name: str) -> str:
-    """The option of a command that sets this."""
+    """The command-line option that sets this."""
     return "--" + name.replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""The catalogue as its operator manages it: prices, proposals, the list. For files see `product_import`."""
+"""Manages the catalogue: prices, suppliers' proposals, the list. For files see `product_import`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -139,7 +139,7 @@ def list_page(tx: Transaction, region: str, after: str, limit: int) -> tuple[lis
 
 
 def low_page(tx: Transaction, region: str, after: str, limit: int) -> tuple[list[dict[str, object]], str | None]:
-    """Like `list_page`, only of products with fewer free codes than their threshold."""
+    """Like `list_page`, but only products with fewer free codes than their threshold."""
     found, following = page_of(catalogue.low_page(tx, Page(after, limit)), limit, lambda one: one.id)
     return _views(tx, found, region), following
 

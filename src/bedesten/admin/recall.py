@@ -1,4 +1,4 @@
-"""The operator recalls a batch or a list of codes; see `complaints.recalls`."""
+"""Recalls a batch or a list of codes for the operator; see `complaints.recalls`."""
 
 import time
 from collections import Counter
@@ -29,7 +29,7 @@ def recalled(tx: Transaction, cipher: TenantCipher, batch: str, codes: Sequence[
 
 
 def plan(tx: Transaction, cipher: TenantCipher, batch: str, codes: Sequence[StockCode]) -> dict[str, object]:
-    """What a recall would do, in numbers, and who has the sold codes."""
+    """Counts what a recall would do, and lists who has the sold codes."""
     found = recalled(tx, cipher, batch, codes)
     sold = [shown(one) for one in recalls.sold_units(tx, found)]
     return {"codes": len(found), **recalls.counts(found), "buyers": sold}
@@ -38,7 +38,7 @@ def plan(tx: Transaction, cipher: TenantCipher, batch: str, codes: Sequence[Stoc
 def freeze(
     tx: Transaction, cipher: TenantCipher, batch: str, codes: Sequence[StockCode], reason: str
 ) -> dict[str, int]:
-    """Expires the unpaid checkouts that hold such codes, and withdraws all that are free for good, in one transaction."""
+    """Expires the unpaid checkouts that hold these codes, and withdraws all free codes for good, in one transaction."""
     expired = recalls.expire_checkouts(tx, recalled(tx, cipher, batch, codes))
     if batch:
         done = inventory.withdraw_batch(tx, inventory.batch_of(tx, batch), reason)
@@ -51,9 +51,9 @@ def freeze(
 def freeze_all(
     store: Store, tenant: str, cipher: TenantCipher, batch: str, codes: Sequence[StockCode], reason: str
 ) -> dict[str, int]:
-    """Freezes codes as `freeze` does, many of them in several transactions. Blocks.
+    """Freezes codes as `freeze` does; many codes in several transactions. Blocks.
 
-    What ends early has frozen some of them, and the same call goes on.
+    An interrupted call has frozen some of the codes; repeating it freezes the rest.
     """
     write = partial(stock.in_tenant, store, tenant)
     if batch:
@@ -69,7 +69,7 @@ def freeze_all(
 
 
 def _freeze_batch(store: Store, tenant: str, batch: Batch, reason: str) -> dict[str, int]:
-    """Checkouts that claim codes during the withdrawal expire after it, and the batch keeps what they return."""
+    """Withdraws a batch. Then expires checkouts that claimed codes meanwhile: returned codes are withdrawn, too."""
     write = partial(stock.in_tenant, store, tenant)
     expired = 0
     for withdraw in (True, False):

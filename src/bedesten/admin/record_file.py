@@ -1,7 +1,7 @@
 """Reads records from a file: CSV with a header row, or JSON. Pure: bytes in, rows and problems out.
 
 A `RecordFormat` says which fields a record has. JSON is a list of objects, or an object with that list as its only member,
-as list commands answer it. Columns and keys have the same names, in any order and any case. A field that the file does
+as list commands print it. Columns and keys have the same names, in any order and any case. A field that the file does
 not mention is absent from its row; an empty cell (JSON: null) is None.
 """
 
@@ -33,9 +33,9 @@ class Row:
 class RecordFormat:
     """The records of one kind of file.
 
-    `noun` is what a file holds, and the member of a JSON object that holds the list. A reader makes a field of a cell or
-    of a JSON value, and raises ValueError. `ignored` are further names that a file may have. `done` says what happens to
-    a valid file. `missing` names what a record lacks: a field and a problem.
+    `noun`: what a file holds, and the member of a JSON object that holds the list. `readers`: each parses a cell or a
+    JSON value into a field, or raises ValueError. `ignored`: further names that a file may have. `done`: the participle
+    for messages ("nothing was imported"). `missing`: yields a field and a problem for all that a record lacks.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Problems:
         self._count = 0
 
     def add(self, line: int, field: str, problem: str) -> None:
-        """Adds one; beyond `MAX_PROBLEMS` they are only counted."""
+        """Adds a problem; beyond `MAX_PROBLEMS` only counts it."""
         self._count += 1
         if len(self._found) < MAX_PROBLEMS:
             self._found.setdefault(f"line {line}, {field}" if field else f"line {line}", problem)
@@ -173,7 +173,7 @@ def _json_rows(raw: bytes, form: RecordFormat, problems: Problems) -> Iterator[R
 
 
 def _is_page(listed: Mapping[str, object]) -> bool:
-    """Whether the cursor of a list's page, if there is one, is an id: `_lines` looks for the first bracket."""
+    """Whether the page's cursor, if any, is an id without brackets: `_lines` takes the first bracket for the list's."""
     cursor = listed.get("nextcursor")
     return cursor is None or (isinstance(cursor, str) and cursor.replace("_", "").isalnum())
 
@@ -226,7 +226,7 @@ def _row(line: int, values: Mapping[str, object], form: RecordFormat, problems: 
 
 
 def text_of(kind: Text, most: int | None = None) -> Callable[[object], str]:
-    """A reader of text of a kind, with at most so many characters."""
+    """Returns a reader for text of a kind, with at most `most` characters."""
 
     def read(value: object) -> str:
         if not isinstance(value, str):

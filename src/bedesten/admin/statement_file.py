@@ -1,7 +1,7 @@
-"""Reads statements of payment providers as people have them. Pure: bytes in, lines or a refusal out.
+"""Reads the statement files of payment providers. Pure: bytes in, lines or a refusal out.
 
-A statement is a table whose first row has titles: a reference and an amount, and if they are there a type, a currency and
-a date; other columns are ignored. A line at fault is named by its number, with every other one, and nothing is read.
+A statement is a table whose first row has titles: a reference and an amount, optionally a type, a currency and a date;
+other columns are ignored. If any line is invalid, the refusal numbers every invalid line, and nothing is read.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _KINDS = {
 }
 _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
 _NOT_OURS = frozenset({"fee", "fees", "payout", "adjustment", "komisyon", "gebühr"})
-"""Types of lines that are about no payment: they are left out."""
+"""Types of lines that concern no payment; they are skipped."""
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?(?:\.\d+)?(?:Z|\+00:?00)?)?", re.ASCII)
 _DOTTED_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?: (\d\d):(\d\d)(?::(\d\d))?)?", re.ASCII)
 _GROUPS = re.compile(r"\d{1,3}(?:[ ,.']\d{3})+", re.ASCII)
@@ -44,10 +44,10 @@ _GROUPS = re.compile(r"\d{1,3}(?:[ ,.']\d{3})+", re.ASCII)
 def read_statement(
     source: str, raw: bytes, currency: str, now: int, encoding: str | None = None, until: int | None = None
 ) -> tuple[Statement, int]:
-    """The statement in the file `source`, and how many lines were left out because they are about no payment.
+    """The statement in the file `source`, and the number of skipped lines, which concern no payment.
 
-    `until` (epoch ms) is the statement's end, by default its last day or, without dates, `now`. Raises `Refusal` (-2) with
-    every line at fault.
+    `until` (epoch ms) is the statement's end, by default its last day or, without dates, `now`. Raises `Refusal` (-2),
+    which names every invalid line.
     """
     if len(raw) > MAX_FILE_BYTES:
         raise bad_field(source, f"more than {MAX_FILE_BYTES >> 20} MiB: send it in parts")
@@ -91,7 +91,7 @@ def _columns(source: str, rows: list[Row]) -> dict[str, int]:
 
 
 def _line(row: Row, columns: dict[str, int], currency: str) -> StatementLine | None:
-    """One line; None if it is about no payment. Raises ValueError."""
+    """One line; None if it concerns no payment. Raises ValueError."""
     cells = {part: strip_invisible(row.cells[at]) for part, at in columns.items()}
     type_ = cells.get("type", "").casefold()
     if type_ in _NOT_OURS:
@@ -119,7 +119,7 @@ def _line(row: Row, columns: dict[str, int], currency: str) -> StatementLine | N
 def read_signed(text: str, currency: str) -> int:
     """The minor units of an amount with a sign: `-12.50`, `1,234.50`, `1.234,50`, `12,5`, `(3.00)`, `12.50 USD`.
 
-    Raises ValueError, also where one separator could be either: `1,234` in a currency of two digits.
+    Raises ValueError, also for an ambiguous separator: `1,234` in a currency of two digits.
     """
     plain = text.removesuffix(currency).strip().replace("\u2212", "-").replace("\u00a0", " ")
     negative = plain.startswith(("-", "(")) or plain.endswith("-")
@@ -141,7 +141,7 @@ def read_signed(text: str, currency: str) -> int:
 
 
 def _end(text: str) -> int:
-    """The moment of a date in epoch ms; of a day without a time its last. Raises ValueError."""
+    """The time of a date in epoch ms; for a date without a time, the end of that day. Raises ValueError."""
     cell = strip_invisible(text)
     if found := _DATE.fullmatch(cell):
         year, month, day, *clock = found.groups()

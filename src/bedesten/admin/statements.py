@@ -1,4 +1,4 @@
-"""Statements as the operator reads them: of partners, customers and suppliers, and of the tenant's own accounts."""
+"""The operator's statements: of partners, customers and suppliers, and of the tenant's own accounts."""
 
 import csv
 import io
@@ -19,13 +19,13 @@ OWN = ("sales", "clearing", "adjustments")
 """Kinds of the tenant's own accounts."""
 COLUMNS = ("booked", "type", "amount", "balance", "currency", "orderId", "orderDetailId", "transferId", "key", "reason")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""First characters that make a spreadsheet calculate a cell."""
+"""First characters of a cell that a spreadsheet takes for a formula."""
 PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedStatement:
-    """The account of a statement, and its balance before the period."""
+    """The account of a statement, and its opening balance."""
 
     account: str
     currency: str
@@ -34,7 +34,7 @@ class OpenedStatement:
 
 
 def open_statement(tx: Transaction, tenant: TenantEntry, kind: str, name: str) -> OpenedStatement:
-    """Finds the account whose statement is read: that of an owner, or the tenant's own. Raises `Refusal` (-2, -3)."""
+    """Finds the account of a statement: an owner's, or the tenant's own. Raises `Refusal` (-2, -3)."""
     if kind == "own":
         if name not in OWN:
             raise bad_field("own", f"one of {', '.join(OWN)}")
@@ -47,7 +47,7 @@ def open_statement(tx: Transaction, tenant: TenantEntry, kind: str, name: str) -
 def page(
     tx: Transaction, opened: OpenedStatement, after: int, since: int, until: int | None
 ) -> tuple[dict[str, object], int | None]:
-    """Returns a page with its opening balance, and the `after` of the next one; None: there is none."""
+    """Returns a page with its opening balance, and the `after` of the next page; None after the last."""
     found = statements.page(tx, opened.account, Period(after, PAGE, since, until))
     document: dict[str, object] = {
         "openingBalance": to_decimal(found.opening, opened.currency),
@@ -58,9 +58,9 @@ def page(
 
 
 def csv_lines(rows: Iterable[Mapping[str, object]], *, header: bool) -> Iterator[str]:
-    """The rows as CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """The rows as CSV (RFC 4180). An apostrophe precedes text that a spreadsheet would take for a formula.
 
-    Amounts are numbers and stay as they are, also below zero.
+    Amounts are numbers and stay unchanged, also negative ones.
     """
     if header:
         yield ",".join(COLUMNS) + "\r\n"

@@ -36,10 +36,10 @@ Result = TypeVar("Result")
 CHANGE_PART = 500
 """Codes that one transaction withdraws or moves."""
 PAUSE_BETWEEN_TRANSACTIONS_S = 0.005
-"""Pause between two transactions, so that others who wait for SQLite's writer go first."""
+"""Pause between two transactions, so that other actions that wait for SQLite's writer go first."""
 
 CODE_STATES = ("in stock", "being bought", "sold", "taken out of stock", "being uploaded", "sold and replaced")
-"""What is said of a duplicate code, by its state."""
+"""Descriptions of a duplicate code, indexed by its state."""
 
 
 class WriteAction(Protocol):
@@ -68,7 +68,7 @@ def stocked_product(tx: Transaction, name: str) -> Product:
 
 
 def check_form(product: Product, read: CodeFile) -> None:
-    """Raises `Refusal` (-2) with the lines of a file that lack the form which the product states."""
+    """Raises `Refusal` (-2), which names the lines that do not match the product's patterns."""
     if misfits := product.patterns.misfits(read.codes):
         raise MalformedCodes(misfits, lambda at: f"line {read.lines[at]}")
 
@@ -85,8 +85,8 @@ def add_codes(
     """Adds codes to the stock as one batch, all or none; duplicates are left out. Blocks.
 
     Up to `batches.PART` codes are one transaction. More are loaded in parts and become sellable together at the end. A
-    failed upload is removed; the next upload of the same file removes one that a crash left behind. Codes are encrypted
-    outside of the transactions.
+    failed upload is removed; if a crash leaves one behind, the next upload of the same file removes it. Codes are
+    encrypted outside of the transactions.
     """
     write = partial(in_tenant, store, tenant)
     prepare = partial(stock.prepare, store.read_now(lambda tx: cipher.keys_of(tx.for_tenant(tenant))), store.ids.new)
@@ -174,7 +174,7 @@ def withdraw_batch(
 ) -> tuple[Batch, Withdrawal]:
     """Withdraws the unsold codes of a batch for good, `CHANGE_PART` in a transaction. Raises `Refusal` (-3). Blocks.
 
-    What ends early has withdrawn some of the codes, and the same call goes on.
+    An interrupted call has withdrawn some of the codes; repeating it withdraws the rest.
     """
     batch = store.read_now(lambda tx: inventory.batch_of(tx.for_tenant(tenant), name))
     write = partial(in_tenant, store, tenant)
@@ -201,7 +201,7 @@ def _withdraw_part(tx: Transaction, batch: Batch, reason: str) -> tuple[int, boo
 
 
 def record_withdrawal(tx: Transaction, subject: str, count: int, reason: str) -> None:
-    """Records codes that were withdrawn, if there are any."""
+    """Records withdrawn codes in the audit trail, if there are any."""
     if count:
         record(tx, OPERATOR, "stock.withdraw", subject, withdrawn=count, reason=reason)
 
@@ -216,7 +216,7 @@ def withdraw_codes(
 ) -> Withdrawal:
     """Withdraws single codes for good, if they are unsold, `CHANGE_PART` in a transaction. Blocks.
 
-    What ends early has withdrawn some of the codes, and the same call goes on.
+    An interrupted call has withdrawn some of the codes; repeating it withdraws the rest.
     """
     rows: dict[str, None] = {}
     unknown = 0
@@ -252,10 +252,10 @@ def move(
 ) -> tuple[str, int, Product]:
     """Moves the unsold codes of a batch to another product, `CHANGE_PART` in a transaction. Blocks.
 
-    Returns the new batch, how many, and the product. What ends early has moved some of the codes; the same call moves
-    the rest, into another new batch. Raises `Refusal`: -3; -2 for a product that keeps no stock; -8 for a batch that is
-    loading, has nothing unsold, or already belongs to the product, and for a code that the product has, in the form in
-    which it compares them. All of this is checked before the first part; only what others do meanwhile is refused later.
+    Returns the new batch, the number of codes, and the product. An interrupted call has moved some of the codes;
+    repeating it moves the rest, into another new batch. Raises `Refusal`: -3; -2 for a product that keeps no stock; -8
+    for a batch that is loading, has nothing unsold, or already belongs to the product, and for a code that the product
+    already has by its own comparison. Checks all of this before the first part; later refuses only concurrent changes.
     """
     batch, product = store.read_now(lambda tx: _check_move(tx.for_tenant(tenant), name, to))
     made: str | None = None
@@ -293,7 +293,7 @@ def _move_part(batch: Batch, product: Product, made: str | None, tx: Transaction
 
 
 def parts(many: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """What one transaction changes, and what the next."""
+    """Splits the items into one part for each transaction."""
     for start in range(0, len(many), size):
         yield many[start : start + size]
 

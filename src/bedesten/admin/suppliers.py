@@ -1,4 +1,4 @@
-"""Suppliers as their operator manages them: times, pauses, further suppliers of a product, figures, rerouting."""
+"""Manages suppliers: times, pauses, further suppliers of a product, quality figures, rerouting."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from bedesten.store.transaction import Transaction
 
 
 class Unchanged:
-    """Stands for a setting that a command does not name."""
+    """Marks a setting that a command leaves unchanged."""
 
 
 UNCHANGED = Unchanged()
@@ -35,7 +35,7 @@ Setting = int | None | Unchanged
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """New settings of a supplier or a product: times in ms, None for none."""
+    """New settings of a supplier or a product. Times are in ms; None removes a setting."""
 
     accept_within: Setting = UNCHANGED
     deliver_within: Setting = UNCHANGED
@@ -55,7 +55,7 @@ def find(tx: Transaction, name: str) -> Account:
 
 
 def change_settings(tx: Transaction, name: str, change: SettingsChange) -> dict[str, object]:
-    """Changes how long a supplier may take and when it is paused. Raises `Refusal` (-3)."""
+    """Changes a supplier's time limits and when it is paused automatically. Raises `Refusal` (-3)."""
     account = find(tx, name)
     before = suppliers.settings_of(tx, account.id)
     suppliers.set_settings(tx, account.id, replace(before, **change.given()))
@@ -64,7 +64,7 @@ def change_settings(tx: Transaction, name: str, change: SettingsChange) -> dict[
 
 
 def pause(tx: Transaction, name: str, reason: str) -> dict[str, object]:
-    """Gives the supplier no new lines. Raises `Refusal` (-3)."""
+    """Pauses the supplier: it gets no new lines. Raises `Refusal` (-3)."""
     account = find(tx, name)
     if suppliers.pause(tx, account.id, normalised_field(text.note, reason, "reason")):
         catalogue.touch(tx, account.id)
@@ -73,7 +73,7 @@ def pause(tx: Transaction, name: str, reason: str) -> dict[str, object]:
 
 
 def resume(tx: Transaction, name: str) -> dict[str, object]:
-    """Gives a paused supplier new lines again. Raises `Refusal` (-3)."""
+    """Resumes a paused supplier: it gets new lines again. Raises `Refusal` (-3)."""
     account = find(tx, name)
     if suppliers.resume(tx, account.id):
         catalogue.touch(tx, account.id)
@@ -99,8 +99,8 @@ def view(tx: Transaction, account: Account) -> dict[str, object]:
 def figures(
     tx: Transaction, name: str = "", since: int = 0, after: str = "", limit: int = PAGE_SIZE
 ) -> tuple[list[dict[str, object]], str | None]:
-    """The quality figures of one supplier, or of a page of them, for the lines that they were given since then (epoch ms),
-    and the cursor of the next page."""
+    """The quality figures of one supplier, or of a page of suppliers, and the cursor of the next page. Counts the lines
+    assigned since `since` (epoch ms)."""
     if name:
         return [_figures(tx, find(tx, name), since)], None
     found, following = accounts.list_page(tx, OWNERS[Surface.SUPPLIER], after, limit)
@@ -126,7 +126,7 @@ def _figures(tx: Transaction, account: Account, since: int) -> dict[str, object]
 def add_to_product(
     tx: Transaction, currency: str, name: str, sku: str, cost: Decimal, priority: int
 ) -> list[dict[str, object]]:
-    """Makes a supplier a further one of a product, or changes its cost. Raises `Refusal`: -3, -2 for a wrong cost."""
+    """Adds a further supplier to a product, or changes its cost. Raises `Refusal`: -3, -2 for a wrong cost."""
     account, product = find(tx, name), product_of(tx, sku)
     minor = minor_amount(cost, currency, "cost")
     if minor >= MAX_MINOR // 1000:
@@ -141,7 +141,7 @@ def add_to_product(
 
 
 def remove_from_product(tx: Transaction, currency: str, name: str, sku: str) -> list[dict[str, object]]:
-    """Removes a further supplier from a product; the lines that it has stay with it. Raises `Refusal` (-3)."""
+    """Removes a further supplier from a product; it keeps the lines that it has. Raises `Refusal` (-3)."""
     account, product = find(tx, name), product_of(tx, sku)
     catalogue.touch(tx, account.id)
     if suppliers.remove_supplier(tx, product.id, account.id):
@@ -186,8 +186,8 @@ def reroute(
 ) -> list[dict[str, object]]:
     """Gives lines, or all waiting lines of a product (of one supplier), to another supplier, all or none.
 
-    Of all lines of a supplier, those that no other one can be asked for stay where they are. Raises `Refusal`: -3, or -8
-    for a line that waits for no supplier or that no other one can be asked for.
+    Of all lines of a supplier, those that no other supplier can deliver stay where they are. Raises `Refusal`: -3, or
+    -8 for a line that waits for no supplier or that no other supplier can deliver.
     """
     target = None if to is None else find(tx, to).id
     wanted = list(lines)
@@ -204,7 +204,7 @@ def reroute(
 
 
 def _movable(tx: Transaction, lines: Sequence[str], target: str | None) -> Iterator[Line]:
-    """Reroutes the lines that another supplier can be asked for, and leaves the others."""
+    """Reroutes the lines that another supplier can deliver, and skips the others."""
     for one in lines:
         try:
             yield routing.reroute(tx, one, target, OPERATOR)

@@ -1,4 +1,4 @@
-"""Reads text files with rows as people have them. Pure: bytes in, rows or a refusal out.
+"""Reads lists and tables from text files. Pure: bytes in, rows or a refusal out.
 
 A file is a list (a value on each line) or a table: columns separated by commas, semicolons or tabs, cells in quotation
 marks where needed. Text is UTF-8 (with or without a byte order mark) or UTF-16. Other encodings cannot be detected and
@@ -40,7 +40,7 @@ def decode(source: str, raw: bytes, encoding: str | None) -> str:
         text = raw.decode(name) if name else None
     except (UnicodeDecodeError, LookupError):
         text = None
-    if text is None:  # raised out here, so that no exception in the chain holds the codes
+    if text is None:  # raised outside of `except`, so that no chained exception holds the codes
         line = 1 + raw[: _first_invalid_byte(raw, name or "utf-8")].count(b"\n")
         problem = (
             f"line {line} is not {encoding}"
@@ -55,7 +55,7 @@ def _detected_encoding(raw: bytes) -> str | None:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     head = raw[:4096]
-    if b"\x00" in head:  # UTF-16 without a mark: every other byte of plain text is zero
+    if b"\x00" in head:  # UTF-16 without a byte order mark: every other byte of ASCII text is zero
         even, odd = head[::2].count(0), head[1::2].count(0)
         if odd * 4 > len(head) and not even:
             return "utf-16-le"
@@ -78,7 +78,7 @@ def _first_invalid_byte(raw: bytes, name: str) -> int:
 
 
 def read_rows(source: str, text: str) -> list[Row]:
-    """The rows that are not blank, with their first lines."""
+    """The rows that are not blank, each with its first line."""
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
     delimiter = _delimiter(lines)
     if delimiter is None and not any('"' in line for line in lines):
@@ -100,7 +100,7 @@ def read_rows(source: str, text: str) -> list[Row]:
 
 
 def _delimiter(lines: Sequence[str]) -> str | None:
-    """The column separator: of tab, semicolon and comma the one in most lines; None for a list."""
+    """The column separator: the one of tab, semicolon and comma that most lines contain; None for a list."""
     counts = {sign: sum(sign in line for line in lines) for sign in ("\t", ";", ",")}
     best = max(counts, key=lambda sign: counts[sign])
     return best if counts[best] else None

@@ -16,7 +16,7 @@ from bedesten.tenants.actions import NewTenant
 from bedesten.tenants.cipher import TenantCipher
 
 MAX_TENANTS: Final = 1_000
-"""A file is one transaction, during which other writers wait on SQLite."""
+"""One transaction creates them all, during which other writers wait on SQLite."""
 
 
 def read(source: str, raw: bytes) -> list[Row]:
@@ -34,7 +34,7 @@ def create_all(
 ) -> list[dict[str, object]]:
     """Creates the tenants, all or none. Raises `Refusal` (-2) with every problem of every row.
 
-    Names and hosts that occur twice, in the file or with those of the store, are problems.
+    Names and hosts that occur twice in the file, or already exist in the store, are problems.
     """
     problems = Problems(source, _TENANTS.done)
     seen: set[str] = set()

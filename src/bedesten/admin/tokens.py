@@ -46,7 +46,7 @@ def end_session_of(tx: Transaction, jti: str, actor: Actor) -> str:
 
 
 def end_token(tx: Transaction, jti: str, actor: Actor) -> None:
-    """Ends one token, even if it was never used. The row stays until every token of today has expired."""
+    """Ends one token, even if it was never used. The row stays until every token issued today has expired."""
     accounts.revoke_token(tx, jti, tx.now + MAX_LIFETIME_MS, actor)
 
 

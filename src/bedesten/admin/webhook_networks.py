@@ -17,7 +17,7 @@ def allowed(tx: SystemTransaction) -> list[str]:
 
 
 def change(tx: SystemTransaction, add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
-    """Adds and removes networks. Returns those that are allowed from the next delivery on. Raises `Refusal` (-2)."""
+    """Adds and removes networks. Returns the networks allowed from the next delivery on. Raises `Refusal` (-2)."""
     before = allowed(tx)
     unwanted = set(_parse(remove))
     after = [one for one in dict.fromkeys([*before, *_parse(add)]) if one not in unwanted]

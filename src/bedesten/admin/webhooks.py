@@ -1,4 +1,4 @@
-"""Webhook endpoints and deliveries in the operator's hand: of one account or of the whole tenant."""
+"""Manages webhook endpoints and deliveries, of one account or of the whole tenant."""
 
 from collections.abc import Sequence
 
@@ -87,7 +87,7 @@ def replay_one(tx: Transaction, delivery: str, actor: Actor = OPERATOR) -> None:
 def replay_range(
     tx: Transaction, endpoint: str, begin: int, end: int, after: str, *, only_failed: bool
 ) -> tuple[int, str]:
-    """Replays a part of the range; returns how many, and where the next part begins ("": the end). See `history`."""
+    """Replays a part of the range. Returns their number and the next part's cursor ("": the end). See `history`."""
     known = endpoints.endpoint_of(tx, "", endpoint)
     return history.replay_range(tx, known, begin, end, after, OPERATOR, only_failed=only_failed)
 
