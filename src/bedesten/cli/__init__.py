@@ -50,7 +50,7 @@ NOUNS = {
     "backup": "Back up the SQLite store into a file, beside a running server.",
     "check": "Check the invariants of the whole store; list each violation and exit with 1.",
 }
-"""Every noun, in the order of the help. Nouns without verbs are commands themselves."""
+"""Every noun, in the order of the help. A noun without verbs is itself a command."""
 
 PLAIN = frozenset({"init", "serve", "worker", "demo", "move", "backup", "check"})
 COMPLETION = "_BEDESTEN_COMPLETE"
@@ -99,7 +99,7 @@ def program(loaded: Container[str]) -> typer.Typer:
 
 
 def forget_output() -> None:
-    """Discard buffered output after its reader has closed the pipe."""
+    """Discard buffered output after the reader has closed the pipe."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -137,7 +137,7 @@ def _misused(problem: typer.TyperException, arguments: Sequence[str]) -> int:
     if negative and message.startswith("No such option"):
         message = f"{negative}: amounts, numbers and times must not be negative"
     if not message:
-        return problem.exit_code  # without arguments the help was printed
+        return problem.exit_code  # without arguments the parser has printed the help
     if "--json" in arguments:
         from bedesten.cli.output import write_json
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface
 
-if TYPE_CHECKING:  # the pipeline is not imported for every command
+if TYPE_CHECKING:  # importing the pipeline would slow down every command
     from bedesten.http.route import Route
 
 
@@ -16,7 +16,7 @@ def switchable_targets(routes: "Iterable[Route]") -> list[str]:
 
 
 def canonical_target(routes: "Iterable[Route]", text: str) -> str:
-    """Return the canonical spelling of a surface or an endpoint, given in any case or by an alias.
+    """Return the canonical spelling of a surface or an endpoint, whatever its case, and also by an alias.
 
     Raises `Refusal` (-2), which lists all targets.
     """

@@ -1,4 +1,4 @@
-"""The frame of every command: shared options, the installation, the output of results and of errors."""
+"""What all commands share: options, the installation, the output of results and errors."""
 
 import errno
 import inspect
@@ -52,7 +52,7 @@ _PERMANENT_ERRNOS = frozenset(
 
 
 class CommandError(Exception):
-    """The command failed, with a reason for people. The error code says whether a retry may succeed."""
+    """The command failed. The message is for people; the error code says whether a retry may succeed."""
 
     def __init__(self, text: str, code: ErrorCode = errors.BAD_REQUEST) -> None:
         super().__init__(text)
@@ -80,7 +80,7 @@ class CommandContext:
         return self.installation.store.read_now(work)
 
     def write(self, work: Work[Result]) -> Result:
-        """Run a writing action over all tenants. It is in effect for every request that starts after this returns."""
+        """Run a writing action over all tenants. Every request that starts after this returns sees its effect."""
         return self.installation.store.write_now(work)
 
     def read_in(self, tenant: str, work: TenantWork[Result]) -> Result:
@@ -163,7 +163,7 @@ def os_user() -> str:
 
 
 def print_error(problem: Exception, as_json: bool) -> None:
-    """Print an error: on standard error, with a line for each of several fields; with --json a document on standard output.
+    """Print an error on standard error, one line for each field; with --json as a document on standard output.
 
     Redacts an API key that was passed as another argument by mistake.
     """
@@ -191,7 +191,7 @@ def _reason(problem: Exception) -> tuple[int, str, Mapping[str, str]]:
 
 
 def _code_of(problem: OSError) -> ErrorCode:
-    """Choose -9 only for a transient problem: a script that retries on -9 must be able to stop."""
+    """Return -9 only for a transient problem: a script that retries on -9 must be able to stop."""
     if isinstance(problem, FileExistsError):
         return errors.CONFLICT
     return errors.BAD_REQUEST if problem.errno in _PERMANENT_ERRNOS else errors.UNAVAILABLE

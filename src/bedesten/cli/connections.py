@@ -1,4 +1,4 @@
-"""The verbs of `bedesten suppliers` for suppliers that are called. What they need of HTTP is imported where it is used."""
+"""The verbs of `bedesten suppliers` for suppliers that are called. They import HTTP modules where they use them."""
 
 import asyncio
 import sys

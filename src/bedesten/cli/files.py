@@ -9,7 +9,7 @@ FROM_INPUT = "-"
 
 
 def read_file(file: Path) -> tuple[str, bytes]:
-    """Return the file's display name and its bytes, up to one byte over the limit."""
+    """Return the file's display name and its bytes, at most one byte over the limit."""
     if str(file) == FROM_INPUT:
         return "standard input", sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     with file.open("rb") as opened:

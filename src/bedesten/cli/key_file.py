@@ -62,7 +62,7 @@ def create_from(
 
 @contextlib.contextmanager
 def _new_file(path: Path | None) -> Iterator[int]:
-    """Create a file that only its owner can read, and remove it if the block fails. Raises `OSError` for one that exists.
+    """Create a file that only its owner can read, and remove it if the block fails. Raises `OSError` if it exists.
 
     The file stays if the store was lost at COMMIT: the keys may be valid.
     """

@@ -315,7 +315,7 @@ def leak_policy(
 
 
 def _owner_note(gate: Surface, holder: Account, made: bool) -> list[Output]:
-    """Mention that the owner was created: its name may be a typing error."""
+    """Mention that the owner was created, because its name may be a typing error."""
     return [f"The {OWNERS[gate]} {printable(holder.name)} did not exist and was created."] if made else []
 
 

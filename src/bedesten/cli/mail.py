@@ -50,7 +50,7 @@ def show(ctx: CommandContext, mail_id: _Mail, tenant: TenantOption) -> CommandRe
 
 
 def _missing(settings: Settings, tx: Transaction) -> Document:
-    """Return the settings without which no mail is sent, each with what sets it."""
+    """Return the missing settings without which no mail is sent, each with the command or variable that sets it."""
     tenant = mail_settings(tx)
     needed = {
         "BEDESTEN_SMTP_HOST": (settings.smtp_host, "the server's environment; this command sees only its own"),

@@ -57,7 +57,7 @@ def statement(
 def _pages(
     ctx: CommandContext, tenant: str, opened: statements.OpenedStatement, since: int, until: int | None
 ) -> Iterator[Any]:
-    """Every page, each read in a transaction of its own, so that a long statement holds up nobody."""
+    """Yield every page, each read in its own transaction, so that a long statement blocks no other action."""
     after: int | None = 0
     while after is not None:
         start = after
@@ -66,7 +66,7 @@ def _pages(
 
 
 def _time(ctx: CommandContext, text: str | None, option: str) -> int | None:
-    """Returns a moment in epoch ms; a duration counts back from now."""
+    """Parse a time into epoch ms. A duration counts back from now."""
     if text is None:
         return None
     ago, moment = duration_or_time(text, option)

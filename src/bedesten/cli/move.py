@@ -29,7 +29,7 @@ def move(
     it again. Until then a failure changes nothing.
     """
     target = _target(ctx.settings, to)
-    ctx.installation.store.close()  # opened to see that it is one of this version, with its secrets
+    ctx.installation.store.close()  # opened to check its version and its secrets
     try:
         with (
             Move(ctx.settings, target) as prepared,
@@ -51,7 +51,7 @@ def move(
 
 
 def _target(source: Settings, to: str) -> Settings:
-    """The settings with the other store. Raises `CommandError`."""
+    """Return the settings with the other store. Raises `CommandError`."""
     if to == SQLITE:
         if not source.database:
             raise CommandError("the store is the SQLite file already")

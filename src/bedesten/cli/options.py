@@ -73,10 +73,10 @@ _FORMS = {
 
 
 class MissingOption(typer.BadParameter):
-    """A usage error: an option or argument that these other ones require is missing."""
+    """A usage error: an option or argument is missing that the given ones require."""
 
     def format_message(self) -> str:
-        """The message of the parser for a required one."""
+        """Return the parser's message for a missing required option."""
         return f"Missing {'option' if self.message.startswith('-') else 'argument'} '{self.message}'."
 
 

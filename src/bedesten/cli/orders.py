@@ -166,7 +166,7 @@ def _moment(text: str, option: str) -> int:
 
 
 def _statuses(lines: list[dict[str, Any]]) -> str:
-    """Count the units of the lines by what became of them: those of a line need not share its status."""
+    """Count the units of the lines by status: the units of one line can differ in status."""
     counts: Counter[str] = Counter()
     for one in lines:
         counts["delivered"] += one["delivered"]
@@ -181,7 +181,7 @@ def _table(listed: list[dict[str, Any]], empty: str = "No order.") -> Output:
 
 
 def _page(found: dict[str, Any]) -> list[Output]:
-    """An order for people: its head, its lines, what was written about it, and its time line."""
+    """Format an order for people: its header, lines, notes and tags, and time line."""
     names = ("orderId", "reference", "buyer", "surface", "state", "total", "currency", "created", "tags")
     head = fields({name: found[name] for name in names})
     columns = {"Line": "orderDetailId", "Product": "product", "Status": "status", "Quantity": "quantity"}

@@ -48,7 +48,7 @@ def table(rows: Iterable[Mapping[str, Any]], empty: str, **columns: str) -> Outp
 
 
 def more(following: str | None) -> list[Output]:
-    """The line below a page that is not the last one."""
+    """Return the line below a page that is not the last one."""
     return [f"There are more: add --cursor {following}"] if following else []
 
 
@@ -87,7 +87,7 @@ def shown_once(**secrets: Secret[str] | None) -> list[Output]:
 
 def printable(text: str) -> str:
     """Escape characters that could control a terminal."""
-    kept = "\u200c\u200d"  # joiners, which scripts and emoji need; `core.text` allows them nowhere else
+    kept = "\u200c\u200d"  # joiners, needed by some scripts and emoji; `core.text` allows them nowhere else
     return "".join(
         each if each.isprintable() or each in kept else each.encode("unicode_escape").decode() for each in text
     )

@@ -60,7 +60,7 @@ def reload(ctx: CommandContext) -> CommandResult:
 
 
 def _now(ctx: CommandContext) -> Keyring:
-    """The key_sets as they are kept at this moment."""
+    """Return the key sets as currently stored."""
     try:
         return ctx.installation.master_secrets.read_now()
     except (InvalidSetting, ValueError) as problem:

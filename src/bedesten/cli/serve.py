@@ -22,7 +22,7 @@ from bedesten.store.store import Store
 
 app = typer.Typer()
 MAX_WORKERS = 8
-"""Most workers without --workers, which default to one for each processor."""
+"""Most workers without --workers. The default is one for each processor."""
 
 
 @command(app, "serve")
@@ -93,7 +93,7 @@ def serve(
 
 
 def _warn_of_connections(spec: ServeSpec, settings: Settings, store: Store) -> None:
-    """Log it if the database gives fewer connections than this server may open. The server starts all the same."""
+    """Log a warning if the database permits fewer connections than this server may open. The server starts anyway."""
     beside = {one.name for one in spec.side_processes}
     needed = most_connections(settings, spec.workers, side_worker="worker" in beside, admin="admin" in beside)
     few = missing_connections(settings, store, needed)
@@ -111,7 +111,7 @@ def _drain_seconds(text: str) -> float:
 
 def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Settings:
     """Add forward-auth to the settings, if a rules file is given. Raises `CommandError` if it cannot work."""
-    from bedesten.forward_auth import rules_file  # the web is not loaded for every other command
+    from bedesten.forward_auth import rules_file  # slow to load: other commands do not need the web modules
 
     routes = routes or settings.gate_routes
     if routes is None:

@@ -38,7 +38,7 @@ ADD = "add"
 
 
 class StockGroup(TyperGroup):
-    """A first word that is not a verb is a product or a file: its codes are added."""
+    """Adds codes if the first word is not a verb but a product or a file."""
 
     def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
         if args and args[0] not in (*self.commands, "-h", "--help"):

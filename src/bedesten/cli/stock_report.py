@@ -1,4 +1,4 @@
-"""The report of an upload of codes: a CSV file with a row for each line that was not added. It never has a code."""
+"""The report of an upload of codes: a CSV file with a row for each line that was not added. Never contains a code."""
 
 import csv
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ MALFORMED, TWICE, ALREADY_SOLD = "malformed", "twice in this file", "already sol
 
 
 class ReportRow(NamedTuple):
-    """One line that was not added, and why: the outcome, or the problem of a malformed one; where the code was before."""
+    """A line that was not added: the outcome, or the problem of a malformed line, and where the code was before."""
 
     line: int
     outcome: str
@@ -27,7 +27,7 @@ class ReportRow(NamedTuple):
 def duplicate_rows(
     read: CodeFile, duplicates: Iterable[Duplicate], batch: str | None, sku: Callable[[str], str]
 ) -> list[ReportRow]:
-    """The rows of codes that the shop already had, or that occur twice; `batch` is that of this upload."""
+    """The rows of codes that the shop already had, or that occur twice. `batch`: the batch of this upload."""
     return [
         ReportRow(read.lines[one.index], outcome_of(one, batch), sku(one.product_id), one.batch_id or "")
         for one in sorted(duplicates, key=lambda one: one.index)
@@ -50,7 +50,7 @@ def malformed_rows(problem: MalformedFile | MalformedCodes, read: CodeFile | Non
 
 
 def create(path: Path | None) -> None:
-    """Create the file, so that a wrong path fails before the upload. Raises `OSError` for one that exists."""
+    """Create the file, so that a wrong path fails before the upload. Raises `OSError` if it exists."""
     if path is not None:
         path.open("x").close()
 

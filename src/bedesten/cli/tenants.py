@@ -297,7 +297,7 @@ def _limit(text: str, option: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What `tenants set` changes of a tenant; nothing by default. `origins` replaces those of before."""
+    """The changes that `tenants set` makes; none by default. `origins` replaces the previous origins."""
 
     lifetimes: Mapping[Surface, int] = field(default_factory=dict)
     idle: Mapping[Surface, int | None] = field(default_factory=dict)

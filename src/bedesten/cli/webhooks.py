@@ -133,7 +133,7 @@ def simulate(
 
 
 def _moment(text: str, option: str, now: int) -> int:
-    """Epoch ms of a time, or of a duration before `now`."""
+    """Parse a time, or a duration before `now`, into epoch ms."""
     ago, moment = duration_or_time(text, option)
     return now - ago if ago is not None else moment or 0
 
@@ -141,7 +141,7 @@ def _moment(text: str, option: str, now: int) -> int:
 def _replay_part(
     ctx: CommandContext, tenant: str, endpoint: str, times: tuple[int, int], after: str, *, only_failed: bool
 ) -> tuple[int, str]:
-    """Replay as many deliveries as fit into one transaction; return how many, and where to go on."""
+    """Replay as many deliveries as fit into one transaction. Return their number and the cursor of the next part."""
     return ctx.write_in(
         tenant, lambda tx, _: webhooks.replay_range(tx, endpoint, *times, after, only_failed=only_failed)
     )

@@ -17,7 +17,7 @@ def worker(ctx: CommandContext) -> CommandResult:
     `bedesten serve` has one of its own, except with --no-worker. Any number may run, on any machine: they share the
     work, and take over what a dead one has begun.
     """
-    from bedesten.server import worker as background  # slow to load: every other command does without
+    from bedesten.server import worker as background  # slow to load: no other command needs it
 
     open_installation(ctx.settings, secret_cache=SecretCache.inherited()).store.close()
     if ctx.as_json:

@@ -1,4 +1,4 @@
-"""Fields of forms and queries as the members of a request: everything is text there, and here it gets its type."""
+"""Converts the text fields of forms and queries into the typed members of a request."""
 
 from decimal import Decimal
 from typing import get_args, get_origin
@@ -10,11 +10,11 @@ from bedesten.errors import bad_field
 from bedesten.http.body_fields import Members, fields_of
 
 OWN = frozenset({"csrf", "back", "done"})
-"""Fields of the pages themselves."""
+"""Fields that the pages themselves use."""
 
 
 def members_of(operation: Operation, fields: dict[str, list[str]], **more: str) -> Members:
-    """The members for an operation's schema. Empty fields are left out. Raises `Refusal` (-2)."""
+    """The members for an operation's schema. Omits empty fields. Raises `Refusal` (-2)."""
     made: Members = {name.lower(): value for name, value in more.items()}
     known = fields_of(operation.shape)
     for name, values in fields.items():

@@ -1,4 +1,4 @@
-"""The operations as data: name, duty, input and use case. What is not in the table cannot be done."""
+"""The operations as data: name, duty, input and use case. Only what is in the table can be done."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ MAX_DELIVERIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation runs with: the tenant's transaction, and the staff member who acts."""
+    """The context of an operation: the tenant's transaction, and the staff member who acts."""
 
     tx: Transaction
     tenant: TenantEntry
@@ -46,7 +46,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. `writes` says that it changes something, and so needs a transaction that may."""
+    """One operation. `writes`: it changes something, so it runs in a writing transaction."""
 
     name: str
     duty: Duty
@@ -195,7 +195,7 @@ def _in_trouble(endpoint: Mapping[str, object], failing: str) -> bool:
 
 
 def _without_query(url: object) -> str | None:
-    """The URL without what may hold a secret of the partner."""
+    """The URL without its query, which may hold a secret of the partner."""
     return None if url is None else str(url).partition("?")[0]
 
 
@@ -221,7 +221,7 @@ _COUNTED: tuple[tuple[Duty, str, Callable[[Call], int]], ...] = (
 
 
 def overview(call: Call) -> Document:
-    """How much of what the member may read waits for somebody."""
+    """Counts the items that wait for staff, as far as the member may read them."""
     return {name: count(call) for duty, name, count in _COUNTED if duty in call.duties}
 
 

@@ -1,4 +1,4 @@
-"""The pages of the console: what a page shows is an operation, and what a form does is one too."""
+"""The pages of the console. Each page shows the result of an operation, and each form runs one."""
 
 import re
 import secrets
@@ -34,12 +34,12 @@ _SAFE: Headers = [
     (b"referrer-policy", b"same-origin"),
     (b"content-security-policy", POLICY),
 ]
-"""`same-origin`, because a browser that may send no referrer names no origin with a form either."""
+"""`same-origin`: with `no-referrer`, browsers do not name a form's origin either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: the operation that it shows, its template, and the member that its id in the path fills."""
+    """A page: the operation that it shows, its template, and the member that takes the id in its path."""
 
     name: str
     title: str
@@ -65,7 +65,7 @@ DETAILS = (
 _BY_NAME = {page.name: page for page in LISTS}
 _DETAIL_BY_NAME = {page.name: page for page in DETAILS}
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {"complaints": {"state": "open"}, "customers": {"search": "@"}}
-"""What a list shows when nothing is asked for."""
+"""The default query of a list."""
 _CHOICES = {
     "orders": {"states": ORDER.names, "statuses": LINE.names},
     "complaints": {"states": (*COMPLAINT.names, "all")},
@@ -201,14 +201,14 @@ class Pages:
 
 
 class _Query(dict[str, str]):
-    """What a page was asked for; the templates read members that are not there as empty."""
+    """The query of a page; missing members are empty in templates."""
 
     def __missing__(self, _: str) -> str:
         return ""
 
 
 def _page(handler: Callable[[Request], Awaitable[Response]]) -> Handler:
-    """The handler with its refusals as pages. Without a session a browser is led to the login."""
+    """Wraps a handler: refusals become pages, and a request without a session is redirected to the login."""
     run = guarded(handler)
 
     @wraps(handler)
@@ -269,14 +269,14 @@ def _found_page(rest: list[str]) -> tuple[Page | None, str]:
 
 
 def _way_back(fields: dict[str, list[str]], tenant: str) -> str:
-    """The page that the form was on. Only a page of the same tenant: a form cannot lead elsewhere."""
+    """The page of the form. Always a page of the same tenant, to prevent open redirects."""
     parts = one(fields, "back").split("/")
     inside = parts[:3] == ["", ROOT[1:], tenant] and len(parts) <= 5 and all(map(_SEGMENT.fullmatch, parts[1:]))
     return "/".join(parts) if inside else f"{ROOT}/{tenant}"
 
 
 def _with_details(found: Document) -> Document:
-    """The document with one text for the members in which entries of a time line differ."""
+    """Adds `detail` to each time line entry: its members other than `at` and `what`."""
     entries = found.get("timeline")
     if not isinstance(entries, list):
         return found

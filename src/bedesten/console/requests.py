@@ -1,4 +1,4 @@
-"""Requests of staff: their body, the token of their session, and whether they come from a page of the console."""
+"""Requests of staff: the body, the session's token, and the check that a form comes from the console."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def guarded(handler: Handler) -> Handler:
-    """The handler with the time that a request has for the store; its failures become refusals."""
+    """Wraps a handler: sets the deadline of its store calls, and turns failures into refusals."""
 
     @wraps(handler)
     async def handle(request: Request) -> Response:
@@ -41,7 +41,7 @@ def guarded(handler: Handler) -> Handler:
 
 
 def bearer_caller(request: Request, proxies: Proxies) -> Caller:
-    """Who calls the API: the token is in `Authorization`, and a cookie counts for nothing. Raises `Refusal` (-20)."""
+    """The caller of the API: the token is in `Authorization`; cookies are ignored. Raises `Refusal` (-20)."""
     lines = values(request, b"authorization")
     scheme, _, token = lines[0].strip().partition(" ") if len(lines) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
@@ -50,7 +50,7 @@ def bearer_caller(request: Request, proxies: Proxies) -> Caller:
 
 
 def cookie_caller(request: Request, proxies: Proxies) -> Caller:
-    """Who asks for a page: the token is in a cookie. Without it, or with two of them, there is no session."""
+    """The caller of a page: the token is in a cookie. With no such cookie, or several, there is no session."""
     pairs = [pair.strip().partition("=") for line in values(request, b"cookie") for pair in line.split(";")]
     tokens = [value for name, _, value in pairs if name == COOKIE]
     return Caller(tokens[0] if len(tokens) == 1 else "", proxies.client(request), request_id())
@@ -73,14 +73,14 @@ async def form_body(request: Request) -> dict[str, list[str]]:
 
 
 def query_of(request: Request) -> dict[str, list[str]]:
-    """The fields of a query, each with its values; without empty ones. Raises `Refusal` (-2)."""
+    """The fields of a query, each with its values; omits empty fields. Raises `Refusal` (-2)."""
     return {name: found for name, found in _fields(request.query).items() if any(found)}
 
 
 def _fields(raw: bytes) -> dict[str, list[str]]:
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError:  # also of text that is not UTF-8
+    except ValueError:  # also for text that is not UTF-8
         raise bad_field("form", "is malformed") from None
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -89,7 +89,7 @@ def _fields(raw: bytes) -> dict[str, list[str]]:
 
 
 def one(fields: dict[str, list[str]], name: str) -> str:
-    """The only value of a field; empty without one. Raises `Refusal` (-2) for several."""
+    """The only value of a field; empty if there is none. Raises `Refusal` (-2) for several."""
     found = fields.get(name, [])
     if len(found) > 1:
         raise bad_field(name, "is there twice")
@@ -97,12 +97,12 @@ def one(fields: dict[str, list[str]], name: str) -> str:
 
 
 def csrf_token(session_token: str) -> str:
-    """The token that every form of a session carries. Another site knows neither it nor the cookie that it comes from."""
+    """The CSRF token of a session's forms, derived from the session's token. Another site knows neither."""
     return hmac.digest(session_token.encode(), b"csrf", "sha256").hex()
 
 
 def check_form(request: Request, fields: dict[str, list[str]], caller: Caller) -> None:
-    """Raises `Refusal` (-2) unless the form was made by a page of this session."""
+    """Raises `Refusal` (-2) unless the form comes from a page of this session."""
     check_origin(request)
     given = one(fields, "csrf").encode()
     wanted = csrf_token(caller.token).encode()
@@ -119,7 +119,7 @@ def check_origin(request: Request) -> None:
 
 
 def needs_https(request: Request) -> bool:
-    """Whether the session's cookie is only for HTTPS: under every host but this machine's own."""
+    """Whether the session's cookie is `Secure`: for every host except loopback."""
     host = "".join(values(request, b"host")).lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if name.rstrip(".") == "localhost":

@@ -1,4 +1,4 @@
-"""Every route of the console and of the operator's API, as one handler below the paths that the admin listener gives it."""
+"""Every route of the console and of the operator's API, behind the one handler that the admin listener calls."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ class Console:
         proxies: Proxies,
         min_password_length: int,
     ) -> None:
-        """`load_keyring` returns the master secrets that the store demands; it blocks."""
+        """`load_keyring` returns the master secrets that the store requires; it blocks."""
         runner = OperationRunner(store, load_keyring, min_password_length)
         self.routes = (*Api(runner, proxies).routes(), *Pages(runner, proxies).routes())
         self._table: PathTable[AdminRoute] = PathTable()

@@ -1,4 +1,4 @@
-"""Logins of staff, and the one way in which an operation runs: session, role and tenant are read in its transaction."""
+"""Logins of staff, and the only way to run an operation: it reads session, role and tenant in its transaction."""
 
 import asyncio
 from collections.abc import Callable
@@ -43,7 +43,7 @@ MAX_EMAIL_LENGTH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A request before anybody is known: the token that it presents, its address and its id."""
+    """An unauthenticated request: the token that it presents, its address and its id."""
 
     token: str
     address: str
@@ -59,7 +59,7 @@ class OperationRunner:
     def __init__(
         self, store: Store, load_keyring: Callable[[InstallationSettings], Keyring], min_password_length: int
     ) -> None:
-        """`load_keyring` returns the master secrets that the store demands, or raises `StoreUnavailable`; it blocks."""
+        """`load_keyring` returns the master secrets that the store requires. Raises `StoreUnavailable`. Blocks."""
         self._store = store
         self._load_keyring = load_keyring
         self._min_password_length = min_password_length
@@ -70,7 +70,7 @@ class OperationRunner:
     # --- logins ---
 
     async def log_in(self, email: str, password: str, caller: Caller) -> tuple[Secret[str], int]:
-        """The token of a new session, and its end (ms). Raises `Refusal`: -26 for every failure alike, -27."""
+        """The token of a new session, and its end (ms). Raises `Refusal`: -26 for every failure, -27 if throttled."""
         keyring = await self._use_secrets()
         handle = text.email_or_none(email) or ""
         attempt = _attempt(keyring, handle or email[:MAX_EMAIL_LENGTH], caller.address)
@@ -137,7 +137,7 @@ class OperationRunner:
     ) -> tuple[OpenSession, TenantEntry, Document]:
         """Runs one operation. Raises `Refusal`, also those of the use case.
 
-        `read_members` parses what was sent, which happens only for a session that may do this.
+        `read_members` parses the input; it is called only if the session has the duty.
         """
         keyring = await self._use_secrets()
         cipher = self._known_cipher()
@@ -155,7 +155,7 @@ class OperationRunner:
         return await self._in_use(run, lambda result: result[0])
 
     async def look(self, caller: Caller, tenant: str) -> tuple[OpenSession, TenantEntry, Document]:
-        """What waits for the member at a tenant. Raises `Refusal`."""
+        """The overview of a tenant: what waits for the member. Raises `Refusal`."""
         keyring = await self._use_secrets()
         cipher = self._known_cipher()
 
@@ -181,7 +181,7 @@ class OperationRunner:
     # --- master secrets ---
 
     async def _use_secrets(self) -> Keyring:
-        """The keyring that the store demands. Raises `StoreUnavailable`."""
+        """The keyring that the store requires. Raises `StoreUnavailable`."""
         installed = await self._store.read_across(lambda tx: tx.one(tables.INSTALLATION))
         if installed is None or installed.moved is not None:
             raise StoreUnavailable("the store is not an installation, or was moved")
@@ -230,9 +230,9 @@ def _begin(
 
 
 def _record_failure(tx: Transaction, attempt: Attempt, found: StaffMember | None, caller: Caller) -> int:
-    """Counts the failure, and returns the delay (ms) that others have caused meanwhile: see `login_throttle`.
+    """Counts the failure, and returns the delay (ms) that concurrent failures have caused: see `login_throttle`.
 
-    Only an existing member has an audit row of it: the delays bound their number.
+    Writes an audit row only for an existing member; the delays limit the number of rows.
     """
     late = login_throttle.record_failure(tx, attempt)
     if found is not None:
@@ -267,7 +267,7 @@ def _call(tx: SystemTransaction, session: OpenSession, name: str, cipher: Tenant
 
 
 def _tenant_id(tx: SystemTransaction, session: OpenSession, name: str) -> str:
-    """The tenant that is meant. One that the member does not reach is as unknown as one that never was."""
+    """The id of the named tenant. A tenant that the member does not reach is refused like one that does not exist."""
     own = session.member.tenant
     if own is not None and name in ("", own):
         return own

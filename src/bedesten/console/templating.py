@@ -1,4 +1,4 @@
-"""The pages from the templates in `templates`, and their stylesheets. Autoescaping is on: no value is markup."""
+"""Renders pages from `templates`, with their stylesheets. Autoescaping is on: no value is treated as markup."""
 
 import hashlib
 from functools import cache
@@ -26,12 +26,12 @@ def _environment() -> Environment:
 
 
 def render(template: str, **values: object) -> bytes:
-    """The page as HTML. Raises `jinja2.UndefinedError` for a value that it lacks."""
+    """The page as HTML. Raises `jinja2.UndefinedError` for a missing value."""
     return _environment().get_template(template).render(values).encode()
 
 
 def shown(value: object) -> str:
-    """A value as people read it."""
+    """Formats a value for people."""
     if value is None or value in ("", []):
         return "–"
     if isinstance(value, bool):
@@ -45,7 +45,7 @@ def shown(value: object) -> str:
 
 @cache
 def assets() -> tuple[Asset, ...]:
-    """The stylesheets: that of the documentation, and the console's own. Their names hold a digest."""
+    """The stylesheets: that of the documentation, and the console's own. Their names contain a digest."""
     body = (resources.files(__package__) / "assets" / "console.css").read_bytes()
     own = Asset(f"console.{hashlib.sha256(body).hexdigest()[:12]}.css", b"text/css; charset=utf-8", body)
     return (site_asset("site.css"), own)

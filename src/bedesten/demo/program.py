@@ -26,13 +26,13 @@ SERVE = ("serve", "--admin-port", "0", "--workers", "2", "--json")
 
 
 class ProgramFailed(Exception):
-    """The program refuses, or does not start. The message has the reason."""
+    """The program refused a command or did not start. The message has the reason."""
 
 
 class Operator:
-    """Runs commands of the program on the installation, in this process: each would take half a second just to start.
+    """Runs commands on the installation, in this process: starting a process would take half a second each time.
 
-    `main` is the program: it takes the words and returns the exit code.
+    `main` is the program: it takes the arguments and returns the exit code.
     """
 
     def __init__(self, main: Main, settings: Settings) -> None:
@@ -67,7 +67,7 @@ class Server:
     """`bedesten serve`, in a process that ends with the demo."""
 
     def __init__(self, settings: Settings, port: int, check_stop: Callable[[], None]) -> None:
-        """Start to serve on the port, or on a free one if that is busy."""
+        """Start the server on the port, or on a free one if that is busy."""
         self.port = free_port(port)
         self._check_stop = check_stop
         life, self._life = os.pipe()
@@ -92,7 +92,7 @@ class Server:
                 raise ProgramFailed(f"the server was not ready within {START_TIMEOUT_S:.0f} seconds")
 
     def next_event(self) -> dict[str, Any]:
-        """Return what happens to the server's processes, or nothing after a while. Raises `ProgramFailed` at the end."""
+        """Return the server's next event, empty after a timeout. Raises `ProgramFailed` when the server has ended."""
         self._check_stop()
         output = self._process.stdout
         assert output is not None, "it is a pipe"

@@ -20,7 +20,7 @@ class Delivery:
 
 
 class Receiver:
-    """A server on a free loopback port. It answers once it has the secret with which the shop signs."""
+    """A server on a free loopback port. It responds only once it has the shop's signing secret."""
 
     def __init__(self) -> None:
         self._server = WSGIServer(("127.0.0.1", 0), _Handler)
@@ -28,7 +28,7 @@ class Receiver:
         self.deliveries: list[Delivery] = []
 
     def start(self, secret: str) -> None:
-        """Receive webhooks in a thread. A delivery that is repeated is acknowledged and dropped."""
+        """Receive webhooks in a thread. Repeated deliveries are acknowledged and dropped."""
         verifier, handled = Verifier(secret), MemoryDeduplicationStore()
 
         def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -33,7 +33,7 @@ COLOURS = {
 
 @dataclass(slots=True)
 class Step:
-    """A step and what came of it."""
+    """A step and its result."""
 
     number: int
     title: str
@@ -64,7 +64,7 @@ class Reporter:
         self._console.print(f"  {line}".rstrip(), soft_wrap=True)
 
     def title(self, title: str) -> None:
-        """Begin a scenario, or the part after the last."""
+        """Begin a scenario, or the part after the last scenario."""
         self._console.print("", Rule(title, align="left", style="dim"), sep="\n")
 
     def step(self, number: int, title: str, surface: str, credential: str) -> None:

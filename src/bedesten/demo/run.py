@@ -38,16 +38,16 @@ curl -i -X POST "$URL/Storefront/Products/List" -H "Host: sandbox.localhost"
 curl -i "$URL/Login/Customer/Api/Verify" -H "Content-Type: application/json" \\
   -d '{"email": "'$EMAIL'", "password": "'$PASSWORD'"}'
 """
-"""What a visitor may try. The variables are those of the credentials file."""
+"""Commands for the visitor to try, with the variables of the credentials file."""
 
 
 def run(main: Main, *, once: bool, port: int) -> int:
     """Run the demo and return its exit code: 0 success, 1 failure. `main` is the program, see `Operator`.
 
-    A signal (SIGINT, SIGTERM, SIGHUP) ends it with 0, but with 130 under `once`, which promises all steps.
+    A signal (SIGINT, SIGTERM, SIGHUP) ends it with 0, or with 130 if `once`, which promises all steps.
     """
     for name in [name for name in os.environ if name.startswith("BEDESTEN_")]:
-        del os.environ[name]  # settings of another installation
+        del os.environ[name]  # it configures another installation
     reporter, (check_stop, ignore_signals) = Reporter(), _note_signals()
     with tempfile.TemporaryDirectory(prefix="bedesten-demo-", ignore_cleanup_errors=True) as directory:
         settings = Settings(data=Path(directory), database=None)
@@ -66,9 +66,9 @@ def run(main: Main, *, once: bool, port: int) -> int:
 
 
 def _note_signals() -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return a function that raises KeyboardInterrupt once a signal has arrived, and one that ends this.
+    """Return a function that raises KeyboardInterrupt if a signal has arrived, and one that disables interrupts.
 
-    Only a second signal interrupts, and none does when the installation is removed.
+    The first signal is only noted; a second one interrupts at once, unless interrupts are disabled for the clean-up.
     """
     arrived: list[int] = []
     ended: list[bool] = []
@@ -128,7 +128,7 @@ def _run_scenarios(demo: Demo) -> None:
 
 
 def _hand_over(demo: Demo, operator: Operator, settings: Settings) -> None:
-    """Give the visitor what the last scenario has revoked, and show what to try."""
+    """Restore what the last scenario revoked, write the visitor's credentials, and show what to try."""
     operator.run("partners", "scopes", PARTNER, "--all", "--tenant", SHOP)
     key = operator.run("keys", "create", "--surface", "supplier", "--owner", SUPPLIER_NAME, "--tenant", SHOP)
     password = demo.accounts.partner_password
@@ -157,7 +157,7 @@ Serving at {demo.url}; Ctrl-C ends it and removes everything.""".splitlines():
 
 def _serve(reporter: Reporter, server: Server, receiver: Receiver) -> None:
     """Show webhooks, and processes that died, until a signal arrives or the server ends by itself."""
-    shown = len(receiver.deliveries)  # those of the scenarios
+    shown = len(receiver.deliveries)  # the deliveries of the scenarios are shown already
     while True:
         if event := server.next_event():
             reporter.text(f"! {event.get('name')}: {event.get('reason', event['event'])}")

@@ -1,4 +1,4 @@
-"""The demo as a script: who calls the shop, and what must result.
+"""The demo as a script: who calls the shop, and what the result must be.
 
 Each function is a scenario, each `with` block a step. `demo` has a client of `bedesten_client` for every surface, made as
 your own program would make it (`steps`). The values that a later scenario needs are attributes of `demo`.
@@ -106,7 +106,7 @@ def a_supplier_delivers(demo: Demo) -> None:
         demo.check("the held 13.50 are spent", _money(demo.partner.account()), ("938.50", "0.00", "938.50"))
 
     with demo.step("The partner gets webhooks", WEBHOOK, "signature"):
-        received = demo.receiver.deliveries  # each with a right signature: the receiver refuses others
+        received = demo.receiver.deliveries  # each with a valid signature: the receiver refuses others
         demo.wait_until(lambda: len(received) >= 3)
         for delivery in received:
             demo.reporter.delivery(delivery)

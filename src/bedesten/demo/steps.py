@@ -38,7 +38,7 @@ class Demo:
         check_stop: Callable[[], None] = lambda: None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`url` is the server's, or that of a proxy in front of it, which needs `tls` if it begins with https."""
+        """`url`: the server, or a proxy in front of it; an https URL needs `tls`."""
         self.url, self.accounts, self.receiver, self.reporter = url, accounts, receiver, reporter
         self.steps: list[Step] = []
         self._operator, self._check_stop, self._tls = operator, check_stop, tls
@@ -55,7 +55,7 @@ class Demo:
         self.codes: dict[str, tuple[str, ...]] = {}
 
     def connect(self, host: str | None = None, *, shown: bool = True) -> httpx2.Client:
-        """Return new connections to the server, for the shop with this host. Their requests are shown, or not."""
+        """Return new connections to the server, for the shop with this host. `shown`: report their requests."""
         return httpx2.Client(
             base_url=self.url,
             headers={"Host": host} if host else {},
@@ -74,7 +74,7 @@ class Demo:
         try:
             yield
         except Exception as problem:
-            self._check_stop()  # a signal may have ended a command, too
+            self._check_stop()  # a signal may also have ended a command
             kind = "" if isinstance(problem, CheckFailed | ProgramFailed) else f"{type(problem).__name__}: "
             raise StepFailed(f"step {step.number}, {title!r}: {kind}{problem}") from problem
         step.passed = True
@@ -86,7 +86,7 @@ class Demo:
         self.reporter.check(claim)
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds, or the time is over: the next check decides."""
+        """Wait until the condition holds or the time is up; the next check decides."""
         end = time.monotonic() + WAIT_S
         while not condition() and time.monotonic() < end:
             self._check_stop()
