@@ -1,7 +1,7 @@
 """Real servers for the black-box tests, started once a session and only where a test asks for one.
 
-Without a marker a test runs in `make test`. `slow` tests start servers of their own or wait; `external` tests need other
-people's programs. `make check-all` runs all three tiers.
+Tests without a marker run in `make test`. `slow` tests start separate servers or wait; `external` tests need
+third-party programs. `make check-all` runs all three tiers.
 """
 
 import gc
@@ -26,19 +26,19 @@ from tests.support.shop import Shop, open_shop
 from tests.support.sites import ENGINES, Site, last_lines, opened, serving
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # Started in the background by a shell: what tests start would inherit that Ctrl-C means nothing.
+    # A shell started us in the background: child processes would inherit the ignored Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-gc.disable()  # until everything is collected: what is imported and collected stays
+gc.disable()  # until collection ends: imported and collected objects live on
 memory_folder.use()
 cheap.apply()
-postgres_session.CONNECTION_DEFAULTS["connect_timeout"] = 30  # beside a full load a server of ours takes more than 2 s
+postgres_session.CONNECTION_DEFAULTS["connect_timeout"] = 30  # under full load our server needs more than 2 s
 hypothesis.settings.register_profile("bedesten", deadline=None)
 hypothesis.settings.load_profile("bedesten")
 
 CONNECTIONS_PER_PROCESS = 45
-"""Connections to PostgreSQL that one test process and its servers need at most."""
+"""Most connections to PostgreSQL that one test process and its servers need."""
 
 
 MIN_PROCESSES = 4
@@ -46,14 +46,14 @@ MIN_PROCESSES = 4
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` is: as many as PostgreSQL has connections for, and no more than are of use."""
+    """The number of processes of `-n auto`: limited by PostgreSQL's connections and by the cores."""
     useful = max(MIN_PROCESSES, os.cpu_count() or 1)
     allowed = max_connections()
     return min(useful, max(1, allowed // CONNECTIONS_PER_PROCESS)) if allowed else useful
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Does what several test processes share, before there are any: compiles, and starts the PostgreSQL server."""
+    """Prepares, before the test processes start, what they share: bytecode and the PostgreSQL server."""
     if config.getoption("numprocesses", None):
         bytecode.compile_all(config)
         server_url()
@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collects without the garbage collector, which need not traverse later what was collected."""
+    """Collects with the garbage collector off, and then freezes the collected objects, so that it skips them later."""
     try:
         return (yield)
     finally:
@@ -74,9 +74,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def _name_apart(items: list[pytest.Item]) -> None:
-    """Gives tests that were collected under one id, as schemathesis makes them, ids by their own names.
+    """Gives tests with a shared id, which schemathesis creates, distinct ids by their names.
 
-    Test processes are sent ids: of several tests with one id all but one would not run, and nothing would say so.
+    Test processes receive ids: of several tests with one id, only one would run, silently.
     """
     shared = {one for one, count in Counter(item.nodeid for item in items).items() if count > 1}
     for item in items:
@@ -89,7 +89,7 @@ def _name_apart(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Keeps what was collected, for the table of requirements, and puts the modules that take longest first."""
+    """Stores the collected tests for the table of requirements, and puts slow and external tests first."""
     if any(Path(argument).resolve() in (ROOT, ROOT / "tests") for argument in config.args):
         config.stash[COLLECTED] = tuple(items)
     result = yield
@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Shows beside a failure what the servers logged."""
+    """Adds the servers' logs to the report of a failure."""
     report = yield
     if report.failed and (shown := last_lines()):
         report.sections.append(("Servers' logs", shown))
@@ -109,7 +109,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def all_cases(pytestconfig: pytest.Config) -> tuple[pytest.Item, ...]:
-    """Every case of every test, those that this run leaves out included."""
+    """Every case of every test, including those that this run deselects."""
     if COLLECTED not in pytestconfig.stash:
         pytest.skip("only a part of the tests was collected")
     return pytestconfig.stash[COLLECTED]
@@ -117,7 +117,7 @@ def all_cases(pytestconfig: pytest.Config) -> tuple[pytest.Item, ...]:
 
 @pytest.fixture
 def real_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Password hashes cost in this process what they cost in production."""
+    """Makes password hashes in this process as expensive as in production."""
     monkeypatch.setattr(passwords, "MEMORY_KIB", cheap.REAL_MEMORY_KIB)
     monkeypatch.setattr(passwords, "TIME_COST", cheap.REAL_TIME_COST)
 
@@ -127,7 +127,7 @@ LAZY_LOGGER = type(structlog.get_logger())
 
 @pytest.fixture(autouse=True)
 def unconfigured_loggers() -> Iterator[None]:
-    """Undoes what a test configured of structlog. Loggers that were used meanwhile would keep it in later tests."""
+    """Undoes a test's configuration of structlog, which loggers used meanwhile would keep in later tests."""
     yield
     if not structlog.is_configured():
         return
@@ -148,13 +148,13 @@ def _site(engine: str, folders: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def sqlite_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server with two workers on SQLite. Whatever it logs of its own faults fails the session."""
+    """A server with two workers on SQLite. A fault in its log fails the session."""
     yield from _site("sqlite", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def postgresql_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The same on PostgreSQL, with a database of its own."""
+    """A server with two workers on its own PostgreSQL database."""
     yield from _site("postgresql", tmp_path_factory)
 
 
@@ -166,13 +166,13 @@ def site(sqlite_site: Site) -> Site:
 
 @pytest.fixture(scope="session")
 def operator(site: Site) -> Operator:
-    """Its operator."""
+    """The operator of `site`."""
     return Operator(site.installation)
 
 
 @pytest.fixture(scope="session")
 def shop(site: Site, operator: Operator) -> Shop:
-    """A shop in which nothing is ever taken away."""
+    """A shop in which no test revokes or removes anything."""
     return open_shop(site, operator, "acme")
 
 
@@ -191,13 +191,13 @@ def each_site(request: pytest.FixtureRequest) -> Site:
 
 @pytest.fixture(scope="session")
 def each_operator(each_site: Site) -> Operator:
-    """Its operator."""
+    """The operator of `each_site`."""
     return Operator(each_site.installation)
 
 
 @pytest.fixture(scope="session")
 def shops_by_database() -> dict[str | None, Shop]:
-    """The shops that `each_shop` has opened. pytest makes `each_site` again whenever its parameter changes."""
+    """The shops that `each_shop` has opened. pytest recreates `each_site` whenever its parameter changes."""
     return {}
 
 

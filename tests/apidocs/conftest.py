@@ -1,4 +1,4 @@
-"""The site of the tests: made once for a module."""
+"""The documentation site, built once for a module."""
 
 from collections.abc import Iterator
 

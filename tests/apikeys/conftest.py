@@ -1,4 +1,4 @@
-"""Every test of keys runs on both engines, with an installation of its own."""
+"""Every test of API keys runs on both engines, with a separate installation."""
 
 from collections.abc import Iterator
 
@@ -25,5 +25,5 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """For faults that only this engine can be given."""
+    """Two web processes on SQLite, for faults that only this engine permits."""
     yield from _cluster("sqlite", tmp_path_factory)

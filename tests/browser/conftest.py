@@ -1,4 +1,4 @@
-"""A browser, and two tenants whose pages it opens: a sandbox and a live shop."""
+"""A browser, and two tenants with pages to open: a sandbox and a live shop."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Pages:
 
     @property
     def home(self) -> str:
-        """Where it begins."""
+        """The URL of its first page."""
         return f"{self.url}/documentation"
 
 

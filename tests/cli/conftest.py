@@ -13,7 +13,7 @@ from tests.support.cli_program import Program
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ignore the settings of an installation that the developer may have."""
+    """Ignore the settings of a developer's own installation."""
     for name in os.environ:
         if name.startswith("BEDESTEN_") and name != "BEDESTEN_TEST_POSTGRES":
             monkeypatch.delenv(name)

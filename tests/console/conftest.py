@@ -1,4 +1,4 @@
-"""The admin listener in this process over a real store, with a tenant in which something happened."""
+"""The admin listener in this process on a real store, with a tenant that has data."""
 
 from collections.abc import Iterator
 

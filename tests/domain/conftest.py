@@ -1,5 +1,4 @@
-"""Every domain package is tested on both engines; each test has a tenant of its own in an installation that all of
-them share."""
+"""Fixtures for tests of the domain on both engines: each test has its own tenant in a shared installation."""
 
 from collections.abc import Iterator
 
@@ -15,7 +14,7 @@ from tests.support.sites import ENGINES, opened
 
 @pytest.fixture(scope="session", params=ENGINES)
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One for each engine. After all that was done to it, no invariant is broken."""
+    """One installation for each engine. Asserts after all tests that no invariant is violated."""
     with opened(request.param, tmp_path_factory.mktemp("domain")) as made:
         yield made
         assert violations(made) == []
@@ -23,20 +22,20 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def tenant(installation: Installation) -> Tenant:
-    """A tenant of this test's own, whose partner may spend 1,000.00."""
+    """A tenant for this test only, whose partner may spend 1,000.00."""
     return open_tenant(installation, credit=100_000)
 
 
 @pytest.fixture
 def other_connection(installation: Installation) -> Iterator[RawConnection]:
-    """The engine's own driver, past all of our code."""
+    """A direct connection through the engine's driver, without our code."""
     with raw(installation.settings) as opened_raw:
         yield opened_raw
 
 
 @pytest.fixture(params=ENGINES)
 def mail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mail]:
-    """An installation of its own for each test, because a lease is over all tenants."""
+    """A separate installation for each test, because leases span all tenants."""
     with opened(request.param, tmp_path_factory.mktemp("mail")) as installation:
         made = Mail(installation, Clock())
         yield made

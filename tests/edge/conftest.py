@@ -1,4 +1,4 @@
-"""Shops whose limits, origins and keys these tests change as they like, and a server behind trusted proxies."""
+"""Shops whose limits, origins and API keys the tests may change, and a server behind trusted proxies."""
 
 from collections.abc import Iterator
 
@@ -15,13 +15,13 @@ PROXIES = ["127.0.0.1/32", "127.9.0.0/16"]
 
 @pytest.fixture
 def fresh_shop(site: Site, operator: Operator) -> Shop:
-    """A fresh shop on the common server: nothing of its limits was used yet."""
+    """A fresh shop on the shared server, with unused limits."""
     return open_shop(site, operator, fresh("amber"))
 
 
 @pytest.fixture(scope="session")
 def unlimited_shop(site: Site, operator: Operator) -> Shop:
-    """Another one on it, without limits."""
+    """A shop on the shared server, without limits."""
     return open_shop(site, operator, "basalt")
 
 
@@ -34,17 +34,17 @@ def proxied_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def first_shop(proxied_site: Site) -> Shop:
-    """A shop on it."""
+    """A shop on the server behind proxies."""
     return open_shop(proxied_site, Operator(proxied_site.installation), "behind")
 
 
 @pytest.fixture(scope="session")
 def second_shop(proxied_site: Site) -> Shop:
-    """Another one on it."""
+    """Another shop on the server behind proxies."""
     return open_shop(proxied_site, Operator(proxied_site.installation), "beside")
 
 
 @pytest.fixture(scope="session")
 def slow(shop: Shop) -> Slow:
-    """Slow clients on the common server; they take half a minute."""
+    """Slow clients on the shared server; they take half a minute."""
     return Slow(shop).begin()

@@ -1,4 +1,4 @@
-"""An installation of its own for each test, because a lease is over all tenants, and a mail server on loopback."""
+"""A separate installation for each test, because leases span all tenants, and a mail server on loopback."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ CUSTOMER = "customer@example.com"
 
 @dataclass
 class MailRoom:
-    """A tenant whose mails this test sends, at moments of its choice."""
+    """A tenant whose mails the test sends when it chooses."""
 
     installation: Installation
     tenant: Tenant
@@ -38,7 +38,7 @@ class MailRoom:
     metrics: Metrics
 
     def queue(self, kind: str, recipient: str = CUSTOMER) -> bool:
-        """Asks for a mail."""
+        """Queues a mail."""
         return self.tenant.write(mail.queue, self.installation.cipher, kind, recipient, OPERATOR)
 
     def write(self, action: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
@@ -46,7 +46,7 @@ class MailRoom:
         return self.tenant.write(action, *args, **kwargs)
 
     def send(self) -> int:
-        """Sends what is due now; how many attempts there were."""
+        """Sends all due mails; returns the number of attempts."""
         leases = Leases(self.installation.store, outbox.renew)
         return asyncio.run(send_due(self.installation, self.server, self.metrics, leases))
 
@@ -60,7 +60,7 @@ class MailRoom:
         return newest["state"], newest["attempts"], newest["lastError"]
 
     def maintain(self) -> None:
-        """What the worker does every minute."""
+        """Runs the worker's maintenance of every minute."""
         self.installation.store.write_now(outbox.maintain)
 
 

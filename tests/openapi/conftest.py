@@ -1,4 +1,4 @@
-"""A server of its own that tools from outside are let loose on: its tenant's host is the address itself."""
+"""A separate server for external tools: its tenant's host is the server's address."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,14 +18,14 @@ IN_CI = bool(os.environ.get("CI"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves out the generated requests where no external test runs: collecting them takes as long as all other tests."""
+    """Skips the generated requests if no external test runs: collecting them takes as long as all other tests."""
     unwanted = "not external" in (config.option.markexpr or "")
     return True if unwanted and collection_path.name == "test_openapi_schemathesis.py" else None
 
 
 @dataclass(frozen=True)
 class ServedShop:
-    """The shop as somebody sees it who has a URL and credentials."""
+    """The shop as seen by a client with a URL and credentials."""
 
     shop: Shop
     url: str
@@ -36,12 +36,12 @@ class ServedShop:
         return self.shop.partner_email, PASSWORD
 
     def document(self, surface: Surface) -> str:
-        """Where the surface's OpenAPI document is."""
+        """The URL of the surface's OpenAPI document."""
         return f"{self.url}/openapi/{surface}.json"
 
 
 def _served(folder: Path, open_one: Callable[[Site, Operator], Shop]) -> Iterator[ServedShop]:
-    """A server with one worker. Whatever it logs of its own faults fails the session."""
+    """Runs a server with one worker. A fault in its log fails the session."""
     with opened("sqlite", folder) as installation, serving(installation, folder, workers=1) as site:
         operator = Operator(installation)
         shop = open_one(site, operator)

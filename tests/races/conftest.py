@@ -1,4 +1,4 @@
-"""Every race is run on both engines. On PostgreSQL each runner has a connection of its own, so that they really meet."""
+"""Every race runs on both engines. On PostgreSQL each runner has its own connection, so that they really conflict."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ Race = Callable[[Callable[[int], object]], list[object]]
 
 @pytest.fixture(scope="module", params=ENGINES)
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One for each engine, for the races of one file: sixteen connections are not kept for longer than they are needed.
+    """One installation for each engine and test file: it releases its sixteen connections as soon as possible.
 
-    After all races in it, no invariant is broken.
+    Asserts after all races that no invariant is violated.
     """
     with opened(request.param, tmp_path_factory.mktemp("races")) as made:
         yield made
@@ -30,27 +30,27 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def tenant(installation: Installation) -> Tenant:
-    """A tenant of this race's own, whose partner may spend 1,000.00."""
+    """A tenant for this race only, whose partner may spend 1,000.00."""
     return open_tenant(installation, credit=100_000)
 
 
 @pytest.fixture
 def other_connection(installation: Installation) -> Iterator[RawConnection]:
-    """The engine's own driver, past all of our code."""
+    """A direct connection through the engine's driver, without our code."""
     with raw(installation.settings) as opened_raw:
         yield opened_raw
 
 
 @pytest.fixture(scope="module")
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """Sixteen threads that last as long as the installation, so that each keeps its connection."""
+    """Sixteen threads that live as long as the installation, so that each keeps its connection."""
     with ThreadPoolExecutor(RUNNERS) as pool:
         yield pool
 
 
 @pytest.fixture
 def race(threads: ThreadPoolExecutor) -> Race:
-    """Runs an action in sixteen threads that begin at the same moment; gives what each gave or raised, in order."""
+    """Runs an action in sixteen threads that start together; returns each one's result or exception, in order."""
 
     def run(action: Callable[[int], object]) -> list[object]:
         line = threading.Barrier(RUNNERS)

@@ -1,5 +1,5 @@
-"""For what no other folder of tests holds: a web process without a socket, or real ones, and a tenant with everybody
-in it."""
+"""Fixtures for the requirements that no other folder tests: a web process without a socket, or real ones, and a tenant
+with every kind of account."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.support.sites import opened
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedTenant]:
-    """A tenant on a web process that is asked without a socket."""
+    """A tenant on a web process that is called without a socket."""
     with opened("sqlite", tmp_path_factory.mktemp("stage")) as installation:
         server = InProcessServer(installation)
         yield PopulatedTenant.of(server, HOST)

@@ -1,4 +1,4 @@
-"""Two web processes' worth of pipeline on one store, in this process, with a clock that tests move."""
+"""Two web processes on one store, simulated in this process, with a clock that tests move."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ ROUTES = RouteMap.of(build.ROUTES)
 
 
 class FakeClock:
-    """A clock that goes with the machine's, as far ahead as a test wants it."""
+    """A clock that follows the machine's, ahead of it by as much as a test wants."""
 
     def __init__(self) -> None:
         self.ahead = 0
@@ -44,7 +44,7 @@ class _Body:
 
 @dataclass
 class Answer:
-    """One answer, understood."""
+    """One parsed answer."""
 
     status: int
     headers: dict[str, str]
@@ -70,13 +70,13 @@ class Node:
     pipeline: Pipeline = field(init=False)
 
     def __post_init__(self) -> None:
-        """Puts the pipeline around the services."""
+        """Creates the pipeline for the services."""
         self.pipeline = Pipeline(self.services, ROUTES)
 
     async def post(
         self, path: str, body: object = None, *, token: str = "", key: str = "", host: str, address: str = "192.0.2.1"
     ) -> Answer:
-        """One request, from an address."""
+        """Sends a request from an address."""
         headers = [(b"host", host.encode()), (b"content-type", b"application/json")]
         if token:
             headers.append((b"authorization", f"Bearer {token}".encode()))
@@ -108,11 +108,11 @@ class Cluster:
         self.nodes = (self.node(), self.node())
 
     def node(self) -> Node:
-        """One more web process."""
+        """Starts another web process."""
         return Node(build.open_services(self.installation, self.clock))
 
     async def token(self, surface: Surface = Surface.STOREFRONT, address: str = "192.0.2.1") -> str:
-        """A token of the customer or the partner."""
+        """Logs in and returns a token of the customer or the partner."""
         text: str = (await self.log_in(surface=surface, address=address)).data["token"]
         return text
 
@@ -125,7 +125,7 @@ class Cluster:
         address: str = "192.0.2.1",
         node: int = 0,
     ) -> Answer:
-        """A login at one of the nodes."""
+        """Logs in at one of the nodes."""
         reseller = surface is Surface.RESELLER
         path = "/Login/Customer/Api/Verify" if reseller else "/Storefront/Customers/Login"
         who = email or ("partner@example.com" if reseller else "customer@example.com")
@@ -133,11 +133,11 @@ class Cluster:
         return await self.nodes[node].post(path, body, host=self.host, address=address)
 
     async def profile(self, token: str, node: int = 0) -> Answer:
-        """A call of the customer."""
+        """Sends a request of the customer."""
         return await self.nodes[node].post("/Storefront/Customers/Profile", token=token, host=self.host)
 
     async def account(self, token: str, node: int = 0) -> Answer:
-        """A call of the partner."""
+        """Sends a request of the partner."""
         return await self.nodes[node].post("/Products/List", token=token, host=self.host)
 
 
@@ -158,7 +158,7 @@ _count = iter(range(1_000_000))
 
 @pytest.fixture
 def cluster(clocked: tuple[Installation, FakeClock]) -> Iterator[Cluster]:
-    """A tenant of this test's own."""
+    """A tenant for this test only."""
     installation, clock = clocked
     clock.ahead = 0
     yield new_cluster(installation, clock)
@@ -166,7 +166,7 @@ def cluster(clocked: tuple[Installation, FakeClock]) -> Iterator[Cluster]:
 
 
 def new_cluster(installation: Installation, clock: FakeClock) -> Cluster:
-    """A tenant that nobody else uses, with a partner and a customer."""
+    """Creates a fresh tenant with a partner and a customer."""
     number = next(_count)
     operator = Operator(installation)
     host = f"shop{number}.example"
@@ -178,7 +178,7 @@ def new_cluster(installation: Installation, clock: FakeClock) -> Cluster:
 
 @pytest.fixture(params=ENGINES)
 def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    """An installation of this test's own: it may be broken."""
+    """An installation for this test only, which may damage it."""
     clock = FakeClock()
     with opened(request.param, tmp_path) as made:
         installation = open_installation(made.settings, clock)
@@ -191,5 +191,5 @@ def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clus
 
 
 def run(coroutine: Any) -> Any:
-    """Runs one test's coroutine on a loop of its own."""
+    """Runs a test's coroutine on a new event loop."""
     return asyncio.run(coroutine)

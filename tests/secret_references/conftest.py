@@ -1,4 +1,4 @@
-"""A cloud of secret managers, found by the vendors' libraries through the environment as anywhere else."""
+"""Simulated secret managers, which the vendors' libraries find through the environment as usual."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.secret_references.peers import Aws, Bao, aws_server, bao_server
 
 @pytest.fixture(autouse=True)
 def _no_manager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of this machine's own environment reaches a test."""
+    """Hides this machine's own environment from the tests."""
     for name in os.environ:
         if name.upper().startswith(("AWS_", "AZURE_", "GOOGLE_", "VAULT_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
@@ -22,13 +22,13 @@ def _no_manager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries of a read follow at once. `test_sources` checks how long they wait."""
+    """Makes reads retry without delay. `test_sources` checks the delays."""
     monkeypatch.setattr("bedesten_client.secrets._cached.MIN_WAIT_S", 0.0)
 
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """Azure Key Vault, Google Secret Manager and Vault, as far as a reader sees of them."""
+    """Azure Key Vault, Google Secret Manager and Vault, as far as reading needs them."""
     folder = tmp_path / "cloud"
     folder.mkdir()
     with a_cloud(folder) as made:

@@ -1,4 +1,4 @@
-"""A server whose database can fall silent, be taken away, or refuse to be written."""
+"""A server whose database can stop answering, disappear, or refuse writes."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from tests.support.sites import opened, serving
 from tests.support.wire import Answer, Connection
 
 LIMIT_S = 10.0
-"""A client that would not wait for longer. Five seconds are promised; a busy machine may take some more."""
+"""Timeout of the client (seconds). Five are promised; a busy machine may take more."""
 
 
 @dataclass
@@ -32,24 +32,24 @@ class Faulty:
     shop: Shop
     proxy: Proxy
     installation: Installation
-    """As the server sees it."""
+    """As the server sees it: through the proxy."""
 
     def ask(self, path: str, lines: Lines = (), body: object = None, method: str = "POST") -> Answer:
-        """One request on a connection of its own, by a client that waits for ten seconds."""
+        """Sends a request on a new connection, with a timeout of ten seconds."""
         body = {} if body is None else body
         with Connection(self.shop.site.port, timeout=LIMIT_S) as connection:
             return connection.exchange(request_bytes(method, path, self.shop.host, lines, body))
 
     def order(self, product: str | None = None, body: object = None) -> Answer:
-        """An order of the partner's."""
+        """Places an order of the partner."""
         return self.ask("/Orders/Create", bearer(self.shop.partner_token), body or self.shop.order(product))
 
     def read(self) -> Answer:
-        """A list of products."""
+        """Lists products."""
         return self.ask("/Products/List", bearer(self.shop.partner_token))
 
     def each(self) -> dict[str, Answer]:
-        """One request of each kind."""
+        """Sends one request of each kind."""
         login = {"email": self.shop.partner_email, "password": PASSWORD}
         supplier = self.shop.lines(Surface.SUPPLIER)
         return {
@@ -68,7 +68,7 @@ class Faulty:
         return status, "" if status == 200 else str(json.loads(body)["data"]["reason"])
 
     def deaths(self) -> list[str]:
-        """The processes that have ended and were replaced; asked once, after the server was stopped."""
+        """The processes that died and were replaced. Call it once, after the server has stopped."""
         assert self.shop.site.process.stdout is not None
         events = map(json.loads, self.shop.site.process.stdout)
         return [event["name"] for event in events if event["event"] in ("died", "killed")]
@@ -78,8 +78,8 @@ class Faulty:
 def faulty_server(
     installation: Installation, folder: Path, listen: Callable[[int], socket.socket] = on_loopback
 ) -> Iterator[Faulty]:
-    """A server behind a proxy, with one worker. Whatever happens to its store, it has no fault of its own and none of its
-    processes ends."""
+    """Runs a server with one worker and a proxy in front of its database. Asserts that, whatever happens to the
+    database, the server logs no fault and none of its processes ends."""
     with contextlib.ExitStack() as stack:
         database = installation.settings.database
         assert database is not None
@@ -97,7 +97,7 @@ def faulty_server(
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """One on a database of the usual server, for the tests of a file."""
+    """A server with a database on the usual PostgreSQL server, for the tests of a file."""
     folder = tmp_path_factory.mktemp("faulty")
     with opened("postgresql", folder) as installation, faulty_server(installation, folder) as made:
         yield made
@@ -105,7 +105,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A cluster of the file's own."""
+    """A PostgreSQL cluster for one test file."""
     with running_cluster() as made:
         made.rows("CREATE DATABASE shop")
         yield made
@@ -113,7 +113,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def on_cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """A server on it."""
+    """A server with a database on that cluster."""
     folder = tmp_path_factory.mktemp("cluster")
     settings = Settings.model_validate({"data": folder / "data", "database": cluster.url("shop")})
     initialise(settings)

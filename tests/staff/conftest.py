@@ -1,4 +1,4 @@
-"""One installation for each engine, shared by the tests of staff; each test makes members of its own."""
+"""One installation for each engine, shared by the tests of staff; each test creates its own members."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Every test of the store runs on both engines, each with an installation of its own."""
+"""Every test of the store runs on both engines."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from tests.support.sites import ENGINES, opened
 
 @pytest.fixture(scope="session", params=ENGINES)
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation that all tests of one engine share: nothing in it is broken on purpose."""
+    """An installation that all tests of one engine share; no test damages it."""
     with opened(request.param, tmp_path_factory.mktemp("store")) as made:
         yield made
 
@@ -23,7 +23,7 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 def own_installation(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    """One for this test alone, which may break it."""
+    """An installation for this test only, which may damage it."""
     with opened(request.param, tmp_path_factory.mktemp("own")) as made:
         yield made
 
@@ -36,62 +36,62 @@ def store(installation: Installation) -> Store:
 
 @pytest.fixture
 def settings(installation: Installation) -> Settings:
-    """Where the shared installation is."""
+    """The settings of the shared installation."""
     return installation.settings
 
 
 @pytest.fixture
 def tenant(installation: Installation) -> str:
-    """A tenant of this test's own."""
+    """A tenant for this test only."""
     return fresh_tenant(installation)
 
 
 @pytest.fixture
 def stranger(installation: Installation) -> str:
-    """Another one."""
+    """Another tenant."""
     return fresh_tenant(installation)
 
 
 @pytest.fixture
 def other_connection(settings: Settings) -> Iterator[RawConnection]:
-    """The engine's own driver, on a connection of its own."""
+    """A separate connection through the engine's driver."""
     with raw(settings) as opened_raw:
         yield opened_raw
 
 
 @pytest.fixture(scope="session")
 def sqlite_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """For what only this engine has."""
+    """A SQLite installation, for features of this engine only."""
     with opened("sqlite", tmp_path_factory.mktemp("sqlite")) as made:
         yield made
 
 
 @pytest.fixture
 def sqlite_settings(sqlite_installation: Installation) -> Settings:
-    """Where it is."""
+    """The settings of the SQLite installation."""
     return sqlite_installation.settings
 
 
 @pytest.fixture
 def sqlite_tenant(sqlite_installation: Installation) -> str:
-    """A tenant of it."""
+    """A tenant in the SQLite installation."""
     return fresh_tenant(sqlite_installation)
 
 
 @pytest.fixture(scope="session")
 def postgres_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """For what only this engine has."""
+    """A PostgreSQL installation, for features of this engine only."""
     with opened("postgresql", tmp_path_factory.mktemp("postgresql")) as made:
         yield made
 
 
 @pytest.fixture
 def postgres_settings(postgres_installation: Installation) -> Settings:
-    """Where it is."""
+    """The settings of the PostgreSQL installation."""
     return postgres_installation.settings
 
 
 @pytest.fixture
 def postgres_tenant(postgres_installation: Installation) -> str:
-    """A tenant of it."""
+    """A tenant in the PostgreSQL installation."""
     return fresh_tenant(postgres_installation)

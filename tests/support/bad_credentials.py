@@ -1,4 +1,4 @@
-"""Everybody who should be refused: wrong credentials of every kind, and the shops that they are wrong in."""
+"""Callers that must be refused: wrong credentials of every kind, and the shops in which they are wrong."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,12 +18,12 @@ from tests.support.sites import Site
 Expected = tuple[int, int | None]
 PASSES: Expected = (200, None)
 NEAR = "127.1.0.0/16"
-"""A network from which no test calls unless it means to."""
+"""A network from which no test calls by accident."""
 
 
 @dataclass(frozen=True)
 class RequestCredentials:
-    """What a request brings besides itself: the shop that it goes to, header lines, and what is put behind its path."""
+    """What is added to a request: its shop, header lines, and a query."""
 
     shop: Shop
     lines: Lines = ()
@@ -32,7 +32,7 @@ class RequestCredentials:
 
 @dataclass(frozen=True)
 class BadCredential:
-    """One kind of wrong credential, what each kind of route tells it, and the security requirements that say so."""
+    """One kind of wrong credential, and the expected answer of each kind of route."""
 
     name: str
     present: "Callable[[Shops, ExpectedRoute], RequestCredentials]"
@@ -41,7 +41,7 @@ class BadCredential:
 
 @dataclass
 class Shops:
-    """Five shops: `home`, a stranger's, a suspended one, one with its surfaces and one with its endpoints switched off."""
+    """Five shops: `home`, a stranger's, a suspended one, one with all surfaces off and one with all endpoints off."""
 
     home: Shop
     away: Shop
@@ -64,7 +64,7 @@ class Shops:
 
 
 def open_shops(site: Site, operator: Operator) -> Shops:
-    """Every shop. Everything that is taken away was there before."""
+    """Opens the shops. Everything that is revoked has existed before."""
     home, away, closed, shut, narrow = (
         open_shop(site, operator, name, stock=10) for name in ("home", "away", "closed", "shut", "narrow")
     )
@@ -113,7 +113,7 @@ def _key_holders(shops: Shops, operator: Operator) -> None:
         for right in GRANTS[surface]:
             rest = GRANTS[surface] - {right}
             shops.narrowed[surface, right] = operator.key(home.id, surface, owner, grants=rest)
-        with raw(home.site.installation.settings) as store:  # no server has seen the key yet
+        with raw(home.site.installation.settings) as store:  # no server has cached the API key yet
             ended = "UPDATE api_keys SET expires = created + 1 WHERE id = :key"
             assert store.run(ended, key=shops.keys["expired", surface].id) == 1
 
@@ -122,7 +122,7 @@ def _key_holders(shops: Shops, operator: Operator) -> None:
 
 
 def _tokens(route: ExpectedRoute) -> Surface:
-    """The surface whose token a request to this route would bring."""
+    """The surface whose token a request to this route presents."""
     surface = route.demand.surface
     return surface if surface is not None and surface in SCOPES else Surface.RESELLER
 
@@ -183,12 +183,12 @@ def _at_home(
 
 
 def _value(make: Callable[[str], str]) -> Callable[[Shops, ExpectedRoute], RequestCredentials]:
-    """The `Authorization` that is made from the good token."""
+    """Presents an `Authorization` that `make` derives from the good token."""
     return _at_home(lambda shops, route: _authorization(make(_good(shops.home, route))))
 
 
 def _all_of(shop: Callable[[Shops], Shop]) -> Callable[[Shops, ExpectedRoute], RequestCredentials]:
-    """A shop with its own good credentials of both kinds."""
+    """Presents a shop's own good credentials, of both kinds."""
 
     def present(shops: Shops, route: ExpectedRoute) -> RequestCredentials:
         chosen = shop(shops)

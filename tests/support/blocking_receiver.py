@@ -1,4 +1,4 @@
-"""A webhook receiver that answers only when a test lets it, keeps connections, and counts them."""
+"""A webhook receiver that answers when a test permits it, keeps connections open, and counts them."""
 
 import contextlib
 import threading
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class BlockingReceiver:
-    """Paths that begin with `/held` are answered when `release` is set, all others at once."""
+    """Answers paths that begin with `/held` once `release` is set, all others at once."""
 
     url: str = ""
     arrived: Counter[str] = field(default_factory=Counter)
@@ -24,7 +24,7 @@ class BlockingReceiver:
         return f"{self.url}{path}"
 
     def wait_for(self, path: str, count: int, patience: float = 40.0) -> None:
-        """Returns once so many requests have arrived at a path."""
+        """Waits until this many requests have arrived at a path."""
         with self.changed:
             came = self.changed.wait_for(lambda: self.arrived[path] >= count, patience)
         assert came, f"{self.arrived[path]} of {count} came: {self.arrived}"
@@ -38,7 +38,7 @@ class BlockingReceiver:
 
 @contextlib.contextmanager
 def blocking_receiver() -> Iterator[BlockingReceiver]:
-    """A receiver on a port of its own, until the end of the block."""
+    """Runs a receiver on a free port for the block."""
     receiver = BlockingReceiver()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Compiles every module once, before several test processes would each compile all of them, as in a fresh clone."""
+"""Compiles every module once, so that in a fresh clone the test processes need not each compile all of them."""
 
 import compileall
 import fnmatch
@@ -15,7 +15,7 @@ FOLDERS = ("src", "clients/python/src", "benchmarks", "tests")
 
 
 def compile_all(config: pytest.Config) -> None:
-    """Writes the bytecode that is missing or out of date, on all processors; that of tests with pytest's assertions."""
+    """Writes missing or outdated bytecode, on all processors. Tests are compiled with pytest's assertion rewriting."""
     if sys.dont_write_bytecode:
         return
     paths = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
@@ -46,6 +46,6 @@ def _compile_test(config: pytest.Config, path: Path) -> None:
     try:
         source, code = rewrite._rewrite_test(path, config)
     except SyntaxError:
-        return  # collection reports it
+        return  # collection reports the error
     if rewrite.try_makedirs(folder):
         rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, source, bytecode)

@@ -1,7 +1,7 @@
-"""A network behind a cable: a namespace of Linux at the end of a pair of virtual Ethernet devices.
+"""A network behind a cable: a Linux network namespace at the end of a pair of virtual Ethernet devices.
 
-What listens there is reached through real packets, which can be lost: then no kernel acknowledges anything, as when a
-switch fails. `faulty_proxy` is silent at the level of the program, with a kernel that still answers.
+Packets to a listener there are real and can be lost: then no kernel acknowledges anything, as when a switch fails.
+`faulty_proxy` is silent only in the program, while its kernel still acknowledges.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ class Cable:
         self._namespace = name
 
     def listener(self, port: int) -> socket.socket:
-        """Listens at the far end. Only the thread that makes the socket is in that network, for this moment."""
+        """Listens at the far end. Only the thread that creates the socket enters that network, for a moment."""
         made: list[socket.socket] = []
         thread = threading.Thread(target=lambda: made.append(self._listen(port)))
         thread.start()
@@ -35,15 +35,15 @@ class Cable:
         return made[0]
 
     def pull(self) -> None:
-        """No packet arrives at either end."""
+        """Drops all packets in both directions."""
         self._far("link", "set", "eth0", "down")
 
     def lose_answers(self) -> None:
-        """What is sent from here arrives; no answer comes back, and no acknowledgement."""
+        """Drops packets from the far end: data from here arrives, but no answer or acknowledgement returns."""
         self._far("route", "add", "blackhole", self.near)
 
     def plug(self) -> None:
-        """Every packet arrives again."""
+        """Stops dropping packets."""
         with contextlib.suppress(subprocess.CalledProcessError):
             self._far("route", "del", "blackhole", self.near)
         self._far("link", "set", "eth0", "up")
@@ -62,13 +62,13 @@ class Cable:
 
 
 def ip(*words: str) -> None:
-    """One command of iproute2."""
+    """Runs a command of iproute2."""
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=60)
 
 
 @contextlib.contextmanager
 def plugged() -> Iterator[Cable]:
-    """A cable to a network of its own. Skips where namespaces cannot be made: that takes root."""
+    """Creates a cable to a new network. Skips the test where namespaces cannot be created, which takes root."""
     number = os.getpid() % 16_384
     name = f"bedesten-{os.getpid()}"
     near, address = (f"10.213.{number >> 6}.{(number & 63) * 4 + end}" for end in (1, 2))

@@ -1,10 +1,10 @@
-"""Smaller costs for everything that a test is not about: password hashes, connections to PostgreSQL, and the reading of
-the machine's certificate authorities by each HTTP client.
+"""Lowers costs that tests are not about: password hashes, connections to PostgreSQL, and loading the machine's
+certificate authorities for each HTTP client.
 
-A server's processes take the clock of `tests.support.wrong_clock` as well, if a test has set one.
+A server's processes also use the clock of `tests.support.wrong_clock`, if a test has set one.
 
 `tests/conftest.py` applies them to the test process, `serve_process` to the processes of a server. Commands that tests run
-as processes of their own (`python -m bedesten`) keep the real costs.
+as separate processes (`python -m bedesten`) keep the real costs.
 """
 
 import functools
@@ -23,15 +23,15 @@ from tests.support import wrong_clock
 REAL_MEMORY_KIB, REAL_TIME_COST = passwords.MEMORY_KIB, passwords.TIME_COST
 MEMORY_KIB, TIME_COST = 64, 1
 SIZES = PoolSizes(readers=1, writers=2, lock_waiters=1)
-"""Unless the settings say something else: five connections a process in place of ten, so that two test processes and their
-servers fit in PostgreSQL's usual 100."""
+"""Default pool sizes in tests: five connections a process instead of ten, so that two test processes and their servers
+fit into PostgreSQL's default of 100."""
 
 
 _default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 
 
 def pool_sizes(settings: Settings) -> PoolSizes:
-    """The pools of a process: small ones unless its settings say something else than the defaults."""
+    """The pool sizes of a process: small ones, unless its settings differ from the defaults."""
     asked = database_connections.pool_sizes(settings)
     return SIZES if asked == PoolSizes() else asked
 

@@ -1,4 +1,4 @@
-"""Chromium, driven through chromedriver: pages as people have them before them."""
+"""Chromium, driven through chromedriver: pages as people see them."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ QUIET = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
-"""Without these the browser itself looks for hosts of its maker."""
+"""Without these options the browser itself contacts its vendor's hosts."""
 
 
 class Window:
@@ -33,7 +33,7 @@ class Window:
         self.driver = driver
 
     def look(self, *, width: int = 1280, height: int = 900, dark: bool = False, scripts: bool = True) -> None:
-        """How pages that are opened from now on are looked at."""
+        """Sets how later pages are shown: size, colour scheme, scripts."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._devtools("Emulation.setDeviceMetricsOverride", metrics)
@@ -41,19 +41,19 @@ class Window:
         self._devtools("Emulation.setScriptExecutionDisabled", {"value": not scripts})
 
     def print_out(self) -> None:
-        """Pages as they are printed."""
+        """Shows pages as they are printed."""
         self._devtools("Emulation.setEmulatedMedia", {"media": "print"})
 
     def open(self, url: str) -> None:
-        """Goes there and waits until the page is loaded."""
+        """Opens a page and waits until it is loaded."""
         self.driver.get(url)
 
     def run(self, script: str, *arguments: object) -> Any:
-        """The result of a script in the page."""
+        """Runs a script in the page and returns its result."""
         return self.driver.execute_script(script, *arguments)
 
     def wait(self, script: str) -> Any:
-        """Waits in the page until an expression is true, and gives it. Gives up after ten seconds."""
+        """Waits in the page until an expression is true, at most ten seconds, and returns its value."""
         waiting = f"""
             const done = arguments[0], end = Date.now() + 10000;
             const look = () => {{ const found = {script}; found || Date.now() > end ? done(found) : setTimeout(look, 20); }};
@@ -62,16 +62,16 @@ class Window:
         return self.driver.execute_async_script(waiting)
 
     def console(self) -> list[str]:
-        """What the console has said since it was last asked."""
+        """The console's messages since the last call."""
         return [str(entry["message"]) for entry in self._log("browser")]
 
     def requested(self) -> list[str]:
-        """Every address that was asked for since this was last asked."""
+        """Every URL that was requested since the last call."""
         events = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
         return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
 
     def grant(self, origin: str, *permissions: str) -> None:
-        """Lets pages of the origin do what people are asked for."""
+        """Grants permissions to the origin's pages, without a prompt."""
         self._devtools("Browser.grantPermissions", {"origin": origin, "permissions": list(permissions)})
 
     def _log(self, kind: str) -> list[dict[str, str]]:
@@ -84,7 +84,7 @@ class Window:
 
 @contextlib.contextmanager
 def window() -> Iterator[Window]:
-    """A browser with nothing in it, until the end of the block."""
+    """Runs a browser with an empty profile for the block."""
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     for argument in QUIET:

@@ -1,4 +1,4 @@
-"""The program `bedesten`, as a test runs it."""
+"""Runs the program `bedesten` for tests."""
 
 import io
 import json
@@ -17,7 +17,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left behind."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Outcome:
 
 
 def run_main(*arguments: str, stdin: bytes = b"") -> Outcome:
-    """Runs the program in this process with exactly these arguments. An exit, as completion has one, gives its code."""
+    """Runs the program in this process with exactly these arguments. Catches `SystemExit`, which completion raises."""
     kept = sys.stdin, sys.stdout, sys.stderr
     out, err = io.BytesIO(), io.BytesIO()
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
@@ -58,22 +58,22 @@ class Program:
 
     @property
     def where(self) -> list[str]:
-        """The options that say on which installation."""
+        """The options that select the installation."""
         return ["--data", str(self.data), *(["--database", self.database] if self.database else [])]
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Outcome:
-        """Runs a command in this process, through the same entry as the program's."""
+        """Runs a command in this process, through the program's entry point."""
         return run_main(*arguments, *self.where, stdin=stdin)
 
     def run_json(self, *arguments: str, stdin: bytes = b"") -> Any:
-        """The JSON document of a command that has to succeed."""
+        """Runs a command that must succeed; returns its JSON document."""
         outcome = self.run(*arguments, "--json", stdin=stdin)
         assert outcome.code == 0, (outcome.out, outcome.err)
         assert outcome.err == ""
         return outcome.document
 
     def run_error(self, *arguments: str, stdin: bytes = b"") -> Any:
-        """The error of a command that has to be refused."""
+        """Runs a command that must be refused; returns its error."""
         outcome = self.run(*arguments, "--json", stdin=stdin)
         assert outcome.code == 1, (outcome.out, outcome.err)
         assert outcome.err == ""
@@ -81,7 +81,7 @@ class Program:
         return outcome.document["error"]
 
     def run_process(self, *arguments: str, **environment: str) -> Outcome:
-        """Runs a command in a process of its own, as a shell does."""
+        """Runs a command in a separate process, as a shell does."""
         done = subprocess.run(
             [sys.executable, "-m", "bedesten", *arguments, *self.where],
             env={**ENVIRONMENT, **environment},

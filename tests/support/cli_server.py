@@ -1,4 +1,4 @@
-"""`bedesten serve` as a process of its own, and what it says."""
+"""Runs `bedesten serve` as a process, and reads its events."""
 
 import contextlib
 import http.client
@@ -41,12 +41,12 @@ class CliServer:
 
     @property
     def ready(self) -> dict[str, Any]:
-        """What it said when every worker accepted."""
+        """The event `ready`: every worker accepts connections."""
         return next(event for event in self.events if event["event"] == "ready")
 
     @property
     def port(self) -> int:
-        """Where the four surfaces are."""
+        """The port of the four surfaces."""
         return urlsplit(self.ready["url"]).port or 0
 
     @property
@@ -55,7 +55,7 @@ class CliServer:
         return [pid for name, pid in self.ready["pids"].items() if name.startswith("web-")]
 
     def operator(self, path: str, method: str = "GET") -> tuple[int, Any]:
-        """The status and document that the admin listener answers."""
+        """Sends a request to the admin listener; returns status and document."""
         connection = http.client.HTTPConnection(urlsplit(self.ready["adminUrl"]).netloc, timeout=120)
         with contextlib.closing(connection):
             connection.request(method, path)
@@ -64,7 +64,7 @@ class CliServer:
             return answer.status, json.loads(body) if body else None
 
     def clients(self, host: str, lines: tuple[tuple[str, str], ...]) -> list[Client]:
-        """Clients with a living connection each, so many that every worker holds one of them."""
+        """Clients with one open connection each, enough that every worker has at least one."""
         before = {pid: _sockets(pid) for pid in self.workers}
         made: list[Client] = []
         while not all(_sockets(pid) > count for pid, count in before.items()):
@@ -87,7 +87,7 @@ def _sockets(pid: int) -> int:
 def served(
     program: Program, *arguments: str, wait_for: str = "ready", environment: Mapping[str, str] = EMPTY
 ) -> Iterator[CliServer]:
-    """The program's server, on free ports unless told otherwise; ended at the end of the block."""
+    """Runs the program's server for the block, on free ports by default."""
     command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", *arguments, "--json", *program.where]
     with subprocess.Popen(
         command,

@@ -1,4 +1,4 @@
-"""A thin JSON client of the four surfaces: one kept-alive connection, one host, one set of credentials."""
+"""A thin JSON client of the four surfaces: one keep-alive connection, one host, one set of credentials."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from tests.support.wire import Answer, Connection, fresh_address
 
 Lines = Iterable[tuple[str, str]]
 Connect = Callable[[str, str], Connection]
-"""Opens a connection to a host from an address: through a proxy, for one."""
+"""Opens a connection to a host from an address, for example through a proxy."""
 _to_json = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -42,9 +42,9 @@ def request_bytes(method: str, path: str, host: str, lines: Lines = (), body: ob
 
 
 class Client:
-    """Calls one tenant's host. `lines` go along with every request; the address is one of its own unless given.
+    """Calls one tenant's host. Sends `lines` with every request, from a fresh address unless `source` is given.
 
-    `connect` opens the connections, in place of one to the port.
+    `connect`: opens the connections, instead of connecting to the port.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Client:
         self._connection: Connection | None = None
 
     def call(self, method: str, path: str, body: object = ABSENT, lines: Lines = ()) -> Answer:
-        """One request and its answer, on the connection that is open if it still is."""
+        """Sends a request and returns its answer. Reuses the connection if it is still open."""
         if self._connection is None or not self._connection.alive:
             self.close()
             self._connection = self._connect(self.host, self.source)
@@ -98,7 +98,7 @@ def api_key(key: str) -> tuple[tuple[str, str], ...]:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a token says."""
+    """The claims of a token."""
     payload = token.split(".")[1]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return found

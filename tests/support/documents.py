@@ -1,4 +1,4 @@
-"""The documents as the tests see them: which there are, their headings, links and code blocks."""
+"""Parses the documents for tests: their headings, links, tables and code blocks."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def name_of(document: Path) -> str:
 
 
 def blocks(document: Path) -> list[Block]:
-    """The fenced blocks, without the indentation of the list that they stand in."""
+    """The fenced blocks, without the indentation of a surrounding list."""
     found = []
     for match in _FENCE.finditer(document.read_text("utf-8")):
         indent = len(match["indent"])
@@ -41,12 +41,12 @@ def blocks(document: Path) -> list[Block]:
 
 
 def prose(document: Path) -> str:
-    """The text without fenced blocks and without what stands between backticks."""
+    """The text without code blocks and inline code."""
     return re.sub(r"`[^`\n]*`", "", _FENCE.sub("", document.read_text("utf-8")))
 
 
 def links(document: Path) -> list[str]:
-    """Every link as it is written, outside of code."""
+    """Every link target as written, outside of code."""
     return _LINK.findall(prose(document)) + _LINK.findall(_FENCE.sub("", document.read_text("utf-8")))
 
 
@@ -59,14 +59,14 @@ def anchors(document: Path) -> set[str]:
 
 
 def section(document: Path, heading: str) -> str:
-    """What stands under a heading, up to the next of the same or a higher level. Empty if there is no such heading."""
+    """The text under a heading, up to the next heading of the same or a higher level. Empty without such a heading."""
     level = len(heading) - len(heading.lstrip("#"))
     _, found, rest = document.read_text("utf-8").partition(f"\n{heading}\n")
     return re.split(rf"^#{{1,{level}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0] if found else ""
 
 
 def tables(text: str) -> list[list[list[str]]]:
-    """The cells of every table in a text, the head of each in front."""
+    """The cells of every table in a text, each with its header row first."""
     found: list[list[list[str]]] = []
     inside = False
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""What the contract promises of every route: the credential that it demands, and one request that is right.
+"""What the contract promises of every route: the credential that it demands, and one valid request.
 
 Written by hand and from the contract, not derived from the route tables: a route that is not here fails the tests.
 """
@@ -22,7 +22,7 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True)
 class Demand:
-    """What a route asks of its caller. `right` is the scope or the grant; `signed` asks for a token, whatever its scopes."""
+    """What a route demands of its caller. `right`: the scope or grant; kind `signed`: a token with any scopes."""
 
     kind: Kind
     surface: Surface | None = None
@@ -31,7 +31,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Sample:
-    """One request that is right, with every field that the route knows."""
+    """One valid request, with every field that the route knows."""
 
     path: str
     body: object = ABSENT
@@ -46,7 +46,7 @@ class ExpectedRoute:
     demand: Demand
     sample: Callable[[Shop, SampleObjects], Sample]
     spends: bool = False
-    """Whether success ends the credential that was sent, at once or in time."""
+    """Whether success ends the presented credential, at once or later."""
 
     @property
     def name(self) -> Name:
@@ -76,7 +76,7 @@ _PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the 
 
 
 def _key_calls(surface: Surface) -> "tuple[ExpectedRoute, ...]":
-    """What the holder of an API key does with it, below the surface's path."""
+    """The operations on an API key, below the surface's path."""
     path, demand = f"/{surface.value.title()}/Keys", _keyed(surface, "keys:manage")
     rotation = {"graceSeconds": 60, "fromFirstUse": True, "replaces": None}
     return (
@@ -87,7 +87,7 @@ def _key_calls(surface: Surface) -> "tuple[ExpectedRoute, ...]":
 
 
 def _webhook_calls(surface: Surface) -> "tuple[ExpectedRoute, ...]":
-    """What an account does with its webhooks."""
+    """The operations on an account's webhooks."""
     demand = (_scoped if surface is _RESELLER else _keyed)(surface, "webhooks:manage")
     types = ["endpoint.paused", "endpoint.test"]
 
@@ -132,7 +132,7 @@ def _products(goods: SampleObjects) -> dict[str, object]:
 
 
 def order_body(shop: Shop) -> dict[str, object]:
-    """A new order with every field that there is."""
+    """The body of a new order, with every field."""
     only = {**line(shop.topup, topup=shop.topup), "maxUnitPrice": 7.25}
     return {"orderReference": fresh("order"), "basketData": [only], "notifyUrl": "https://hooks.example/orders"}
 
@@ -145,7 +145,7 @@ def _checkout(shop: Shop) -> dict[str, object]:
 
 
 def _basket_calls() -> "tuple[ExpectedRoute, ...]":
-    """What a customer does with its basket."""
+    """The operations on a customer's basket."""
     demand = _scoped(_STOREFRONT, "orders:create")
 
     def expected(name: str, body: Callable[[Shop, SampleObjects], dict[str, object]]) -> ExpectedRoute:
@@ -197,7 +197,7 @@ def _event(goods: SampleObjects) -> dict[str, object]:
 
 
 def credential_for(shop: Shop, expected_route: ExpectedRoute) -> Lines:
-    """The header with a good credential for the route; one that success ends is fresh."""
+    """The header with a good credential for the route; a fresh one if success ends it."""
     if expected_route.demand.surface is None:
         return ()
     if expected_route.spends and expected_route.demand.kind == "keyed":
@@ -210,7 +210,7 @@ def credential_for(shop: Shop, expected_route: ExpectedRoute) -> Lines:
 
 
 def _complaints(surface: Surface, path: str) -> tuple[ExpectedRoute, ...]:
-    """What a buyer does with its complaints."""
+    """The operations on a buyer's complaints."""
     demand = _scoped(surface, "complaints:manage")
 
     def named(goods: SampleObjects) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """A TCP proxy in front of a database that forwards, falls silent, refuses, and heals.
 
-Silent, it keeps every connection open, takes new ones, acknowledges what comes, and forwards nothing, as a hung server or
-a stopped pooler does. `python proxy.py PORT TARGET_PORT` is the same in a process of its own, which can be stopped.
+While silent, it keeps connections open, accepts new ones, acknowledges data, and forwards nothing, like a hung server
+or a stopped pooler. `python faulty_proxy.py PORT TARGET_PORT` runs it in a separate process, which can be stopped.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 def on_loopback(port: int) -> socket.socket:
-    """Listens here."""
+    """Listens on a loopback port."""
     return socket.create_server(("127.0.0.1", port), backlog=128)
 
 
 class Proxy:
-    """Between a port and one on loopback, the target's. `listen` says where the first one is: on loopback, too."""
+    """Forwards between its port and the target's port on loopback. `listen` opens its own, by default also there."""
 
     def __init__(self, target: int, port: int = 0, listen: Callable[[int], socket.socket] = on_loopback) -> None:
         self._target = target
@@ -34,17 +34,17 @@ class Proxy:
         self._listen()
 
     def silence(self) -> None:
-        """Forwards nothing from now on."""
+        """Stops forwarding."""
         self._flows.clear()
 
     def silence_after(self, pieces: int) -> None:
-        """Forwards so many more pieces, of either side, and nothing from then on."""
+        """Stops forwarding after this many more chunks from either side."""
         self._left = pieces
         if not pieces:
             self.silence()
 
     def refuse(self) -> None:
-        """Ends every connection and takes no new one."""
+        """Closes every connection and refuses new ones."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._flows.set()
@@ -52,7 +52,7 @@ class Proxy:
             _end(end)
 
     def heal(self) -> None:
-        """Forwards again, what has piled up first."""
+        """Resumes forwarding, beginning with the backlog."""
         self._left = None
         self._flows.set()
         if self._listener.fileno() < 0:
@@ -60,7 +60,7 @@ class Proxy:
             self._listen()
 
     def close(self) -> None:
-        """Ends it."""
+        """Closes the proxy."""
         self.refuse()
 
     def _listen(self) -> None:
@@ -112,7 +112,7 @@ def _end(end: socket.socket) -> None:
 
 @contextlib.contextmanager
 def proxied(url: str, listen: Callable[[int], socket.socket] = on_loopback) -> Iterator[tuple[Proxy, str]]:
-    """A proxy in front of a database, and the address through it."""
+    """Yields a proxy in front of a database, and the database URL through it."""
     proxy = Proxy(urlsplit(url).port or 5432, listen=listen)
     try:
         yield proxy, through(url, proxy.port, proxy.address)
@@ -122,7 +122,7 @@ def proxied(url: str, listen: Callable[[int], socket.socket] = on_loopback) -> I
 
 @contextlib.contextmanager
 def proxy_process(url: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """The same in a process of its own."""
+    """Like `proxied`, in a separate process."""
     command = [sys.executable, str(Path(__file__)), "0", str(urlsplit(url).port or 5432)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -133,7 +133,7 @@ def proxy_process(url: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 
 
 def through(url: str, port: int, host: str = "127.0.0.1") -> str:
-    """The address with another host and port."""
+    """The database URL with another host and port."""
     parts = urlsplit(url)
     login, sign, _ = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{login}{sign}{host}:{port}"))

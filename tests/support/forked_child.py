@@ -1,6 +1,6 @@
-"""Children of a test's server that are forked: they do not import again what the server's process has imported.
+"""Forked children of a test's server, which need not repeat the imports of the server's process.
 
-The product starts its children by exec. Tests that are about that ask for `real-costs`.
+The product starts its children by exec. Tests of that use `real-costs`.
 """
 
 import contextlib
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from bedesten.server import child_process
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-"""The signals that the supervisor handles. Its child begins without handlers, as a new program does."""
+"""The signals that the supervisor handles. The child resets them to their defaults, like a new program."""
 
 
 class ForkedChild:
-    """What the supervisor uses of `subprocess.Popen`. The command is not looked at: it is always `child_process`."""
+    """The part of `subprocess.Popen` that the supervisor uses. Ignores the command: it is always `child_process`."""
 
     def __init__(self, _command: object, *, env: Mapping[str, str], pass_fds: Iterable[int], **_: object) -> None:
         self._code: int | None = None
@@ -52,7 +52,7 @@ class ForkedChild:
 
 
 def _live(environment: Mapping[str, str], kept: frozenset[int]) -> None:
-    """The child's whole life: the environment, descriptors and signals of a new program, then `child_process`."""
+    """Runs the child: sets environment, descriptors and signals like a new program, then runs `child_process`."""
     code = 1
     try:
         os.setpgid(0, 0)

@@ -1,4 +1,4 @@
-"""An upstream service, and an installation whose gate decides for it."""
+"""An upstream service, and an installation whose gate decides about its requests."""
 
 import contextlib
 import json
@@ -60,7 +60,7 @@ SignatureCheck = Callable[[list[str], str, str, Mapping[str, str]], bool]
 
 
 def checker() -> SignatureCheck:
-    """The function that the reference gives to services for checking the signature."""
+    """The function for checking the signature that the reference page shows to services."""
     (code,) = [one.code for one in blocks(DOCS / "reference" / "gate-routes.md") if one.language == "python"]
     found: dict[str, Any] = {}
     exec(code, found)
@@ -70,7 +70,7 @@ def checker() -> SignatureCheck:
 
 @dataclass
 class Service:
-    """Answers everything with what it was sent, and whether the gate speaks for it. `asked` is all that reached it."""
+    """An upstream that echoes each request and whether the gate's signature is valid. `asked` lists all requests."""
 
     secrets: list[str]
     asked: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Service:
 
 @contextlib.contextmanager
 def upstream_service(secret_file: Path) -> Iterator[Service]:
-    """The service on a port of its own, until the end of the block. It has a copy of the gate's secret."""
+    """Runs the service on a free port for the block. It has a copy of the gate's secret."""
     service = Service(secret_file.read_text("ascii").split())
     is_signed = checker()
 
@@ -136,7 +136,7 @@ class ForwardAuthServer:
 
     @property
     def secret_file(self) -> Path:
-        """Where the gate's secret lies."""
+        """The file with the gate's secret."""
         return self.program.data / "gate-secret"
 
     def login(self) -> Lines:
@@ -146,7 +146,7 @@ class ForwardAuthServer:
         return bearer(answer.data["token"])
 
     def key(self, *options: str) -> Any:
-        """A supplier's API key, as `keys create` tells of it."""
+        """Creates a supplier's API key; returns the document of `keys create`."""
         return self.program.run_json(
             "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *options
         )
@@ -161,7 +161,7 @@ class ForwardAuthServer:
 def forward_auth_server(
     folder: Path, routes: str = ROUTES, database: str | None = None, proxies: str = "127.0.0.1"
 ) -> Iterator[ForwardAuthServer]:
-    """The installation, served."""
+    """Creates the installation and serves it for the block."""
     program = Program(folder / "data", database)
     program.run_json("init")
     tenant = program.run_json("tenants", "create", "shop", "--host", HOST)["id"]

@@ -1,4 +1,4 @@
-"""A HAProxy of one's own with `deploy/haproxy.cfg`, and TLS connections to it."""
+"""Runs HAProxy with `deploy/haproxy.cfg`, and opens TLS connections to it."""
 
 import contextlib
 import subprocess
@@ -22,14 +22,14 @@ class Haproxy:
     log: Path
 
     def connect(self, host: str, source: str | None = None) -> TlsConnection:
-        """A connection of a client at an address of its own."""
+        """Opens a TLS connection from this address, by default a fresh one."""
         return TlsConnection(self.port, host, self.authority, source)
 
 
 @contextlib.contextmanager
 def haproxy(folder: Path, nodes: Sequence[tuple[int, int]], hosts: Sequence[str]) -> Iterator[Haproxy]:
-    """The shipped configuration in front of two nodes, each with its port and the port of its admin listener, with no more
-    changed than places."""
+    """Runs HAProxy with the shipped configuration, in which only places are changed, in front of two nodes. A node is
+    its port and the port of its admin listener."""
     program, port = installed("haproxy"), free_port(0)
     folder.mkdir()
     certificate, secret = a_certificate(folder, hosts)

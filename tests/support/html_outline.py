@@ -1,10 +1,10 @@
-"""What an HTML page is made of."""
+"""Parses the structure of HTML pages."""
 
 from html.parser import HTMLParser
 
 
 class Outline(HTMLParser):
-    """What a page is made of."""
+    """The tags of a page; asserts that they are closed in order."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""An installation's web processes, asked without a socket; and what must not be found in what they leave behind."""
+"""Runs an installation's web processes without sockets, and searches their output for parts of secrets."""
 
 import asyncio
 import json
@@ -26,11 +26,11 @@ ROUTES = RouteMap.of(build.ROUTES)
 HOST, OTHER_HOST = "api.shop.example", "api.other.example"
 Lines = Iterable[tuple[str, str | bytes]]
 WINDOW = 20
-"""A part of a secret of so many characters is too much of it."""
+"""Length of a part of a secret (characters) that must not appear anywhere."""
 
 
 class FakeClock:
-    """A clock that a test moves. It stands still at `start`; without one it runs with the machine's clock."""
+    """A clock that a test moves. It stands still at `start`; without `start` it follows the machine's clock."""
 
     def __init__(self, start: int | None = None) -> None:
         self._start = start
@@ -58,7 +58,7 @@ class Body:
     was_read: bool = False
 
     async def read(self, limit: int) -> bytes:
-        """The body; one byte more than the limit of a longer one."""
+        """The body; of a longer one, only `limit` + 1 bytes."""
         self.was_read = True
         self.on_read()
         return self.raw[: limit + 1]
@@ -67,7 +67,7 @@ class Body:
 class Node:
     """One web process: its own services, on an installation that other nodes may share.
 
-    It shares limits with the processes of this machine only: on PostgreSQL it would open one more connection for them.
+    Rate limits are shared on this machine only: sharing them on PostgreSQL would take another connection.
     """
 
     def __init__(self, installation: Installation, clock: Clock = system_clock, routes: RouteMap = ROUTES) -> None:
@@ -87,9 +87,9 @@ class Node:
         host: str = HOST,
         address: str = "192.0.2.7",
     ) -> Answer:
-        """The answer. Header values go out as latin-1, a body as JSON unless it is bytes.
+        """Sends a request, returns the answer. Encodes header values as latin-1, and a body as JSON unless it is bytes.
 
-        A `Body` goes out without a content type.
+        A `Body` is sent without a content type.
         """
         headers = [(b"host", host.encode())]
         for name, value in lines:
@@ -119,7 +119,7 @@ class InProcessServer:
         self._runner = asyncio.Runner()
 
     def node(self) -> Node:
-        """One more web process."""
+        """Adds a web process."""
         self.nodes.append(Node(self.installation, self.clock))
         return self.nodes[-1]
 
@@ -128,7 +128,7 @@ class InProcessServer:
         return self._runner.run(coroutine)
 
     def ask(self, method: str, path: str, *args: Any, **kwargs: Any) -> Answer:
-        """The answer of the first node, see `Node.ask`."""
+        """Sends a request to the first node; see `Node.ask`."""
         return self.run(self.nodes[0].ask(method, path, *args, **kwargs))
 
     def code(self, *args: Any, **kwargs: Any) -> int:
@@ -136,30 +136,30 @@ class InProcessServer:
         return self.ask(*args, **kwargs).code or 0
 
     def write(self) -> list[Row]:
-        """Writes what was summed up; answers every row of the trail."""
+        """Writes the aggregated refusals; returns every row of the audit trail."""
         self.run(self.services.request_log.write())
         return self.installation.store.read_now(lambda tx: search.newest(tx, 10_000))
 
     def write_or_not(self) -> None:
-        """The same on a store that may be away."""
+        """Writes the aggregated refusals, if the store is available."""
         self.run(self.services.request_log.write())
 
     def login(self, email: str, password: str, path: str = "/Login/Customer/Api/Verify", **kwargs: Any) -> Any:
-        """The answer to a login."""
+        """Logs in and returns the answer's document."""
         return json.loads(self.ask("POST", path, body={"email": email, "password": password}, **kwargs).body)
 
     def close(self) -> None:
-        """Ends the loop."""
+        """Closes the event loop."""
         self._runner.close()
 
 
 def parts_of(secrets: Iterable[str]) -> set[str]:
-    """Every part of a secret that is too much of it; a shorter one as a whole."""
+    """Every part of `WINDOW` characters of the secrets; a shorter secret as a whole."""
     return {secret[at : at + WINDOW] for secret in secrets for at in range(max(1, len(secret) - WINDOW + 1)) if secret}
 
 
 def found_in(text: str, secrets: Iterable[str]) -> set[str]:
-    """The parts of secrets that stand in a text."""
+    """The parts of secrets that a text contains."""
     parts = parts_of(secrets)
     lengths = {len(part) for part in parts}
     return {text[at : at + length] for length in lengths for at in range(len(text) - length + 1)} & parts

@@ -1,4 +1,4 @@
-"""Programs of others that tests put in front of a server: Debian's packages of their names."""
+"""Third-party programs that tests put in front of a server, from Debian's packages of the same names."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ http {{
 
 
 def installed(name: str) -> str:
-    """The program. CI must have it (`.ci/run` installs it); elsewhere its tests say that they did not run."""
+    """The program's path. CI must have it (`.ci/run` installs it); elsewhere its tests are skipped."""
     found = shutil.which(name, path=PLACES)
     if found is None and os.environ.get("CI") != "true":
         pytest.skip(f"NOT TESTED: {name} is missing; apt-get install {name}")
@@ -35,5 +35,5 @@ def installed(name: str) -> str:
 
 
 def nginx_main(include: str) -> str:
-    """nginx's own configuration, around the one that is tested: everything in its folder, nothing in the background."""
+    """nginx's main configuration, which includes the tested one: all files in its folder, no daemon."""
     return NGINX_MAIN.format(user="user root;" if os.geteuid() == 0 else "", include=include)

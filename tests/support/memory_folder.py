@@ -1,4 +1,4 @@
-"""The folder of temporary files in memory: what tests write there is never needed after a power cut."""
+"""Puts the folder of temporary files into memory: what tests write need not survive a power failure."""
 
 import os
 import tempfile

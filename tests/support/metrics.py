@@ -1,4 +1,4 @@
-"""Metrics as Prometheus reads them."""
+"""Reads metrics as Prometheus does."""
 
 import http.client
 import time
@@ -22,12 +22,12 @@ def samples(text: str) -> Samples:
 
 
 def of(found: Samples, name: str, **labels: str) -> float:
-    """One sample; 0 if it is not there."""
+    """The value of one sample; 0 if it is missing."""
     return found.get((f"bedesten_{name}", tuple(sorted(labels.items()))), 0.0)
 
 
 def ask(port: int, path: str, host: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    """The admin listener's answer to a request with this `Host`, the usual one by default: status, headers, body."""
+    """Sends a request to the admin listener, by default with its usual `Host`; returns status, headers and body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.putrequest(method, path, skip_host=host is not None)
@@ -48,7 +48,7 @@ def scrape(port: int) -> Samples:
 
 
 def settled(port: int, directory: Path) -> Samples:
-    """The metrics once every running process has published all that it answered before this call.
+    """Waits until every running process has published all requests before this call, and returns the metrics.
 
     A process counts a request before it answers, and writes its file in the metrics directory once a second.
     """
@@ -60,7 +60,7 @@ def settled(port: int, directory: Path) -> Samples:
 
 
 def until(outcome: Callable[[], bool]) -> bool:
-    """Whether something comes to be true within three minutes."""
+    """Waits up to three minutes for a condition; returns whether it became true."""
     for _ in range(3600):
         if outcome():
             return True

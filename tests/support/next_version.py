@@ -1,6 +1,6 @@
-"""The program of a later version, played by this one with more migrations: `BEDESTEN_TEST_SCHEMA` is its version.
+"""Simulates a later version of the program: this one with more migrations. `BEDESTEN_TEST_SCHEMA` is its version.
 
-`python next_version.py SETTINGS_JSON` does what `bedesten init` of that version does.
+`python next_version.py SETTINGS_JSON` does what that version's `bedesten init` does.
 """
 
 import os
@@ -33,7 +33,7 @@ def _with_later_versions() -> "Config":
 
 
 def become(version: str) -> None:
-    """Makes this process one of that version."""
+    """Turns this process into one of that version."""
     migrate.HEAD = version
     migrate._config = _with_later_versions
     postgres_session.CONNECTION_DEFAULTS["application_name"] = f"bedesten {version}"

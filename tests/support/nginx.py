@@ -1,4 +1,4 @@
-"""An nginx of one's own with `deploy/nginx.conf`, and TLS connections to it."""
+"""Runs nginx with `deploy/nginx.conf`, and opens TLS connections to it."""
 
 import contextlib
 import select
@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 
 
 class TlsConnection(Connection):
-    """A connection by TLS, whose certificate is checked, to the host that is named."""
+    """A TLS connection that verifies the certificate of the named host."""
 
     def __init__(self, port: int, host: str, authority: Path, source: str | None = None) -> None:
         super().__init__(port, source)
@@ -32,7 +32,7 @@ class TlsConnection(Connection):
 
     @property
     def alive(self) -> bool:
-        """Whether the connection can be used again. TLS sockets cannot be peeked into, so anything that came ends it."""
+        """Whether the connection can be used again. TLS sockets cannot be peeked, so any received byte ends it."""
         return not self._buffer and not self._tls.pending() and not select.select([self._tls], [], [], 0)[0]
 
 
@@ -45,14 +45,14 @@ class Nginx:
     authority: Path
     folder: Path
     second: str
-    """The other address that it listens at: the loopback of IPv6, where the machine has one."""
+    """Its second address: the IPv6 loopback if the machine has one, else 127.0.0.2."""
 
     def connect(self, host: str, source: str | None = None) -> TlsConnection:
-        """A connection of a client at an address of its own."""
+        """Opens a TLS connection from this address, by default a fresh one."""
         return TlsConnection(self.tls_port, host, self.authority, source)
 
     def complaints(self) -> list[str]:
-        """What its log tells that is worse than a client's or a server's mistake."""
+        """Log lines of levels other than those of mistakes by a client or an upstream."""
         lines = (self.folder / "error.log").read_text("utf-8").splitlines()
         return [line for line in lines if any(f"[{level}]" in line for level in ("warn", "crit", "alert", "emerg"))]
 
@@ -65,9 +65,9 @@ def nginx(
     changes: Sequence[tuple[str, str]] = (),
     more_nodes: Sequence[int] = (),
 ) -> Iterator[Nginx]:
-    """The shipped configuration in front of the server at this port, with no more changed than places and names.
+    """Runs nginx with the shipped configuration in front of the server at this port; only places and names are changed.
 
-    With `more_nodes` the lines for another node are in use, for the servers at those ports.
+    `more_nodes` enables the lines for another node, for the servers at those ports.
     """
     program = installed("nginx")
     folder.mkdir()
@@ -104,7 +104,7 @@ def nginx(
 
 
 def _with_nodes(line: str, ports: Sequence[int]) -> str:
-    """A line of the shipped file; one for another node once for each of these."""
+    """Returns a line of the shipped file; repeats the line for another node for each of these ports."""
     if not ports:
         return line
     used = line.replace(" #server ", " server ")
@@ -124,7 +124,7 @@ def _second_address() -> str:
 
 
 def until_it_listens(process: "subprocess.Popen[Any]", port: int, log: Path) -> None:
-    """Returns once a program listens; fails with its log if it ends before that."""
+    """Waits until a program listens; fails with its log if it ends before that."""
     end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         said = process.stderr.read() if process.poll() is not None and process.stderr else ""
@@ -136,7 +136,7 @@ def until_it_listens(process: "subprocess.Popen[Any]", port: int, log: Path) -> 
 
 
 def a_certificate(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path]:
-    """A certificate of these hosts that vouches for itself, and its private key."""
+    """A self-signed certificate for these hosts, and its private key."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0])])
     now = datetime.now(UTC)

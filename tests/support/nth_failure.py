@@ -14,22 +14,22 @@ from tests.store.raw import RawConnection, raw
 CALLS = ("one", "all", "run", "run_step", "one_each", "all_each", "run_each", "run_all", "run_last")
 """The calls of a transaction. On SQLite `run_all` makes several, and each of them can fail."""
 MAX_CALLS = 300
-"""No action of ours makes so many calls; a loop that reaches it does not count what it should."""
+"""More calls than any action makes; a loop that reaches this limit counts the wrong calls."""
 SHARED = frozenset({"revision_counter", "changes", "installation"})
 """Tables without rows of one tenant."""
 
 
 class InjectedFailure(Exception):
-    """What the failing call raises."""
+    """Raised by the call that fails."""
 
 
 def assert_all_or_nothing(
     installation: Installation, tenant: str, action: Callable[[Transaction], object], *, at_least: int = 2
 ) -> object:
-    """Runs the action with its first call of the store failing, then its second, until it succeeds.
+    """Runs the action with its first store call failing, then its second, until it succeeds.
 
-    After each failure the tenant's rows are as before. Returns the result of the run that succeeded. `at_least` is the
-    least number of calls that the action makes, so that a test cannot pass by counting nothing.
+    Asserts that each failure leaves the tenant's rows unchanged. Returns the result of the successful run. `at_least`:
+    the least number of calls that the action makes, so that a test cannot pass by counting nothing.
     """
     with raw(installation.settings) as other:
         before = _rows(other, tenant)
@@ -65,7 +65,7 @@ def _rows(other: RawConnection, tenant: str) -> dict[str, list[tuple[Any, ...]]]
 
 
 def _fail_call(patch: pytest.MonkeyPatch, number: int, tenant: str) -> Callable[[], int]:
-    """Lets the call with this number fail; returns how many calls were made so far."""
+    """Makes the call with this number fail. Returns a function that counts the calls so far."""
     count = 0
 
     def wrapped(original: Callable[..., Any]) -> Callable[..., Any]:

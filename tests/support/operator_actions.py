@@ -1,4 +1,4 @@
-"""What an operator does, through the Python API on the running installation: it holds on the server at once."""
+"""The operator's actions, through the Python API on the running installation. The server obeys at once."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +54,7 @@ class Operator:
 
     @cached_property
     def password_hash(self) -> PasswordHash:
-        """The hash of `PASSWORD`, made once: it costs tens of milliseconds."""
+        """The hash of `PASSWORD`, computed once: it takes tens of milliseconds."""
         return self.installation.hasher().hash(PASSWORD)
 
     def across(self, work: Callable[[SystemTransaction], Result]) -> Result:
@@ -68,7 +68,7 @@ class Operator:
     # --- making ---
 
     def tenant(self, name: str, hosts: Sequence[str], currency: str = "USD") -> str:
-        """A tenant's id. Its few customers check out as often as the tests want."""
+        """Creates a tenant and returns its id. Its few customers may have as many checkouts as the tests want."""
         new = tenants.NewTenant(name, hosts, currency=currency)
         made = str(self.across(lambda tx: tenants.create(tx, self.installation.cipher, new))["id"])
         self.within(made, lambda tx: set_checkout_limits(tx, NO_LIMITS.shown()))
@@ -77,7 +77,7 @@ class Operator:
     def account(
         self, tenant: str, kind: str, email: str, scopes: Iterable[str] | None = None, *, api: bool = True
     ) -> str:
-        """A partner or a customer whose password is `PASSWORD`."""
+        """Creates a partner or a customer whose password is `PASSWORD`."""
         hashed = self.password_hash
 
         def work(tx: Transaction) -> str | None:
@@ -90,11 +90,11 @@ class Operator:
         return made
 
     def credit(self, tenant: str, partner: str, minor: int, currency: str = "USD") -> None:
-        """How far the partner may go below zero."""
+        """Sets how far the partner's balance may go below zero."""
         self.within(tenant, lambda tx: ledger.set_credit(tx, ledger.account(tx, partner, "partner", currency), minor))
 
     def owner(self, tenant: str, surface: Surface, name: str) -> str:
-        """A supplier or an integration."""
+        """Creates a supplier or an integration."""
         return self.within(tenant, lambda tx: accounts.find_or_create_owner(tx, surface, name))
 
     def key(
@@ -107,13 +107,13 @@ class Operator:
         networks: Iterable[str] = (),
         expires: int | None = None,
     ) -> Key:
-        """An API key of an owner."""
+        """Creates an API key for an owner."""
         new = api_keys.NewKey(surface, owner, False, grants=grants, networks=networks, expires=expires)
         key_id, key = self.within(tenant, lambda tx: api_keys.create(tx, self.installation.keyring, new, OPERATOR))
         return Key(key_id, key.reveal())
 
     def product(self, tenant: str, fields: ProductFields, codes: Sequence[str] = (), category: str = "") -> str:
-        """A product, with its stock codes."""
+        """Creates a product, with its stock codes."""
 
         def work(tx: Transaction) -> str:
             filed = catalogue.category(tx, category) if category else None
@@ -124,14 +124,14 @@ class Operator:
         return self.within(tenant, work)
 
     def endpoint(self, tenant: str, partner: str, url: str | None) -> tuple[str, str]:
-        """A partner's webhook endpoint: its signing secret and its outbound key."""
+        """Sets a partner's webhook endpoint; returns its signing secret and its outbound key."""
         cipher = self.installation.cipher
         secret, key = self.within(tenant, lambda tx: webhooks.create_endpoint(tx, cipher, partner, url))
         return secret.reveal(), key.reveal()
 
     @contextmanager
     def webhooks_to(self, networks: str) -> Iterator[None]:
-        """In this block webhooks may reach these private networks. Tests share servers, so it ends with the block."""
+        """Allows webhooks to these private networks, only for the block because tests share servers."""
         before = self.across(lambda tx: " ".join(webhook_networks.allowed(tx)))
         self.across(lambda tx: tx.run(SET_NETWORKS, networks=networks))
         try:
@@ -140,14 +140,14 @@ class Operator:
             self.across(lambda tx: tx.run(SET_NETWORKS, networks=before))
 
     def link(self, tenant: str, customer: str, purpose: Purpose) -> str:
-        """The token of a fresh link of a customer, which no mail carries."""
+        """Creates a link of a customer, without a mail; returns its token."""
         cipher = self.installation.cipher
         return self.within(tenant, lambda tx: links.create(tx, cipher, customer, purpose)).token.reveal()
 
-    # --- giving and taking rights ---
+    # --- granting and revoking rights ---
 
     def revoke_key(self, tenant: str, key: Key) -> None:
-        """Ends a key."""
+        """Revokes an API key."""
         assert self.within(tenant, lambda tx: api_keys.revoke(tx, key.id, OPERATOR))
 
     def revoke_token(self, tenant: str, jti: str, expires: int) -> None:
@@ -159,7 +159,7 @@ class Operator:
         self.within(tenant, lambda tx: sessions.end(tx, session, OPERATOR))
 
     def end_tokens_of(self, tenant: str, account: str) -> None:
-        """Ends every token that the account was given before now."""
+        """Ends every token that was issued to the account before now."""
         self.within(tenant, lambda tx: accounts.end_tokens(tx, account, OPERATOR))
 
     def end_tokens(self, tenant: str) -> None:
@@ -167,7 +167,7 @@ class Operator:
         self.within(tenant, tenants.end_tokens)
 
     def disable(self, tenant: str, kind: str, account: str, disabled: bool = True) -> None:
-        """Disables an account, or lets it in again."""
+        """Disables an account, or enables it again."""
         self.within(tenant, lambda tx: accounts.set_disabled(tx, _known(tx, kind, account), disabled))
 
     def scopes(self, tenant: str, kind: str, account: str, scopes: Iterable[str] | None) -> None:
@@ -175,18 +175,18 @@ class Operator:
         self.within(tenant, lambda tx: accounts.set_scopes(tx, _known(tx, kind, account), scopes))
 
     def suspend(self, tenant: str, suspended: bool = True) -> None:
-        """Suspends a tenant, or lets it go on."""
+        """Suspends a tenant, or resumes it."""
         self.within(tenant, lambda tx: tenants.set_suspended(tx, suspended))
 
     def switch(self, tenant: str, target: str, allowed: bool) -> None:
-        """Switches a surface or an endpoint for a tenant."""
+        """Allows or denies a surface or an endpoint for a tenant."""
         self.within(tenant, lambda tx: tenants.switch_access(tx, target, allowed))
 
     def remove_host(self, tenant: str, host: str) -> None:
-        """Takes a host away from a tenant."""
+        """Removes a host from a tenant."""
         self.within(tenant, lambda tx: tenants.remove_host(tx, host))
 
-    # --- tokens as no login gives them ---
+    # --- tokens that no login issues ---
 
     def claims(
         self,
@@ -199,7 +199,7 @@ class Operator:
         lifetime: int = 3600,
         session: str | None = None,
     ) -> Claims:
-        """What a token of the account would say if it were issued at that second."""
+        """The claims of a token of the account, issued at that second (default: now)."""
         keyring = self.installation.keyring
         found = self.within(tenant, lambda tx: accounts.by_id(tx, KINDS[surface], subject))
         entry = self.installation.store.read_now(lambda tx: tenant_entry(tx, tenant))
@@ -229,7 +229,7 @@ class Operator:
         )
 
     def signed_in(self, claims: Claims) -> str:
-        """The token that says this, of a customer's session that can go on."""
+        """A token with these claims, of a stored customer session that can be refreshed."""
         at, ends = claims.issued_at * 1000, claims.expires_at * 1000
         kept = Session(claims.session_id, at, at, ends, "192.0.2.7", "Mozilla/5.0")
 
@@ -241,7 +241,7 @@ class Operator:
         return self.mint(claims)
 
     def mint(self, claims: Claims) -> str:
-        """The token that says this, signed as a login signs it."""
+        """A token with these claims, signed as a login signs it."""
         master, _, generation = claims.kid.partition(".")
         key = self.installation.keyring.signing_key(master, claims.tenant, Surface(claims.audience), int(generation))
         assert key is not None

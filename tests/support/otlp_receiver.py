@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector as far as traces need one: protobuf over HTTP, decoded; or one that never answers."""
+"""An OpenTelemetry collector for traces, which decodes protobuf over HTTP; and one that never answers."""
 
 import contextlib
 import gzip
@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class Span:
-    """One span as it came. Ids are hexadecimal; `parent` is empty for a root. `process` is the resource's."""
+    """One received span. Ids are hexadecimal; `parent` is empty for a root. `process` is that of the resource."""
 
     name: str
     trace: str
@@ -29,7 +29,7 @@ class Span:
 
 @dataclass
 class Collector:
-    """Keeps what it is sent and lets tests wait for it."""
+    """Stores what it receives and lets tests wait for it."""
 
     url: str = ""
     spans: list[Span] = field(default_factory=list)
@@ -49,13 +49,13 @@ class Collector:
             self.changed.notify_all()
 
     def wait_for(self, wanted: Callable[[Span], bool], patience: float = 60.0) -> Span:
-        """The first span that is wanted, once it has come."""
+        """Waits for the first span that matches, and returns it."""
         with self.changed:
             assert self.changed.wait_for(lambda: any(map(wanted, self.spans)), patience), [s.name for s in self.spans]
             return next(filter(wanted, self.spans))
 
     def below(self, span: Span) -> list[Span]:
-        """The spans whose parent is this one."""
+        """The child spans of this span."""
         return [one for one in self.spans if (one.trace, one.parent) == (span.trace, span.id)]
 
 
@@ -86,7 +86,7 @@ def _value(value: Any) -> object:
 
 @contextlib.contextmanager
 def collecting() -> Iterator[Collector]:
-    """A collector on a port of its own, until the end of the block."""
+    """Runs a collector on a free port for the block."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -115,7 +115,7 @@ def collecting() -> Iterator[Collector]:
 
 @contextlib.contextmanager
 def silent_collector() -> Iterator[tuple[str, threading.Event]]:
-    """One that accepts connections and never answers; its address, and what says that somebody has connected."""
+    """Runs a collector that never answers. Yields its address, and an event that the first connection sets."""
     connected, kept = threading.Event(), list[socket.socket]()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

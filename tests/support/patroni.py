@@ -1,7 +1,7 @@
-"""PostgreSQL servers under a real Patroni with `deploy/patroni.yml`, and the etcd in which it keeps who leads.
+"""PostgreSQL servers under a real Patroni with `deploy/patroni.yml`, and the etcd that stores the leader.
 
 Everything is on loopback, at free ports, in a folder that is removed. Patroni and postgres refuse root, so as root they run
-as the user `postgres`. **There is no watchdog**: it is a device of the kernel, and a test has none.
+as the user `postgres`. **There is no watchdog**: it is a kernel device, which tests lack.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from tests.support.postgres_cluster import SYSTEM_USER, find_program, until
 SHIPPED = Path(__file__).parents[2] / "deploy" / "patroni.yml"
 PACKAGES = {"patroni": "patroni", "patronictl": "patroni", "etcd": "etcd-server", "initdb": "postgresql"}
 PATIENCE_S = 240.0
-"""Patroni waits for its `ttl` of 20 s before it promotes, and looks around every five seconds."""
+"""Patroni promotes after its `ttl` of 20 s, and checks the state every five seconds."""
 PASSWORD = "of-the-tests"
 _LOCAL = {
     "shared_buffers": "16MB",
@@ -40,7 +40,7 @@ LEADER, SYNCHRONOUS, REPLICA = "leader", "sync_standby", "replica"
 
 
 def _program(name: str) -> str:
-    found = find_program(name)  # PostgreSQL's are not in PATH
+    found = find_program(name)  # PostgreSQL's programs are not in PATH
     if found is None and os.environ.get("CI") != "true":
         pytest.skip(f"NOT TESTED: {name} is missing; apt-get install {PACKAGES[name]}")
     assert found is not None, f"{name} is missing: apt-get install {PACKAGES[name]}"
@@ -48,10 +48,10 @@ def _program(name: str) -> str:
 
 
 def _started(log: Path, *command: str) -> "subprocess.Popen[bytes]":
-    """A program, run by a user that it accepts. It ends together with the test that started it."""
+    """Starts a program as a user that it accepts. It ends together with the test process."""
     identity = [f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--init-groups"] if os.geteuid() == 0 else []
     command = ("setpriv", *identity, "--pdeathsig", "TERM", *command)
-    theirs = ("PYTHON", "PATRONI", "ETCD", "PG")  # what would reach the system's Python, or change a configuration
+    theirs = ("PYTHON", "PATRONI", "ETCD", "PG")  # variables that would affect the system's Python or a configuration
     environment = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
     with log.open("ab") as said:
         return subprocess.Popen(command, cwd="/", env=environment, stdout=said, stderr=said)
@@ -64,7 +64,7 @@ def _signal(number: signal.Signals, pids: list[int]) -> None:
 
 
 def _ended(pid: int) -> bool:
-    """Whether a process does nothing any more."""
+    """Whether a process has ended, reaped or not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -73,7 +73,7 @@ def _ended(pid: int) -> bool:
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Returns once the condition holds, asked a few times a second."""
+    """Waits until the condition holds; checks it a few times a second."""
     until(condition, what, PATIENCE_S, 0.2)
 
 
@@ -85,13 +85,13 @@ class Member:
         self.port, self.api_port = free_port(0), free_port(0)
         self.data = folder / name
         self.log = folder / f"{name}.log"
-        """What Patroni and PostgreSQL log."""
+        """The log of Patroni and PostgreSQL."""
         self.file = folder / f"{name}.yml"
         self._patroni: subprocess.Popen[bytes] | None = None
         self.file.write_text(yaml.safe_dump(self._configuration(folder, etcd_port)), "utf-8")
 
     def _configuration(self, folder: Path, etcd_port: int) -> dict[str, Any]:
-        """What is shipped, with other places, passwords and costs, and without the watchdog."""
+        """The shipped configuration with other places, passwords and costs, and without the watchdog."""
         initdb = _program("initdb")
         made: dict[str, Any] = yaml.safe_load(SHIPPED.read_text("utf-8").replace("10.0.0.0/24", "127.0.0.1/32"))
         entry = "host bedesten bedesten 127.0.0.1/32 scram-sha-256"
@@ -111,15 +111,15 @@ class Member:
 
     @property
     def lines(self) -> str:
-        """What it has logged."""
+        """The content of its log."""
         return self.log.read_text("utf-8", "replace")
 
     def start(self) -> None:
-        """Starts Patroni, which starts PostgreSQL in its own time."""
+        """Starts Patroni, which starts PostgreSQL some time later."""
         self._patroni = _started(self.log, _program("patroni"), str(self.file))
 
     def pids(self) -> list[int]:
-        """Patroni, PostgreSQL's first process, and its children."""
+        """The processes: Patroni, PostgreSQL's postmaster and its children."""
         found = [self._patroni.pid] if self._patroni is not None else []
         with contextlib.suppress(FileNotFoundError, ProcessLookupError, IndexError):
             first = int((self.data / "postmaster.pid").read_text("ascii").splitlines()[0])
@@ -128,13 +128,13 @@ class Member:
         return found
 
     def stop_sending(self) -> None:
-        """Stops what sends changes to standbys: what is written from now on reaches none, and no COMMIT ends."""
+        """Pauses the WAL senders: later writes reach no standby, and no COMMIT returns."""
         senders = [int(str(pid)) for (pid,) in self.rows("SELECT pid FROM pg_stat_replication")]
         assert senders, "no standby is connected"
         pause(senders)
 
     def kill(self) -> None:
-        """Ends PostgreSQL and Patroni as a machine that loses its power does."""
+        """Kills PostgreSQL and Patroni at once, like a power failure."""
         pids = self.pids()
         pause(pids)
         _signal(signal.SIGKILL, pids)
@@ -144,14 +144,14 @@ class Member:
         until(lambda: all(map(_ended, pids)), f"{self.name} has ended")
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        """What a statement gives, as the superuser."""
+        """Runs a statement as the superuser and returns its rows."""
         address = f"postgresql://postgres:SUPERUSER-PASSWORD@127.0.0.1:{self.port}/postgres"
         with psycopg.connect(address, autocommit=True, connect_timeout=10) as connection:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
     def ask(self, path: str) -> dict[str, object] | None:
-        """What Patroni's API answers, if it answers."""
+        """The answer of Patroni's API; None without one."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}{path}", timeout=10) as answer:
                 found: dict[str, object] = json.load(answer)
@@ -167,16 +167,16 @@ class Members:
         self.members = {one.name: one for one in members}
 
     def create_database(self, name: str) -> None:
-        """An empty database of the role that the program uses, on the leader and its standbys."""
+        """Creates an empty database, owned by the program's role, on the leader and its standbys."""
         self.member(LEADER).rows(f"CREATE DATABASE {name} OWNER bedesten")
 
     def url(self, database: str) -> str:
-        """The address that names them all."""
+        """The URL that names all members."""
         places = ",".join(f"127.0.0.1:{one.port}" for one in self.members.values())
         return f"postgresql://bedesten:{PASSWORD}@{places}/{database}"
 
     def roles(self) -> dict[str, str]:
-        """The role of each server that runs and follows, as Patroni sees them."""
+        """The role of each running server on the leader's timeline, as Patroni sees it."""
         for one in self.members.values():
             if found := one.ask("/cluster"):
                 shown: list[dict[str, str]] = found["members"]  # type: ignore[assignment]
@@ -189,17 +189,17 @@ class Members:
         return {}
 
     def complete(self) -> bool:
-        """Whether all run: one leads, one is synchronous."""
+        """Whether all members run: one leader, one synchronous standby, the rest replicas."""
         roles = sorted(self.roles().values())
         return roles == sorted([LEADER, SYNCHRONOUS, *[REPLICA] * (len(self.members) - 2)])
 
     def member(self, role: str) -> Member:
-        """The one that has this role now."""
+        """The only member that has this role now."""
         (name,) = [name for name, held in self.roles().items() if held == role]
         return self.members[name]
 
     def switch_over(self, leader: Member, candidate: Member) -> str:
-        """Lets the candidate lead, as an operator does it; what `patronictl` says."""
+        """Makes the candidate the leader, as an operator does; returns the output of `patronictl`."""
         command = [_program("patronictl"), "-c", str(candidate.file), "switchover", "bedesten", "--force"]
         command += ["--leader", leader.name, "--candidate", candidate.name]
         done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=PATIENCE_S)
@@ -207,13 +207,13 @@ class Members:
         return done.stdout
 
     def logs(self) -> str:
-        """The end of what each one has logged."""
+        """The last part of each member's log."""
         return "\n".join(f"--- {one.name}\n{one.lines[-3000:]}" for one in self.members.values())
 
 
 @contextlib.contextmanager
 def _running_etcd(folder: Path) -> Iterator[int]:
-    """The port of an etcd of one's own."""
+    """Runs etcd and yields its port."""
     port, peer = free_port(0), free_port(0)
     here, log = f"http://127.0.0.1:{port}", folder / "etcd.log"
     command = [_program("etcd"), "--data-dir", str(folder / "etcd")]
@@ -239,7 +239,7 @@ def _healthy(address: str, process: "subprocess.Popen[bytes]", log: Path) -> boo
 
 @contextlib.contextmanager
 def running_members(names: tuple[str, ...] = ("db-1", "db-2", "db-3")) -> Iterator[Members]:
-    """Servers under Patroni, of which one leads, and a synchronous standby; all end with the block."""
+    """Runs servers under Patroni for the block: a leader, a synchronous standby, and replicas."""
     for name in PACKAGES:
         _program(name)
     with (

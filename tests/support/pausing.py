@@ -1,4 +1,4 @@
-"""Processes that stop where they are, and go on later."""
+"""Pauses processes and resumes them later."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ DEADLINE_S = 120.0
 
 
 def pause(processes: Iterable[int]) -> None:
-    """Stops processes, and returns when each of their threads has stopped: the signal takes its time to reach one.
+    """Pauses processes, and waits until every thread has stopped: the signal takes some time to reach it.
 
-    One that has ended is left out.
+    Skips processes that have ended.
     """
     known = [pid for pid in processes if _sent(pid)]
     end = time.monotonic() + DEADLINE_S
@@ -23,7 +23,7 @@ def pause(processes: Iterable[int]) -> None:
 
 
 def resume(processes: Iterable[int]) -> None:
-    """Lets paused processes go on. One that has ended is left out."""
+    """Resumes paused processes. Skips those that have ended."""
     for pid in processes:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
@@ -31,7 +31,7 @@ def resume(processes: Iterable[int]) -> None:
 
 @contextlib.contextmanager
 def paused(*processes: int) -> Iterator[None]:
-    """Processes that stand still in the block."""
+    """Pauses processes for the block."""
     try:
         pause(processes)
         yield

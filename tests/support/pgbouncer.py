@@ -1,4 +1,4 @@
-"""A PgBouncer of a test's own in transaction mode, in front of the PostgreSQL on which tests make databases."""
+"""Runs PgBouncer in transaction mode, in front of the tests' PostgreSQL server."""
 
 import contextlib
 import os
@@ -40,7 +40,7 @@ class PgBouncer:
     size: int
 
     def url(self, database: str) -> str:
-        """The address of the database that a URL names, through the pooler."""
+        """The URL of the same database through the pooler."""
         return f"postgresql://bedesten@127.0.0.1:{self.port}/{conninfo_to_dict(database)['dbname']}"
 
 
@@ -54,7 +54,7 @@ def _program() -> str:
 
 @contextlib.contextmanager
 def running_pgbouncer(database: str, size: int = 4) -> Iterator[PgBouncer]:
-    """A pooler with at most `size` connections to the server of a database's URL, ended with the block."""
+    """Runs a pooler with at most `size` connections to the server of this database URL, for the block."""
     known = conninfo_to_dict(database)
     with tempfile.TemporaryDirectory(prefix="bedesten-pgbouncer-") as folder:
         made = PgBouncer(free_port(0), size)
@@ -74,7 +74,7 @@ def running_pgbouncer(database: str, size: int = 4) -> Iterator[PgBouncer]:
             "utf-8",
         )
         command = [_program(), "-q", str(file)]
-        if os.geteuid() == 0:  # it refuses root
+        if os.geteuid() == 0:  # PgBouncer refuses to run as root
             shutil.chown(folder, SYSTEM_USER)
             command = ["setpriv", f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--init-groups", *command]
         with subprocess.Popen(command, cwd="/", stderr=subprocess.DEVNULL) as process:

@@ -1,7 +1,7 @@
-"""PostgreSQL clusters of a test's own: made, copied to a standby, cut off, promoted, paused, killed, and removed.
+"""PostgreSQL clusters for single tests: created, copied to a standby, cut off, promoted, paused, killed, and removed.
 
-The server on which other tests make their databases (`postgres_server`) is another one. A cluster listens on loopback only,
-at a free port, and takes everybody in. initdb and postgres refuse root, so as root they run as the user `postgres`.
+Other tests create their databases on another server (`postgres_server`). A cluster listens on loopback only, at a free
+port, and trusts every user. initdb and postgres refuse root, so as root they run as the user `postgres`.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from bedesten.server.child_process import free_port
 from tests.support.pausing import pause
 
 PATIENCE_S = 180.0
-"""For whatever takes a moment on a quiet machine."""
+"""Timeout of operations that take a moment on a quiet machine."""
 SYSTEM_USER = "postgres"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -36,7 +36,7 @@ _SETTINGS = {
 
 
 def find_program(name: str) -> str | None:
-    """A program of PostgreSQL's server. Debian keeps them out of PATH, each version in a folder of its own."""
+    """The path of a PostgreSQL server program. Debian keeps them out of PATH, in a folder for each version."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), reverse=True)
     return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")]))
 
@@ -50,7 +50,7 @@ def _program(name: str) -> str:
 
 
 def _command(name: str, *arguments: str) -> list[str]:
-    """The command line that runs a program as a user it accepts, and ends it together with the test that started it."""
+    """The command line that runs a program as a user it accepts, and ends it together with the test process."""
     identity = [f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--init-groups"] if os.geteuid() == 0 else []
     return ["setpriv", *identity, "--pdeathsig", "QUIT", _program(name), *arguments]
 
@@ -61,7 +61,7 @@ def _run(name: str, *arguments: str) -> None:
 
 
 def until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S, pause_s: float = 0.02) -> None:
-    """Returns once the condition holds."""
+    """Waits until the condition holds."""
     deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
@@ -76,16 +76,16 @@ class Cluster:
         self._settings = _SETTINGS | (settings or {})
         self.port = free_port(0)
         self.log = folder.with_suffix(".log")
-        """What the server logs."""
+        """The server's log."""
         self.standbys: list[Cluster] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres") -> str:
-        """The address of one of its databases."""
+        """The URL of one of its databases."""
         return f"postgresql://{SYSTEM_USER}@127.0.0.1:{self.port}/{database}"
 
     def rows(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        """What a statement gives, on a connection of its own in autocommit."""
+        """Runs a statement on a new connection in autocommit, and returns its rows."""
         with psycopg.connect(self.url(database), autocommit=True, connect_timeout=10) as connection:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
@@ -111,7 +111,7 @@ class Cluster:
         until(self.answers, f"{self.log.read_text('utf-8')[-2000:]}")
 
     def answers(self) -> bool:
-        """Whether the server takes a connection now."""
+        """Whether the server accepts a connection now."""
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text("utf-8")[-2000:]
         try:
@@ -120,7 +120,7 @@ class Cluster:
             return False
 
     def pids(self) -> list[int]:
-        """The server's processes, the first one first."""
+        """The server's processes, the postmaster first."""
         if self._process is None or self._process.poll() is not None:
             return []
         first = self._process.pid
@@ -134,15 +134,15 @@ class Cluster:
                 os.kill(pid, number)
 
     def pause(self) -> None:
-        """Stops every process where it is: whatever was sent to the server, and whatever comes, waits."""
+        """Pauses every process: earlier and later requests to the server wait."""
         pause(self.pids())
 
     def resume(self) -> None:
-        """Lets them go on."""
+        """Resumes the processes."""
         self.signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Ends the server as a machine that loses its power does."""
+        """Kills the server at once, like a power failure."""
         self.signal(signal.SIGKILL)
         self._ended()
 
@@ -169,7 +169,7 @@ class Cluster:
         return made
 
     def catch_up(self, primary: "Cluster") -> None:
-        """Returns once this standby has applied all that the primary has committed by now."""
+        """Waits until this standby has applied all that the primary has committed by now."""
         ((end,),) = primary.rows("SELECT pg_current_wal_lsn()::text")
         until(
             lambda: self.rows(f"SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn") == [(True,)],
@@ -177,20 +177,20 @@ class Cluster:
         )
 
     def cut_off(self) -> None:
-        """Makes this standby follow nobody: what the primary commits from now on does not reach it."""
+        """Disconnects this standby from its primary: later commits do not reach it."""
         self.configure(primary_conninfo="")
         until(lambda: self.rows("SELECT pid FROM pg_stat_wal_receiver") == [], "the standby follows nobody")
 
     def promote(self) -> None:
-        """Makes this standby a primary, and waits until it takes writes."""
+        """Promotes this standby, and waits until it accepts writes."""
         assert self.rows(f"SELECT pg_promote(true, {int(PATIENCE_S)})") == [(True,)]
 
 
 @contextlib.contextmanager
 def running_cluster(log_folder: Path | None = None, /, **settings: str) -> Iterator[Cluster]:
-    """A running cluster. It and all that was copied from it end with the block, and nothing of them is left.
+    """Runs a cluster. At the end of the block, it and its standbys are stopped and removed.
 
-    Its write-ahead log, in segments of 1 MiB, may lie in a folder that is made.
+    `log_folder`: a folder to create for its write-ahead log, in segments of 1 MiB.
     """
     with tempfile.TemporaryDirectory(prefix="bedesten-cluster-", ignore_cleanup_errors=True) as folder:
         if os.geteuid() == 0:

@@ -1,8 +1,8 @@
-"""Databases on the tests' PostgreSQL server: empty ones, and ones with Bedesten's schema, which are used again and again.
+"""Databases on the tests' PostgreSQL server: empty ones, and ones with Bedesten's schema, which are reused.
 
-Making and dropping a database costs half a second of CPU, and emptying one a twentieth of that. A database is used again
-only if nothing tells that it was used before: the schema is unchanged to the last constraint, the planner has no statistics
-of it, and its tables are small.
+Creating and dropping a database costs half a second of CPU; emptying one, a twentieth of that. A database is reused
+only if nothing shows that it was used: every constraint of the schema is unchanged, the planner has no statistics of
+it, and its tables are small.
 """
 
 import atexit
@@ -23,7 +23,7 @@ from tests.support.postgres_server import server_url
 Connection = psycopg.Connection[tuple[object, ...]]
 
 MAX_REUSED_PAGES = 64
-"""A table with more pages of 8 KiB is not worth emptying, and tells the planner that it was used."""
+"""A database with a larger table (pages of 8 KiB) is not reused: emptying it is slow, and the planner sees its size."""
 
 _SCHEMA = """
 SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
@@ -79,9 +79,9 @@ def _drop(url: str) -> None:
 
 @contextlib.contextmanager
 def postgres_database() -> Iterator[str]:
-    """The URL of an empty database, which is dropped afterwards.
+    """Creates an empty database, yields its URL, and drops it afterwards.
 
-    Without a server the test is skipped, but in CI it fails.
+    Without a server the test is skipped; in CI it fails.
     """
     url = _create()
     try:
@@ -91,7 +91,7 @@ def postgres_database() -> Iterator[str]:
 
 
 class _Pool:
-    """The databases of this process that have the schema and no rows, until the process ends."""
+    """The pool of this process's databases that have the schema and no rows. They are dropped when the process ends."""
 
     def __init__(self) -> None:
         self.template = _create()
@@ -125,7 +125,7 @@ class _Pool:
                 return False
             connection.execute(
                 "SET session_replication_role = replica"
-            )  # no triggers: the audit trail lets nobody delete
+            )  # disables triggers: those of the audit trail refuse to delete
             with connection.transaction():
                 for table, _ in used:
                     connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(str(table))))
@@ -148,7 +148,7 @@ def _pool() -> _Pool:
 
 @contextlib.contextmanager
 def migrated_database() -> Iterator[str]:
-    """The URL of a database that has the schema and no rows, as after the migrations."""
+    """Yields the URL of a database that has the schema and no rows, as after the migrations."""
     pool = _pool()
     url = pool.take()
     try:

@@ -1,7 +1,7 @@
-"""The PostgreSQL server on which tests make their databases.
+"""The PostgreSQL server on which tests create their databases.
 
-`BEDESTEN_TEST_POSTGRES` names one. Without it the tests start one of their own, which ends with them: databases are made
-and dropped by the hundred, and a server that may lose them in a power cut drops one in a fiftieth of the time.
+`BEDESTEN_TEST_POSTGRES` names it. Without this variable the tests start a server that ends with them. Tests create and
+drop hundreds of databases; a server that may lose them in a power failure drops one in a fiftieth of the time.
 """
 
 import atexit
@@ -26,7 +26,7 @@ SETTINGS = {
 
 @functools.cache
 def server_url() -> str:
-    """Where the server is. One that was started is named in the environment, for every process that this one starts."""
+    """The server's URL. Starts a server if needed, and passes its URL to child processes in the environment."""
     named = os.environ.get(VARIABLE)
     if named:
         return named
@@ -39,7 +39,7 @@ def server_url() -> str:
 
 
 def max_connections() -> int:
-    """How many connections the server allows; 0 if there is none."""
+    """How many connections the server allows; 0 without a server."""
     try:
         with psycopg.connect(server_url(), connect_timeout=10) as connection:
             row = connection.execute("SHOW max_connections").fetchone()

@@ -1,4 +1,4 @@
-"""A partner's webhook receiver: an HTTP server of the test's own that keeps what it is sent."""
+"""A partner's webhook receiver: an HTTP server that stores the deliveries it receives."""
 
 import contextlib
 import threading
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Notice:
-    """One delivery as it came. Header names are lower case."""
+    """One received delivery. Header names are lower case."""
 
     headers: dict[str, str]
     body: bytes
@@ -24,13 +24,13 @@ class Receiver:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, notice: Notice) -> None:
-        """Keeps a delivery."""
+        """Stores a delivery."""
         with self.changed:
             self.got.append(notice)
             self.changed.notify_all()
 
     def wait_for(self, count: int, patience: float = 30.0) -> list[Notice]:
-        """The deliveries, once there are that many."""
+        """Waits for this many deliveries, and returns them."""
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.got) >= count, patience), f"{len(self.got)} of {count} came"
             return list(self.got)
@@ -38,7 +38,7 @@ class Receiver:
 
 @contextlib.contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver on a port of its own, until the end of the block."""
+    """Runs a receiver on a free port for the block."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A Redis of a test's own, on a free port of the loopback interface, which the test may stop and start."""
+"""Runs Redis on a free loopback port; a test may stop and start it."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from tests.support.postgres_cluster import until
 
 
 class RedisServer:
-    """One server, which keeps nothing."""
+    """One server without persistence."""
 
     def __init__(self, folder: str) -> None:
         self.port = free_port(0)
@@ -24,7 +24,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Starts the server and waits until it answers."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(
             [_program(), *options, "--dir", self._folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -32,7 +32,7 @@ class RedisServer:
         until(self._answers, "Redis answers")
 
     def stop(self) -> None:
-        """Ends it at once."""
+        """Kills the server at once."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(120)
@@ -55,7 +55,7 @@ def _program() -> str:
 
 @contextlib.contextmanager
 def running_redis() -> Iterator[RedisServer]:
-    """A running server, ended with the block."""
+    """Runs a server for the block."""
     with tempfile.TemporaryDirectory(prefix="bedesten-redis-") as folder:
         made = RedisServer(folder)
         try:

@@ -1,4 +1,4 @@
-"""nginx and Caddy in front of a foreign service, each with the configuration that its how-to page shows."""
+"""Runs reverse proxies in front of an upstream service, each with the configuration that its how-to page shows."""
 
 import contextlib
 import os
@@ -18,12 +18,12 @@ from tests.support.nginx import a_certificate
 from tests.support.wire import TIMEOUT_S, fresh_address, speak
 
 CERTIFICATE, TLS_PORT = "certificate.pem", "tls-port"
-"""In nginx's folder: what its certificate is vouched for with, and the port at which it is shown."""
+"""Files in nginx's folder: the certificate to trust, and its TLS port."""
 CADDY_MAIN = "{\n\tadmin off\n\tauto_https off\n}\n\n"
 
 
 def shown(page: str, language: str) -> str:
-    """The one block of configuration on a how-to page."""
+    """The only block of configuration on a how-to page."""
     (code,) = all_shown(page, language)
     return code
 
@@ -41,7 +41,7 @@ def beside_python(name: str) -> str:
 
 
 def changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
-    """The configuration with ports and names of this machine in it, each of which stands exactly once."""
+    """Replaces ports and names in the configuration; each must occur exactly once."""
     for old, new in changes:
         assert text.count(old) == 1, f"{old} stands {text.count(old)} times"
         text = text.replace(old, new)
@@ -50,7 +50,7 @@ def changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
 
 @contextlib.contextmanager
 def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
-    """nginx's port. It speaks HTTP there, so that one client does for all fronts; what the page shows is at `TLS_PORT`."""
+    """Runs nginx and yields an HTTP port, so that one client fits all proxies. The page's server is at `TLS_PORT`."""
     program, port, tls_port = installed("nginx"), free_port(0), free_port(0)
     folder.mkdir()
     certificate, secret = a_certificate(folder, [HOST])
@@ -74,7 +74,7 @@ def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def caddy(folder: Path, gate: int, service: int) -> Iterator[int]:
-    """Caddy's port."""
+    """Runs Caddy and yields its port."""
     program, port = beside_python("caddy"), free_port(0)
     folder.mkdir()
     text = changed(
@@ -92,7 +92,7 @@ def caddy(folder: Path, gate: int, service: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def envoy(folder: Path, gate: int, service: int) -> Iterator[int]:
-    """Envoy's port."""
+    """Runs Envoy and yields its port."""
     program, port = beside_python("envoy"), free_port(0)
     folder.mkdir()
     text = changed(
@@ -112,7 +112,7 @@ def envoy(folder: Path, gate: int, service: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def traefik(folder: Path, gate: int, service: int) -> Iterator[int]:
-    """Traefik's port."""
+    """Runs Traefik and yields its port."""
     program, port = beside_python("traefik"), free_port(0)
     folder.mkdir()
     own, dynamic = all_shown("gate-traefik.md", "yaml")
@@ -128,7 +128,7 @@ def traefik(folder: Path, gate: int, service: int) -> Iterator[int]:
 
 
 def _until_it_has_a_router(port: int) -> None:
-    """Traefik listens before it has read its second file, and answers 404 until then."""
+    """Waits until Traefik has read its second file: it listens before that, and answers 404."""
     end = time.monotonic() + TIMEOUT_S
     while speak(port, request_bytes("GET", "/", HOST)).status == 404:
         assert time.monotonic() < end, "Traefik has no router"

@@ -13,7 +13,7 @@ from bedesten.store.transaction import Transaction
 
 @dataclass
 class Count:
-    """What was counted so far."""
+    """The counts so far."""
 
     round_trips: int = 0
     statements: int = 0
@@ -21,7 +21,7 @@ class Count:
 
 @contextmanager
 def counted() -> Iterator[Count]:
-    """Counts for as long as it is open. A job waits for the server once for each round trip."""
+    """Counts during the block. A job waits for the server once for each round trip."""
     count = Count()
     wait, execute = Job.wait_started, Transaction._execute
 

@@ -1,4 +1,4 @@
-"""Goods under way in a shop: an order that was delivered, and everything else half-way, so that requests have objects."""
+"""Objects for requests in a shop: a delivered order, and everything else in the middle of its life cycle."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ from tests.support.webhook_samples import endpoints
 
 @dataclass(frozen=True)
 class SampleObjects:
-    """Ids of one shop. Four lines wait for their supplier, deposit and payment are only announced, the checkout unpaid."""
+    """Ids of one shop. Four lines wait for their supplier, deposit and payment are announced, the checkout unpaid."""
 
     category_id: str
     order_reference: str
@@ -63,7 +63,7 @@ class SampleObjects:
         return self._unused(shop, self.reset_links)
 
     def unused_partner_link(self, shop: Shop) -> str:
-        """The same of a partner's link."""
+        """Like `unused_reset_link`, for a partner."""
         return self._unused(shop, self.partner_links)
 
     def _unused(self, shop: Shop, tokens: tuple[str, ...]) -> str:
@@ -80,7 +80,7 @@ class SampleObjects:
 
 
 def create_sample_objects(shop: Shop) -> SampleObjects:
-    """Fresh goods, made by the shop's own callers over HTTP."""
+    """Creates fresh objects over HTTP, as the shop's own callers."""
     reseller, payments, storefront = shop.reseller, shop.payments, shop.storefront
     categories = reseller.get("/Categories").data["items"]
     reference = fresh("goods")
@@ -137,7 +137,7 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
 
 
 def _verify_link(shop: Shop) -> str:
-    """The token of the customer's link, the same in every set of objects of the shop: it may be opened again."""
+    """The token of the customer's verification link. All sets of the shop share it: it can be used repeatedly."""
     cipher, randomness = (
         shop.operator.installation.cipher,
         hashlib.sha256(f"{shop.id} {shop.customer}".encode()).digest(),
@@ -150,7 +150,7 @@ def _verify_link(shop: Shop) -> str:
 
 
 def _email_link(shop: Shop) -> str:
-    """The token of the customer's link to the address that it has: it changes nothing, and may be opened again."""
+    """The token of a link that confirms the customer's present address: it can be used repeatedly, without effect."""
     randomness = hashlib.sha256(f"email {shop.id} {shop.customer}".encode()).digest()
     cipher, purpose = shop.operator.installation.cipher, Purpose.EMAIL
 
@@ -162,13 +162,13 @@ def _email_link(shop: Shop) -> str:
 
 
 def _reset_links(shop: Shop, kind: str) -> tuple[str, ...]:
-    """The tokens of links of accounts that do nothing else."""
+    """The tokens of reset links of accounts without any other use."""
     accounts = [shop.operator.account(shop.id, kind, f"{fresh('forgetful')}@example.com") for _ in range(150)]
     return tuple(shop.operator.link(shop.id, one, Purpose.RESET) for one in accounts)
 
 
 def _complaint(client: Client, prefix: str, line_id: str) -> str:
-    """A complaint about the only unit of a line."""
+    """Opens a complaint about the only unit of a line."""
     said = {
         "orderDetailId": line_id,
         "reason": "OTHER",
@@ -180,7 +180,7 @@ def _complaint(client: Client, prefix: str, line_id: str) -> str:
 
 
 def _paid_line(shop: Shop, product: str) -> tuple[str, str]:
-    """An order of the customer's that was paid, and its line: a card is delivered from stock, a top-up waits."""
+    """Creates a paid order of the customer; returns order and line. A card is delivered from stock, a top-up waits."""
     said = line(product, topup=shop.topup).get("requireData", [])
     items = [{"productId": product, "quantity": 1, "requireData": said}]
     checkout = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})
@@ -191,7 +191,7 @@ def _paid_line(shop: Shop, product: str) -> tuple[str, str]:
 
 
 def _delivered_line(shop: Shop) -> str:
-    """A line of the partner's that the supplier delivered."""
+    """Creates a line of the partner that the supplier has delivered."""
     basket = [line(shop.topup, 1, "a", topup=shop.topup)]
     placed = shop.reseller.data("/Orders/Create", {"orderReference": fresh("delivered"), "basketData": basket})
     line_id: str = placed["details"][0]["orderDetailId"]
@@ -200,7 +200,7 @@ def _delivered_line(shop: Shop) -> str:
 
 
 def _refused_payment(shop: Shop) -> tuple[str, str]:
-    """A payment of a cancelled checkout, refused at its capture, and the refund that it requests."""
+    """Creates a payment of a cancelled checkout, which is refused at capture, and the refund that this requests."""
     items = [{"productId": shop.card, "quantity": 1}]
     order = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})["orderId"]
     new = {"orderId": order, "amount": float(CARD_PRICE), "reference": fresh("refused")}
@@ -212,7 +212,7 @@ def _refused_payment(shop: Shop) -> tuple[str, str]:
 
 
 def _checkout(shop: Shop) -> str:
-    """A checkout of one card that waits for its payment."""
+    """Creates a checkout of one card that waits for its payment."""
     order: str = shop.storefront.data(
         "/Storefront/Checkout/Create", {"items": [{"productId": shop.card, "quantity": 1}]}
     )["orderId"]
@@ -232,13 +232,13 @@ def _method(shop: Shop) -> str:
 
 
 def _session(shop: Shop) -> str:
-    """Another session of the shop's customer."""
+    """Begins another session of the shop's customer."""
     claims = shop.operator.claims(shop.id, Surface.STOREFRONT, shop.customer)
     shop.operator.signed_in(claims)
     return claims.session_id
 
 
 def basket_line(shop: Shop) -> str:
-    """A line of the customer's basket, where the sample before has put one. Only reads."""
+    """The line of the customer's basket that an earlier sample added. Only reads."""
     lines = shop.operator.within(shop.id, lambda tx: basket.read(tx, shop.customer)).lines
     return lines[0].id if lines else "bsl_gone"

@@ -1,4 +1,4 @@
-"""The shop of the documents' examples: whatever they name is there, under the very ids that stand in them."""
+"""The shop of the documents' examples: everything that they name exists, with the ids that they show."""
 
 import contextlib
 from base64 import urlsafe_b64decode
@@ -52,12 +52,12 @@ SITE = {
 DEPOSITS = (example_values.DEPOSIT, example_values.OTHER_DEPOSIT)
 HOST = "api.samples.example"
 UNUSED = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
-"""The form of a hash; nobody logs in with it."""
+"""A well-formed hash with which nobody can log in."""
 
 
 @contextlib.contextmanager
 def named(store: Store, *wanted: str) -> Iterator[None]:
-    """What the store's actions make inside of the block gets these ids, each kind in its order."""
+    """Makes the store's actions in the block use these ids for new objects, each kind in its order."""
     left = list(wanted)
     generate = store.ids.new
 
@@ -74,7 +74,7 @@ def named(store: Store, *wanted: str) -> Iterator[None]:
 
 
 def open_sample_shop(site: Site, operator: Operator) -> Shop:
-    """The shop. The partner's order waits for its second line; the customer's checkout waits for its payment."""
+    """Creates the shop. The partner's order waits for its second line, the customer's checkout for its payment."""
     shop = Shop(site, operator, operator.tenant("Samples", [HOST]), HOST)
     store = operator.installation.store
     with named(
@@ -135,8 +135,8 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
 
 
 def _links(tx: Transaction, shop: Shop, partner: str) -> None:
-    """The customer has verified its address and could do so again, also as a new one; another customer, and another
-    partner, could reset its password."""
+    """Creates mail links: to verify the customer's address again, to change it, and to reset the passwords of another
+    customer and another partner."""
     cipher = shop.operator.installation.cipher
     token, other = (
         urlsafe_b64decode(f"{one}=") for one in (example_values.LINK_TOKEN, example_values.PARTNER_LINK_TOKEN)
@@ -149,7 +149,7 @@ def _links(tx: Transaction, shop: Shop, partner: str) -> None:
 
 
 def _failed_webhook(shop: Shop, surface: Surface, line: str, delivery: str) -> None:
-    """An endpoint, and a delivery to it that has failed."""
+    """Creates an endpoint, and a delivery to it that has failed."""
     owner = {
         Surface.RESELLER: shop.partner,
         Surface.SUPPLIER: shop.supplier,
@@ -233,7 +233,7 @@ def _order(shop: Shop, reference: str = "PO-1001", cards: int = 1) -> None:
 
 
 def order_rejected(shop: Shop) -> None:
-    """One more line that waits for the supplier, for the example in which it is rejected."""
+    """Adds a line that waits for the supplier, for the example that rejects it."""
     buyer = Buyer(shop.partner, "partner", "reseller", "USD", "GLOBAL")
     line = NewLine("1", example_values.TOP_UP, 1, data=(RequiredDatum(example_values.PLAYER, "", "p-78"),))
     with named(shop.operator.installation.store, example_values.REJECTED_LINE):
@@ -259,7 +259,7 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
 
 
 def _complaints(shop: Shop) -> None:
-    """The customer's order was paid and delivered; customer and partner complain of what they got."""
+    """Pays and delivers the customer's order, and opens complaints of the customer and the partner."""
     store, within = shop.operator.installation.store, shop.operator.within
     cipher = shop.operator.installation.cipher
     other = within(shop.id, lambda tx: accounts.create(tx, "customer", BOB, "Bob", password=UNUSED))
@@ -294,7 +294,7 @@ def _complaints(shop: Shop) -> None:
 
 
 def _refunds(tx: Transaction, shop: Shop, customer: str) -> None:
-    """Two refunds are requested of the payment service; a statement of its provider was compared."""
+    """Requests two refunds of the payment service, and reconciles a statement of its provider."""
     ledger.receive(tx, ledger.account(tx, customer, "customer", "USD"), 400, "sample:refunds")
     with named(shop.operator.installation.store, example_values.REFUND, example_values.OTHER_REFUND):
         for reference in ("refund-77", "refund-78"):

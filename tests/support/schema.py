@@ -1,4 +1,4 @@
-"""OpenAPI documents as tests use them: schemas that values are held against, and the operation of a request."""
+"""OpenAPI documents for tests: validates values against schemas, and finds the operation of a request."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -33,12 +33,12 @@ class Described:
 
     @property
     def body(self) -> Mapping[str, Any] | None:
-        """What it says of JSON bodies, or None if it takes none."""
+        """The description of its JSON body, or None if it takes no body."""
         taken = self.operation.get("requestBody")
         return taken["content"][JSON] if taken else None
 
     def response(self, status: int) -> Mapping[str, Any]:
-        """What it says of answers with this status."""
+        """The description of answers with this status."""
         return self.document.resolved(self.operation["responses"][str(status)])
 
     def faults(self, answer: Answer) -> list[str]:
@@ -75,14 +75,14 @@ class Document:
         }
 
     def resolved(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The part, or what it refers to."""
+        """The part itself, or the target of its `$ref`."""
         found = part
         for step in part["$ref"].removeprefix("#/").split("/") if "$ref" in part else ():
             found = (self.value if found is part else found)[step]
         return found
 
     def faults(self, schema: Mapping[str, Any], value: object) -> list[str]:
-        """Why the value is not as the schema says."""
+        """The violations of the schema by the value."""
         whole = {**schema, "components": self.value["components"]}
         validator = Draft202012Validator(whole, format_checker=FormatChecker())
         return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(value)]

@@ -1,9 +1,9 @@
-"""Serves an installation with its processes, and writes events to stdout.
+"""Serves an installation with all its processes, and writes events to stdout.
 
 `python serve_process.py SETTINGS_JSON WORKERS PORT [admin | admin=PORT] [drain=SECONDS] [real-costs]`
 
-The processes are forked from this one, which has imported everything (`forked_child`). With `real-costs` they are started
-as the product starts them.
+The processes are forked from this one, which has imported everything (`forked_child`). With `real-costs` they start as
+the product starts them.
 """
 
 import gc
@@ -23,20 +23,20 @@ REAL = (
     "bedesten.server.admin_listener:application",
 )
 CHEAP = tuple(f"tests.support.cheap:{name}" for name in ("web_application", "outbox_worker", "admin_application"))
-"""The same processes with password hashes and connection pools that cost little."""
+"""The same processes with cheap password hashes and small connection pools."""
 LATER = tuple(one.replace("support.cheap", "support.next_version") for one in CHEAP)
-"""The same of a later version, if `SCHEMA` names one."""
+"""The same processes of a later version, if `SCHEMA` names one."""
 SCHEMA = "BEDESTEN_TEST_SCHEMA"
 
 
 def say(event: dict[str, object]) -> None:
-    """One event a line."""
+    """Writes an event as one line."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 
 
 def main(settings_json: str, workers: str, port: str, *options: str) -> int:
-    """Gives the supervisor's exit code."""
+    """Runs the supervisor and returns its exit code."""
     application, worker, admin = REAL if "real-costs" in options else LATER if os.environ.get(SCHEMA) else CHEAP
     settings = Settings.model_validate_json(settings_json)
     given = dict(option.partition("=")[::2] for option in options)
@@ -59,9 +59,9 @@ def main(settings_json: str, workers: str, port: str, *options: str) -> int:
 
 
 def fork_children(spec: ServeSpec) -> None:
-    """Imports what the children need, and lets the supervisor fork them.
+    """Imports what the children need, and makes the supervisor fork them.
 
-    What is imported stays: the garbage collector does not traverse it, neither here nor in each child.
+    Freezes the imported objects: the garbage collector skips them, here and in each child.
     """
     gc.disable()
     from tests.support.forked_child import ForkedChild

@@ -1,4 +1,4 @@
-"""A shop with everything in it: one tenant, the callers of its four surfaces, their credentials, and goods to order."""
+"""A complete shop: one tenant, the callers of its four surfaces, their credentials, and goods to order."""
 
 import itertools
 from collections.abc import Iterable
@@ -57,12 +57,12 @@ class Shop:
         return f"customer@{self.host}"
 
     def token(self, surface: Surface, account: str, scopes: Iterable[str] | None = None) -> str:
-        """A fresh token of an account of this shop. Those of the shop's own customer are of one session that can go on."""
+        """A fresh token of an account of this shop. The shop's own customer has one session, which can be refreshed."""
         session = self.customer_session if account == self.customer else None
         return self.operator.mint(self.operator.claims(self.id, surface, account, scopes=scopes, session=session))
 
     def signed_in(self, customer: str, session: str | None = None) -> str:
-        """A fresh token of a customer of this shop, of a session that can go on."""
+        """A fresh token of a customer of this shop, of a session that can be refreshed."""
         claims = self.operator.claims(self.id, Surface.STOREFRONT, customer, session=session)
         if customer == self.customer and session is None:
             self.customer_session = claims.session_id
@@ -107,13 +107,13 @@ class Shop:
     # --- goods ---
 
     def regional(self, region: str) -> str:
-        """A product that is sold in one region only, for 1.00, with some stock."""
+        """Creates a product that is sold in one region only, for 1.00, with some stock."""
         name = fresh("regional")
         fields = ProductFields(name=name, currency="USD", sku=name, price=100, region=region)
         return self.operator.product(self.id, fields, [f"{name}-{number}" for number in range(5)])
 
     def sister(self, name: str, currency: str) -> "Shop":
-        """A shop beside this one whose money is another; there is nothing in it to order."""
+        """Opens a shop on the same site with another currency and without products."""
         return _staffed(self.site, self.operator, name, currency)
 
     def order(self, product: str | None = None, quantity: int = 1, reference: str | None = None) -> dict[str, object]:
@@ -146,7 +146,7 @@ def _staffed(site: Site, operator: Operator, name: str, currency: str) -> Shop:
 
 
 def open_shop(site: Site, operator: Operator, name: str, stock: int = STOCK) -> Shop:
-    """A tenant of this name at `api.NAME.example`, with one of everything and so many codes of the card."""
+    """Creates a tenant of this name at `api.NAME.example`, with one of everything and `stock` codes of the card."""
     shop = _staffed(site, operator, name, "USD")
     card = ProductFields(
         name="Card 5", currency="USD", sku="card", price=500, supplier_id=shop.supplier, supplier_sku="s-card"

@@ -1,4 +1,4 @@
-"""A site to test against: an installation on one of the two engines, and a real server that serves it."""
+"""A site to test against: an installation on one of the two engines, and a real server."""
 
 import atexit
 import contextlib
@@ -32,25 +32,25 @@ Row = tuple[object, ...]
 SEALS = frozenset({"audit.seq", "audit.hash"})
 LOG_LINES = 60
 logs: list[Path] = []
-"""Of the servers that run now."""
+"""Log files of the running servers."""
 
 
 def last_lines() -> str:
-    """What the servers that run now logged last: the reasons of what a test saw."""
+    """The last log lines of the running servers, to explain a failure."""
     shown = ((log, log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]) for log in logs if log.exists())
     return "\n".join(f"{log}:\n" + "\n".join(lines) for log, lines in shown if lines)
 
 
 @dataclass
 class Site:
-    """An installation, opened in this process as the operator's commands open it, and the server beside it."""
+    """An installation, opened in this process as the operator's commands open it, and its server."""
 
     installation: Installation
     port: int
     process: "subprocess.Popen[str]"
     log: Path
     admin_port: int = 0
-    """The port of the admin listener, if it was asked for."""
+    """The port of the admin listener, if it was requested."""
 
     @property
     def database(self) -> str | None:
@@ -58,14 +58,14 @@ class Site:
         return self.installation.settings.database
 
     def client(self, host: str, lines: Lines = (), source: str | None = None) -> Client:
-        """A client of the tenant that has this host, from an address of its own."""
+        """A client of the tenant with this host, from a fresh address unless `source` is given."""
         return Client(self.port, host, lines, source)
 
     def rows(self, *tenants: str, without: frozenset[str] = frozenset()) -> dict[str, Counter[Row]]:
-        """Everything that the store holds of these tenants, by table, in no order, read through a fresh connection.
+        """Every row of these tenants, by table, unordered, read through a fresh connection.
 
-        Without what the server writes by itself and in its own time: the last uses of API keys, the seals of the audit
-        trail, and the sums in it of what was refused.
+        Omits what the server writes asynchronously: the last uses of API keys, the seals of the audit trail, and its
+        rows of aggregated refusals and logins.
         """
         left_out = without | {"key_uses"}
         tables = [table for table in metadata.sorted_tables if "tenant_id" in table.c and table.name not in left_out]
@@ -75,14 +75,14 @@ class Site:
             }
 
     def failures(self) -> list[str]:
-        """Faults that the server's log reports: each is a defect, whatever the answer was. So is a refusal
-        that the route does not declare: the documents would lack it."""
+        """Faults in the server's log. Each is a defect, whatever the answer was. So is a refusal that the route does
+        not declare: the documents would lack it."""
         faults = ("internal-error", "Traceback", "refusal-not-declared")
         lines = self.log.read_text("utf-8").splitlines()
         return [line for line in lines if any(fault in line for fault in faults)]
 
     def stop(self) -> None:
-        """Asks the server to stop and waits until it has."""
+        """Stops the server and waits for its end."""
         self.process.terminate()
         assert self.process.wait(120) == 0, self.log.read_text("utf-8")[-2000:]
 
@@ -109,7 +109,7 @@ def _connection(settings: Settings) -> Iterator["contextlib.AbstractContextManag
 
 @functools.cache
 def _migrated_file() -> Path:
-    """A file with the schema and no rows, made once a process: copying it is faster than the migrations."""
+    """A database file with the schema and no rows, created once a process: copying it is faster than migrating."""
     folder = tempfile.TemporaryDirectory(prefix="bedesten-template-")
     atexit.register(folder.cleanup)
     made = Settings(data=Path(folder.name), database=None)
@@ -121,7 +121,7 @@ def _migrated_file() -> Path:
 
 @contextlib.contextmanager
 def opened(engine: str, folder: Path, clock: Clock | None = None, /, **settings: object) -> Iterator[Installation]:
-    """A fresh installation on the engine; with a clock its store asks no other one."""
+    """Opens a fresh installation on the engine. With a clock, its store uses only this clock."""
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(migrated_database()) if engine == "postgresql" else None
         made = Settings.model_validate({"data": folder / "data", "database": database, **settings})
@@ -147,10 +147,9 @@ def serving(
     real_costs: bool = False,
     drain_s: float = 0.0,
 ) -> Iterator[Site]:
-    """The installation with a server beside it, until the end of the block, with the admin listener if `admin_port`
-    (at this port, if it is a number).
+    """Serves the installation for the block. `admin_port`: also start the admin listener (on this port, if a number).
 
-    Its password hashes and connection pools cost little (`tests.support.cheap`) unless `real_costs`.
+    Password hashes and connection pools are cheap (`tests.support.cheap`) unless `real_costs`.
     """
     log = folder / "server.log"
     command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers), str(port)]
@@ -172,7 +171,7 @@ def serving(
 
 
 def _ports(process: "subprocess.Popen[str]", log: Path) -> dict[str, int]:
-    """The ports by name, once every worker accepts."""
+    """Waits until every worker accepts, and returns the ports by name."""
     ports: dict[str, int] = {}
     assert process.stdout is not None
     for line in process.stdout:

@@ -1,4 +1,4 @@
-"""Clients that send as little as they can."""
+"""Clients that send as slowly as they can."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from tests.support.wire import Connection
 
 EACH = 20
 SLOWEST = 60.0
-"""Seconds after which a connection that is still open has hung: 30 are allowed for a head and for a whole body."""
+"""Seconds after which an open connection counts as hung: the server allows 30 for a head and for a whole body."""
 
 PLANS = {
     "nothing at all": ("", 0.0),
@@ -20,19 +20,19 @@ PLANS = {
     "a body byte by byte": ("POST /Orders/Create HTTP/1.1\r\n{lines}Content-Length: 60000\r\n\r\n", 0.9),
     "an idle connection": ("GET /Account/Details HTTP/1.1\r\n{lines}\r\n", 0.0),
 }
-"""What each kind sends at first, and after how many seconds one more byte (0: never)."""
+"""What each kind of client sends first, and the seconds between further bytes (0: none)."""
 
 
 @dataclass
 class Slow:
-    """`EACH` clients of every kind, begun together. `ends` is what those received whom the server sent away."""
+    """`EACH` clients of every kind, started together. `ends`: what each received until the server disconnected it."""
 
     shop: Shop
     ends: dict[str, list[bytes]] = field(default_factory=lambda: {name: [] for name in PLANS})
     threads: list[threading.Thread] = field(default_factory=list)
 
     def begin(self) -> "Slow":
-        """Lets them begin."""
+        """Starts the clients."""
         known = [("Host", self.shop.host), ("Content-Type", "application/json"), *bearer(self.shop.partner_token)]
         lines = "".join(f"{name}: {value}\r\n" for name, value in known)
         for name, (start, every) in PLANS.items():
@@ -55,6 +55,6 @@ class Slow:
                     connection.send(b" ")
 
     def wait(self) -> None:
-        """Until all of them were sent away, or hang."""
+        """Waits until the server has closed every connection, or they hang."""
         for thread in self.threads:
             thread.join(SLOWEST + 10)

@@ -1,4 +1,4 @@
-"""A disk of a test's own that can be filled: a tmpfs, which only root may mount."""
+"""A small disk that a test can fill: a tmpfs, which only root may mount."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ PIECE = bytes(64 * 1024)
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """Where it is mounted."""
+    """A mounted small disk."""
 
     folder: Path
 
@@ -23,7 +23,7 @@ class SmallDisk:
         return self.folder / "ballast"
 
     def fill(self) -> None:
-        """Leaves no room for another page."""
+        """Fills the disk, so that no further page fits."""
         with self._ballast.open("ab", buffering=0) as ballast:
             for piece in (PIECE, PIECE[:4096]):
                 try:
@@ -34,13 +34,13 @@ class SmallDisk:
                         raise
 
     def clear(self) -> None:
-        """Makes room again."""
+        """Frees the space again."""
         self._ballast.unlink()
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, mebibytes: int) -> Iterator[SmallDisk]:
-    """A disk of this size, mounted at a folder that is made, for the length of the block."""
+    """Mounts a disk of this size at a new folder, for the block."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0777", "none", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -63,11 +63,11 @@ class Behaviour:
     answers: dict[str, str] = field(default_factory=dict)
     starttls: bool = True
     hangs_at: str = ""
-    """The command that is never answered; `connect` for the greeting."""
+    """The command that is never answered; `connect`: the greeting."""
     drips: bool = False
     """The greeting arrives byte by byte and never ends."""
     users: dict[str, str] = field(default_factory=dict)
-    """Those who may log in, with their passwords; with any of them, a login is demanded."""
+    """Users with their passwords. If there are any, a login is required."""
 
 
 class SmtpDouble(socketserver.ThreadingTCPServer):
@@ -116,7 +116,7 @@ class _Session(socketserver.StreamRequestHandler):
                 return
 
     def _answer(self, command: str, usual: str) -> bool:
-        """Answers; whether with success."""
+        """Sends an answer; returns whether it reports success."""
         if self.server.behaviour.hangs_at == command:
             self.server.stopped.wait()
         answer = self.server.behaviour.answers.get(command, usual)
@@ -176,7 +176,7 @@ class _Session(socketserver.StreamRequestHandler):
 
 @contextlib.contextmanager
 def smtp_server(certificate: Path | None = None, *, implicit: bool = False) -> Iterator[SmtpDouble]:
-    """A running server; with a certificate it offers STARTTLS, or with `implicit` encrypts from the first byte."""
+    """Runs a server. With a certificate it offers STARTTLS, or with `implicit` encrypts from the first byte."""
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -192,7 +192,7 @@ def smtp_server(certificate: Path | None = None, *, implicit: bool = False) -> I
 
 
 def self_signed(folder: Path) -> Path:
-    """A file with a key and a certificate for loopback, which nobody trusts unless told to."""
+    """Creates a file with a key and a self-signed certificate for loopback."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double")])
     now = datetime.datetime.now(datetime.UTC)
@@ -217,7 +217,7 @@ def self_signed(folder: Path) -> Path:
 
 
 def wait_for_mail(server: SmtpDouble, count: int, seconds: float = 240.0) -> list[Delivered]:
-    """The server's inbox, once so many messages are in it."""
+    """Waits for this many messages, and returns the server's inbox."""
     deadline = time.monotonic() + seconds
     while len(server.inbox) < count:
         assert time.monotonic() < deadline, f"{len(server.inbox)} of {count} mails arrived"

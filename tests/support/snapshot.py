@@ -1,4 +1,4 @@
-"""A store that goes back to an earlier state under whatever runs on it: a restored backup, or a lost failover, in short."""
+"""Restores a store to an earlier state while servers use it, like a restored backup or a failover that lost commits."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ TABLES = tuple(table.name for table in metadata.sorted_tables)
 
 
 class Snapshot:
-    """The whole store at one moment, kept beside it."""
+    """A copy of the whole store at one moment."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self._settings = settings
@@ -24,13 +24,13 @@ class Snapshot:
             sqlite_file.backup(settings.sqlite_file, self._copy)
 
     def bring_back(self) -> None:
-        """Everything is as it was then, in one transaction: a reader sees the one state or the other."""
+        """Restores the copy in one transaction: a reader sees either state, never a mixture."""
         if not self._settings.database:
             sqlite_file.backup(self._copy, self._settings.sqlite_file)
             return
         self._in_one_transaction(
             [
-                "SET LOCAL session_replication_role = replica",  # without triggers, those of foreign keys included
+                "SET LOCAL session_replication_role = replica",  # disables triggers, including those of foreign keys
                 *(f"DELETE FROM {name}" for name in TABLES),
                 *(f"INSERT INTO {name} SELECT * FROM kept_{name}" for name in TABLES),
             ]

@@ -5,7 +5,7 @@ from tests.support.shop import Shop
 
 
 def unfinished(shop: Shop, reference: str) -> dict[str, bytes]:
-    """Requests that are complete except for the end of their body, each with a reference of its own."""
+    """Requests that lack only the end of their body, each with its own reference."""
     good = [*bearer(shop.partner_token), ("Content-Type", "application/json")]
 
     def head(*lines: tuple[str, str]) -> bytes:

@@ -1,4 +1,4 @@
-"""Stock codes for tests, put in as every door puts them in."""
+"""Adds stock codes for tests, as the product's own uploads do."""
 
 from collections.abc import Sequence
 
@@ -18,6 +18,6 @@ def add_codes(
     supplier: str | None = None,
     unit_cost: int | None = None,
 ) -> Upload:
-    """One batch of codes; with a supplier it is one of that supplier's."""
+    """Adds one batch of codes; with a supplier, it belongs to that supplier."""
     source = Source("a test", supplier or "operator", supplier, unit_cost)
     return batches.add(tx, cipher, product, [read_code(code) for code in codes], source)

@@ -1,7 +1,7 @@
-"""A supplier that is called: an HTTP server of the test's own with the Bamboo Card Portal's calls, and with faults.
+"""A supplier that is called: an HTTP server with the calls of the Bamboo Card Portal, and with scripted faults.
 
-It sells like the real one: an order has the caller's `RequestId`, one that exists is refused, and cards are collected with
-Get Order. What goes wrong is scripted: `faults[call]` holds what happens to the next calls, the first one first.
+It sells like the real one: an order has the caller's `RequestId`, a repeated one is refused, and cards are collected
+with Get Order. `faults[call]` lists what goes wrong in the next calls, in order.
 """
 
 import base64
@@ -20,12 +20,12 @@ from urllib.parse import parse_qs, urlsplit
 PLACE, POLL, QUOTE, ACCOUNTS, CANCEL = "place", "poll", "quote", "accounts", "cancel"
 CREDENTIAL, ACCOUNT, PRODUCT = "client-7:a-very-secret-secret", "555", "439685"
 SLOW_S = 30.0
-"""As long as a slow answer takes, unless the caller goes away before."""
+"""Duration of a slow answer, unless the caller disconnects first."""
 
 
 @dataclass
 class DoubleOrder:
-    """An order that was really bought. `codes` are given to its cards in turn; `ready` says how many are there."""
+    """An order that was really bought. `codes`: of its cards, in turn; `ready`: how many cards are ready."""
 
     body: dict[str, Any]
     number: int
@@ -42,7 +42,7 @@ class DoubleOrder:
 
 @dataclass
 class SupplierDouble:
-    """What the supplier sells, what it has sold, and how it misbehaves."""
+    """The supplier's state: its offer, its orders, and its scripted faults."""
 
     url: str = ""
     price: str = "2.90"
@@ -65,7 +65,7 @@ class SupplierDouble:
         return order
 
     def count(self, call: str) -> int:
-        """How many calls of a kind came in."""
+        """The number of calls of a kind."""
         return self.calls.count(call)
 
     # --- the business ---
@@ -114,7 +114,7 @@ class SupplierDouble:
         }
 
     def catalogue(self, product: str) -> tuple[int, object]:
-        """The one product, from 5 to 100, at a price in proportion."""
+        """The only product, with face values from 5 to 100 and a proportional price."""
         if product != PRODUCT:
             return 200, {"items": [], "count": 0}
         price = {"min": float(self.price), "max": float(self.price) * 20, "currencyCode": self.currency}
@@ -122,7 +122,7 @@ class SupplierDouble:
         return 200, {"items": [{"name": "Steam", "products": [sold]}], "count": 1}
 
     def cancel(self, reference: str) -> tuple[int, object]:
-        """Takes an order back of which no card is ready (this API has no such call; tests add it)."""
+        """Cancels an order of which no card is ready (the real API has no such call; tests add it)."""
         order = self.orders.get(reference)
         if order is None or order.ready or not self.cancels:
             return 409, {"cancelled": False}
@@ -208,7 +208,7 @@ def _handler(double: SupplierDouble) -> type[BaseHTTPRequestHandler]:
 
 @contextlib.contextmanager
 def supplier_double() -> Iterator[SupplierDouble]:
-    """A supplier on a port of its own, until the end of the block."""
+    """Runs a supplier on a free port for the block."""
     double = SupplierDouble()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(double))
     server.daemon_threads, server.block_on_close = True, False
@@ -225,7 +225,7 @@ def supplier_double() -> Iterator[SupplierDouble]:
 
 
 def wait_until(condition: Any, patience_s: float = 30.0) -> None:
-    """Waits for something that another thread or process does."""
+    """Waits until a condition holds that another thread or process causes."""
     end = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end, "it did not happen"

@@ -1,4 +1,4 @@
-"""Webhook endpoints and deliveries of a shop's partner, supplier and integration, for requests that are right."""
+"""Webhook endpoints and deliveries of a shop's partner, supplier and integration, for valid requests."""
 
 from bedesten.gate.scopes import Surface
 from tests.support.shop import Shop
@@ -13,7 +13,7 @@ def path_of(surface: Surface, operation: str) -> str:
 
 
 def call(shop: Shop, surface: Surface, operation: str, body: dict[str, object]) -> dict[str, object]:
-    """The data of an answer to the account itself."""
+    """Calls an operation as the account itself; returns the answer's data."""
     clients = {Surface.RESELLER: shop.reseller, Surface.SUPPLIER: shop.supplies, Surface.PAYMENT: shop.payments}
     client = clients[surface]
     data: dict[str, object] = client.data(path_of(surface, operation), body)
@@ -21,7 +21,7 @@ def call(shop: Shop, surface: Surface, operation: str, body: dict[str, object]) 
 
 
 def endpoints(shop: Shop, surface: Surface) -> tuple[str, str]:
-    """Two fresh endpoints of the account. Those of earlier calls are deleted, so that there is always room."""
+    """Creates two fresh endpoints of the account. Deletes those of earlier calls, to stay below the limit."""
     listed = call(shop, surface, "Endpoints/List", {})["items"]
     assert isinstance(listed, list)
     for one in listed:

@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection, byte for byte: what is sent is what the test wrote, what comes back is kept as it came.
+"""One HTTP/1.1 connection, byte for byte: it sends exactly what the test wrote, and keeps exactly what it receives.
 
-No HTTP library stands between: a library would refuse to send half of what hostile clients send, and would fix or hide
-half of what a server must be seen to answer.
+It uses no HTTP library: a library would refuse to send half of what hostile clients send, and would fix or hide half of
+what tests must see of the server's answers.
 """
 
 import itertools
@@ -15,19 +15,19 @@ from functools import cached_property
 from typing import Any
 
 TIMEOUT_S = 20.0
-"""Seconds after which a server that says nothing has hung."""
+"""Seconds without an answer after which the server counts as hung."""
 
 _addresses = itertools.count(1)
 
 
 def fresh_address() -> str:
-    """A loopback address of one's own: refusals are counted by address, and tests must not count for each other."""
+    """An unused loopback address: refusals are counted by address, and tests must not affect each other."""
     number = next(_addresses)
     return f"127.{16 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
 
 
 class NoAnswer(Exception):
-    """The connection ended before a whole answer had come; `raw` is what did come."""
+    """The connection ended before a complete answer; `raw` is what was received."""
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(f"the connection ended after {raw[:200]!r}")
@@ -36,7 +36,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. Header names are lower case, in the order in which they came."""
+    """One answer. Header names are lower case, in the order received."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -48,7 +48,7 @@ class Answer:
         return [value for known, value in self.headers if known == name]
 
     def header(self, name: str) -> str | None:
-        """The value of a header that stands at most once."""
+        """The value of a header that may occur at most once."""
         values = self.every(name)
         assert len(values) <= 1, f"{name} stands {len(values)} times"
         return values[0] if values else None
@@ -60,35 +60,35 @@ class Answer:
 
     @cached_property
     def json(self) -> Any:
-        """The body, with its decimals as they were written."""
+        """The body as JSON, with exact decimals."""
         return json.loads(self.body, parse_float=Decimal)
 
     @property
     def data(self) -> Any:
-        """The data of a success; anything else is an assertion that shows the answer."""
+        """The data of a success; fails the test with the answer otherwise."""
         assert self.status == 200, f"{self.status} {self.body!r}"
         assert self.json["success"] is True
         return self.json["data"]
 
     @property
     def code(self) -> int | None:
-        """The error's number, None for a success and for a refusal that has no body."""
+        """The error's number; None for a success or a refusal without a body."""
         code: int | None = self.json["code"] if self.status >= 400 and self.body else None
         return code
 
     @property
     def verdict(self) -> tuple[int, int | None]:
-        """Status and number together: what a client decides on."""
+        """Status and number, on which a client decides."""
         return self.status, self.code
 
     @property
     def fields(self) -> list[str]:
-        """The fields at fault, as the wire spells them."""
+        """The invalid fields, as spelt on the wire."""
         return [one["field"] for one in self.json.get("errors", ())]
 
     @property
     def anonymous(self) -> bytes:
-        """The answer's bytes with request id and `Date` blotted out: the only parts in which two equal answers differ."""
+        """The answer's bytes with request id and `Date` masked: the only parts in which two equal answers differ."""
         plain = re.sub(rb"req_[0-9a-f]+", b"req_X", self.raw)
         return re.sub(rb"(?im)^date: [^\r\n]*", b"date: X", plain)
 
@@ -103,19 +103,19 @@ class Connection:
         self._buffer = b""
 
     def send(self, raw: bytes) -> None:
-        """Sends bytes; a server that has answered and left already is no failure, its answer is still to be read."""
+        """Sends bytes. Tolerates a server that has already answered and closed: its answer can still be read."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self._sock.sendall(raw)
 
     def receive(self, method: str = "GET") -> Answer:
-        """The next answer that is not an interim one. Raises `NoAnswer` if the connection ends, `TimeoutError`."""
+        """Receives the next final (not 1xx) answer. Raises `NoAnswer` if the connection ends, `TimeoutError`."""
         while True:
             answer = self._one(method)
             if answer.status >= 200:
                 return answer
 
     def receive_or_end(self, method: str = "GET") -> Answer | None:
-        """The next answer, or None if the connection ended instead, with nothing of an answer before its end."""
+        """Receives the next answer; None if the connection ends without any byte of an answer."""
         try:
             return self.receive(method)
         except NoAnswer as end:
@@ -124,20 +124,20 @@ class Connection:
             return None
 
     def interim(self) -> int:
-        """The status of the next answer, whatever it is; for `100 Continue`."""
+        """Receives the next answer, interim or not, and returns its status; for `100 Continue`."""
         return self._one("HEAD").status
 
     def exchange(self, raw: bytes) -> Answer:
-        """Sends one request and gives its answer."""
+        """Sends one request and returns its answer."""
         self.send(raw)
         return self.receive(raw[:5].decode("latin-1").split(" ")[0])
 
     def half_close(self) -> None:
-        """Says that nothing more will be sent."""
+        """Closes the sending side of the connection."""
         self._sock.shutdown(socket.SHUT_WR)
 
     def rest(self) -> bytes:
-        """All that still comes until the server ends the connection."""
+        """Receives everything until the server ends the connection."""
         with suppress(ConnectionResetError):
             while self._more():
                 pass
@@ -145,7 +145,7 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the connection can be used again: nothing has come that was not asked for, not even its end."""
+        """Whether the connection can be used again: the server has sent nothing unexpected and not closed it."""
         if self._buffer:
             return False
         self._sock.setblocking(False)
@@ -159,7 +159,7 @@ class Connection:
             self._sock.settimeout(TIMEOUT_S)
 
     def close(self) -> None:
-        """Leaves."""
+        """Closes the connection."""
         self._sock.close()
 
     def __enter__(self) -> "Connection":
@@ -203,6 +203,6 @@ class Connection:
 
 
 def speak(port: int, raw: bytes, source: str | None = None) -> Answer:
-    """The answer to exactly these bytes on a connection of their own."""
+    """Sends exactly these bytes on a new connection and returns the answer."""
     with Connection(port, source) as connection:
         return connection.exchange(raw)

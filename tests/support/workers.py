@@ -1,4 +1,4 @@
-"""Servers with particular settings, and connections to every worker of one."""
+"""Servers with special settings, and connections to each worker of a server."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.support.wire import Connection
 
 @contextlib.contextmanager
 def a_site(folder: Path, **settings: object) -> Iterator[Site]:
-    """A server with two workers on SQLite; what it logs of its own faults fails the tests that used it."""
+    """A server with two workers on SQLite. A fault in its log fails the tests that used it."""
     with opened("sqlite", folder, **settings) as installation, serving(installation, folder) as site:
         yield site
         site.stop()
@@ -20,7 +20,7 @@ def a_site(folder: Path, **settings: object) -> Iterator[Site]:
 
 @contextlib.contextmanager
 def to_every_worker(site: Site, host: str, source: str | None = None) -> Iterator[list[Connection]]:
-    """Connections that live, one of each worker's first and then any."""
+    """Open connections: first one to each worker, then the rest."""
     with contextlib.ExitStack() as stack:
         workers = {pid: _sockets(pid) for pid in _workers(site)}
         assert len(workers) == 2
@@ -30,7 +30,7 @@ def to_every_worker(site: Site, host: str, source: str | None = None) -> Iterato
             assert len(made) < 200, "a worker that accepts nothing"
             connection = stack.enter_context(Connection(site.port, source))
             source = connection.source
-            # A question that falls under no limit: it is answered before they are looked at.
+            # No rate limit counts this request: it is answered before they are checked.
             connection.exchange(f"GET /nothing HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             made.append(connection)
             for pid, count in workers.items():
@@ -41,7 +41,7 @@ def to_every_worker(site: Site, host: str, source: str | None = None) -> Iterato
 
 
 def _workers(site: Site) -> list[int]:
-    """The processes that listen where the site answers."""
+    """The processes that listen on the site's port."""
     supervisor = site.process.pid
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text("ascii").split()
     return [int(pid) for pid in children if _sockets(int(pid)) > 0 and _is_web(int(pid))]
@@ -70,16 +70,16 @@ def _sockets(pid: int) -> int:
 
 
 class StoreStats:
-    """Tells whether anybody has written to a site's SQLite store."""
+    """Detects writes to a site's SQLite store."""
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite_file.connect(path)
 
     def number(self) -> int:
-        """A number that moves with every commit of another connection, and with nothing else."""
+        """A number that changes with every commit of another connection, and only then."""
         found: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return found
 
     def close(self) -> None:
-        """Lets go of the store."""
+        """Closes the connection to the store."""
         self._connection.close()

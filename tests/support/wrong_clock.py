@@ -1,6 +1,6 @@
-"""A machine whose clock is wrong: `BEDESTEN_TEST_CLOCK_AHEAD_S` is by how many seconds, in every process of a server.
+"""Simulates a wrong machine clock: `BEDESTEN_TEST_CLOCK_AHEAD_S` shifts it by seconds, in every process of a server.
 
-Only what asks for the time of day is moved, as on such a machine; durations are measured by another clock.
+Only the time of day is shifted, as on such a machine; durations use the monotonic clock.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ VARIABLE = "BEDESTEN_TEST_CLOCK_AHEAD_S"
 
 
 def apply() -> None:
-    """Moves the clock of this process."""
+    """Shifts the clock of this process."""
     ahead_s = int(os.environ.get(VARIABLE, "0"))
     if ahead_s:
         now_ns, now = time.time_ns, time.time
@@ -24,7 +24,7 @@ def apply() -> None:
 
 @contextlib.contextmanager
 def clock_ahead(seconds: int) -> Iterator[None]:
-    """Servers that start in the block have such a clock; negative is slow."""
+    """Shifts the clock of servers that start in the block; a negative value makes it slow."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(VARIABLE, str(seconds))
         yield

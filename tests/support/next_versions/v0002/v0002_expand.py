@@ -1,4 +1,4 @@
-"""What the next version might add: a column that may be empty, an index. Programs of 0001 go on beside it."""
+"""What the next version might add: a nullable column and an index. Programs of 0001 keep working beside it."""
 
 import sqlalchemy as sa
 from alembic import op

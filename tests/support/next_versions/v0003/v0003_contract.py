@@ -1,4 +1,4 @@
-"""What the version after it might take away. It says that only programs from 0002 on can live with that."""
+"""What the version after that might remove. It declares that it requires programs from 0002 on."""
 
 from alembic import op
 
