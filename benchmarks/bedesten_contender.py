@@ -1,6 +1,6 @@
 """Bedesten as a contender: set up by its own program and over its own surfaces, as an operator would.
 
-This module imports nothing from Bedesten and touches none of its files. `Shop.start` runs the commands (init, tenant,
+This module imports nothing from Bedesten and changes none of its files. `Shop.start` runs the commands (init, tenant,
 supplier's key, product, partner, credit, serve); `Shop.open` then logs in, uploads stock over HTTP and builds the requests.
 """
 
@@ -27,7 +27,7 @@ SKU: Final = "GIFT-10"
 CREDIT: Final = "100000000"
 CHUNK: Final = 1000
 MAX_SECONDS: Final = 300
-"""For one command or one request of the set-up, on a machine that does much else."""
+"""Timeout of one command or request of the set-up, for a busy machine."""
 
 
 def contender(
@@ -35,7 +35,7 @@ def contender(
 ) -> Contender:
     """Return Bedesten with this many stock codes, which limit the orders of the whole run.
 
-    There are as many partners as `products`; each orders a product of its own.
+    There are as many partners as `products`; each orders a different product.
     """
     shop = Shop(stock, program or Program(), workers, products)
     return Contender(name, shop.start, shop.open)
@@ -72,7 +72,7 @@ class Program:
 
 @dataclass
 class Shop:
-    """One installation with one tenant, products from stock, and for each a partner with a large credit."""
+    """One installation with one tenant, products from stock, and for each product a partner with a large credit."""
 
     stock: int
     program: Program = field(default_factory=Program)
@@ -87,7 +87,7 @@ class Shop:
         return self.program.serve(data, port, self.workers)
 
     def set_up(self, data: Path) -> None:
-        """Set up with the program what needs no server."""
+        """Run the commands of the set-up that need no server."""
         self.program(data, "init")
         create_tenant(self.program, data)
         self.supplier_key = create_supplier_key(self.program, data)
@@ -96,7 +96,7 @@ class Shop:
             create_partner(self.program, data, email(number), self.password)
 
     def open(self, data: Path, port: int) -> Running:
-        """Prepare everything that goes over HTTP, once the server listens."""
+        """Run the part of the set-up that uses HTTP, once the server listens."""
         tokens = [log_in(port, email(number), self.password) for number in range(self.products)]
         products = find_products(port, tokens[0])
         self.upload(port)
@@ -186,13 +186,13 @@ def log_in(port: int, email: str, password: str) -> str:
 
 
 def find_products(port: int, token: str) -> list[str]:
-    """Return each `customerStoreProductId` under which partners order."""
+    """Return the `customerStoreProductId` of every product."""
     items = call(port, "/Products/List", {}, {"Authorization": f"Bearer {token}"})["items"]
     return [str(find(item, "customerStoreProductId", "productId", "id")) for item in items]
 
 
 def fill_stock(port: int, key: str, count: int) -> None:
-    """Upload as many codes of each product, in chunks."""
+    """Upload `count` codes of each product, in chunks."""
     items = call(port, "/Supplier/Products/List", {}, {"ApiKey": key})["items"]
     for product in (str(find(item, "productId", "id")) for item in items):
         for codes in stock_codes(count):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 _TREES: Final = ("src", "clients/python/src", ".")
 _PARTS: Final = ("benchmarks.app", "benchmarks.house")
-"""Names that the package of the parts inside Bedesten's processes has had, the newest first."""
+"""Present and former names of the package that runs inside Bedesten's processes, newest first."""
 _PROBE: Final = "import bedesten; print(bedesten.__file__)"
 
 
@@ -36,12 +36,12 @@ class Checkout:
         return [sys.executable, "-m", "bedesten", *words]
 
     def part(self, name: str, *words: str) -> list[str]:
-        """Return the command line of a part inside Bedesten's processes, `prepare` or `serve`."""
+        """Return the command line of a module that runs inside Bedesten's processes, such as `prepare` or `serve`."""
         package = next((each for each in _PARTS if self.root.joinpath(*each.split(".")).is_dir()), _PARTS[0])
         return [sys.executable, "-m", f"{package}.{name}", *words]
 
     def confirm(self) -> None:
-        """Ask a process which Bedesten it has imported. Raises `SetupError` unless it is this checkout's."""
+        """Check which Bedesten a process imports. Raises `SetupError` unless it is this checkout's."""
         line = [sys.executable, "-c", _PROBE]
         done = subprocess.run(line, capture_output=True, text=True, check=False, **self.process())
         if done.returncode:

@@ -1,4 +1,4 @@
-"""Forward-auth: Bedesten's `GET /gate/decide` and a FastAPI that decides the same, asked directly and by nginx.
+"""Forward-auth: Bedesten's `GET /gate/decide` and a FastAPI that decides the same, called directly and by nginx.
 
 Before the measurement each gate must decide as expected about valid and invalid requests, both ways.
 """
@@ -43,9 +43,9 @@ grants = ["products:read"]
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Starts an nginx before each gate that opens. They and the service behind them end with `stack`.
+    """Starts an nginx in front of each gate. `stack` ends them, and the service behind them.
 
-    `service` is the port of that service; None: there is no nginx.
+    `service`: the port of that service; None: no nginx.
     """
 
     stack: ExitStack
@@ -121,7 +121,7 @@ def _requests(known: GateMaterial, names: tuple[str, ...], build: Callable[[Case
 
 
 def asked(case: Case) -> Template:
-    """Build the question whether a request is allowed, as nginx sends it."""
+    """Build the authorization request for a case, as nginx sends it."""
     headers = {"ApiKey": case.api_key} if case.api_key else {}
     headers |= {
         "X-Forwarded-Method": case.method,

@@ -1,4 +1,4 @@
-"""The same shop with few and with many stored orders: does an order cost more as they become more?"""
+"""The same shop with few and with many stored orders: does the cost of an order grow with them?"""
 
 import subprocess
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class FilledShop(Shop):
         fill(self.program, data, self.orders, self.stock)
 
     def upload(self, port: int) -> None:
-        """Nothing is left to be uploaded."""
+        """Do nothing: `set_up` has added the stock."""
 
 
 def fill(program: Program, data: Path, orders: int, stock: int) -> None:

@@ -1,6 +1,6 @@
 """HAProxy as a contender: it verifies the same tokens and responds by itself, with one thread on the same core.
 
-It uses `jwt_verify` with HS256, `exp`, the tenant, and a map of revoked `jti`s. Without `haproxy` in the path (on Debian:
+It uses `jwt_verify` with HS256, `exp`, the tenant, and a map of revoked `jti`s. Without `haproxy` in PATH (on Debian:
 the package of that name) it is left out.
 """
 

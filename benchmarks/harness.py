@@ -2,8 +2,8 @@
 
 `measure` compares contenders workload by workload; `measure_cases` compares the workloads themselves, all in one row.
 
-A ratio is taken inside one round, between runs that follow each other, so that a machine that slows down or speeds up
-slows down or speeds up both. What is reported is the median of these ratios, with the smallest and the largest.
+A ratio compares consecutive runs of one round, so that a machine that slows down or speeds up affects both alike. The
+report has the median of these ratios, with the smallest and the largest.
 """
 
 import socket
@@ -21,7 +21,7 @@ from benchmarks.machine import Cores, cpu_seconds, free_port, largest_mib, pinne
 READ = "read"
 ORDER = "order"
 _READY_SECONDS = 300.0
-"""Long enough for a machine that does much else: it ends a run, not a measurement."""
+"""Start-up timeout, long enough for a busy machine: exceeding it ends the run."""
 _STOP_SECONDS = 30.0
 
 
@@ -29,8 +29,8 @@ _STOP_SECONDS = 30.0
 class Running:
     """A contender that listens: its requests by workload, and the most orders it can take (None: unlimited).
 
-    `statuses`: the expected statuses other than 200. `database`: the first process of its database server, if that is
-    another one. `ports`: the ports of workloads that go to another process, such as a proxy.
+    `statuses`: the expected statuses other than 200. `database`: the first process of its database server, if it has
+    one. `ports`: the ports of workloads that go to another process, such as a proxy.
     """
 
     requests: Mapping[str, Build]
@@ -68,8 +68,8 @@ class Plan:
 class Sample:
     """One contender's turn in one round.
 
-    `server_cpu_s`: CPU time of its processes during the turn; `database_cpu_s`: of those of its database server.
-    `memory_mib`: the largest of its processes at the end.
+    `server_cpu_s`: CPU time of its processes during the turn. `database_cpu_s`: CPU time of its database server.
+    `memory_mib`: memory of its largest process at the end.
     """
 
     result: Result
@@ -155,9 +155,9 @@ def measure_cases(contenders: list[Contender], name: str, plan: Plan, cores: Cor
 
 
 def _turn(slot: _RunningContender, workload: str, plan: Plan, cores: Cores, seconds: float, turns_left: int) -> Sample:
-    """One run against one contender; a budget of orders is spread evenly over the turns that are left.
+    """Run the load against one contender. Spreads a budget of orders evenly over the remaining turns.
 
-    Requests are numbered on from turn to turn, so that no number comes twice and none is left out.
+    Numbers requests consecutively across turns: no number is repeated or skipped.
     """
     budget = slot.orders_left if workload == ORDER else None
     load = Load(
@@ -183,13 +183,13 @@ def _turn(slot: _RunningContender, workload: str, plan: Plan, cores: Cores, seco
 
 
 def _database_cpu(slot: _RunningContender) -> float:
-    """Return the CPU time of its database server, with the processes of connections that have ended."""
+    """Return the CPU time of its database server, including processes of closed connections."""
     return cpu_seconds(slot.running.database, ended=True) if slot.running.database else 0.0
 
 
 @contextmanager
 def started(contender: Contender, directory: Path, cores: Cores) -> Iterator[int]:
-    """The port of a contender that is up, for who asks in a way of his own."""
+    """Start a contender and yield its port, for callers that send their own requests."""
     with _started(contender, directory, cores) as slot:
         yield slot.port
 

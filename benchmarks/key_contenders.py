@@ -11,7 +11,7 @@ from benchmarks.material import KEY_PATH, Case, prepare
 from benchmarks.wire import AnyKey, api_key, key_host
 
 UNIFORM, ONE_EACH, TEN = "any API key, uniformly", "one API key of each tenant", "the same ten API keys"
-"""Which of the keys are in use: all of them, fewer than the server remembers, or as many as the small server has."""
+"""Which API keys are in use: all, fewer than the server caches, or as many as the small server has."""
 _SEED = "bench"
 
 

@@ -63,7 +63,7 @@ def cpu_seconds(pid: int, *, ended: bool = False) -> float:
 
 
 def largest_mib(pid: int) -> float:
-    """Return the resident memory of the largest process among a process and its descendants, in MiB."""
+    """Return the resident memory of the largest of a process and its descendants, in MiB."""
     largest = 0
     for process in family(pid):
         try:
@@ -87,7 +87,7 @@ def family(pid: int) -> list[int]:
 
 
 def syncs_per_second(directory: Path) -> int:
-    """Measure how many pages a second can be appended and synchronised one after another: a lower bound for commits."""
+    """Measure how many pages a second can be appended and synchronised one at a time: a lower bound for commits."""
     path = directory / "sync-probe"
     count, begin = 0, time.perf_counter()
     with path.open("wb", buffering=0) as file:

@@ -40,9 +40,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class GateMaterial:
-    """One tenant, its credentials, and one of every sort that has to be refused.
+    """One tenant, its valid credentials, and one of every sort that must be refused.
 
-    `signing_key` (hexadecimal) is the one that the tenant's tokens are signed with, for peers that verify the same
+    `signing_key` (hexadecimal) signs the tenant's tokens, for peers that verify the same
     tokens; `tokens` is a file with one valid token a line; `denied` are the `jti`s of revoked ones.
     """
 

@@ -1,7 +1,7 @@
 """nginx with the forward-auth configuration that the how-to page shows (`docs/how-to/gate-nginx.md`).
 
-Changed are addresses, and what would only add work to both contenders: no TLS, no access log, and connections to the service
-behind nginx are kept. Without `nginx` in the path (on Debian: the package of that name) it is left out.
+It changes addresses, and omits work that both contenders would share: no TLS, no access log, and keep-alive connections
+to the service behind nginx. Without `nginx` in PATH (on Debian: the package of that name) it is left out.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from benchmarks.machine import free_port, pinned
 PAGE: Final = HERE.root / "docs" / "how-to" / "gate-nginx.md"
 _BLOCK: Final = re.compile(r"^ *```nginx\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _KEEPALIVE_REQUESTS: Final = 1_000_000_000
-"""Requests on one connection of the load generator, which counts a closed connection as an error."""
+"""Most requests on one connection. The load generator counts a closed connection as an error."""
 _MAIN: Final = """
 {user}
 daemon off;
@@ -50,7 +50,7 @@ def program() -> str | None:
 
 @contextlib.contextmanager
 def in_front_of(gate: int, service: int, host: str, folder: Path, core: int | None) -> Iterator[int]:
-    """Run nginx on a core and yield its port: it asks the gate at one port, and passes on to the service at the other."""
+    """Run nginx on a core and yield its port. It asks the gate at one port and forwards to the service at another."""
     command = program()
     assert command is not None
     folder.mkdir()

@@ -29,9 +29,9 @@ SETTINGS: Final = {
     "shared_buffers": "512MB",
     "max_wal_size": "4GB",
 }
-"""The settings of a server that the benchmark starts. The others are PostgreSQL's own: a commit waits for the disk."""
+"""Settings of a server that the benchmark starts. The others are PostgreSQL's defaults: a commit waits for the disk."""
 MIN_CONNECTIONS: Final = 150
-"""`flat` needs some 120: four servers with two processes each. A local server with fewer is not used, unless it is named."""
+"""`flat` needs about 120: four servers with two processes each. A local server with fewer is used only if named."""
 _READY_SECONDS = 120.0
 _LOOPBACK: Final = ("", "127.0.0.1", "localhost", "::1")
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
@@ -99,14 +99,14 @@ def database(server: str) -> Iterator[str]:
 
 
 def first_process(url: str | None) -> int | None:
-    """Return the process that starts the server's others; None without a server on this machine."""
+    """Return the server's postmaster; None without a server on this machine."""
     if url is None or psycopg.conninfo.conninfo_to_dict(url).get("host", "") not in _LOOPBACK:
         return None
     with psycopg.connect(url) as connection:
         own = Path("/proc", str(connection.info.backend_pid))
         try:
             if not (own / "comm").read_text(encoding="utf-8").startswith("postgres"):
-                return None  # a container, which numbers its own processes
+                return None  # in a container, whose process ids differ
             fields = (own / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
             return None
@@ -117,7 +117,7 @@ def first_process(url: str | None) -> int | None:
 
 
 def find_program(name: str) -> str | None:
-    """Return a program of PostgreSQL's server. Debian keeps them out of PATH, each version in its own directory."""
+    """Return the path of a PostgreSQL server program. Debian has them outside PATH, in a directory for each version."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), reverse=True)
     return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")]))
 

@@ -16,7 +16,7 @@ THROTTLED: Final = "refused too often"
 def patient(prepared: Path, checkout: Checkout = HERE, prefix: str = "") -> Contender:
     """Return a server that never throttles: it states the true reason of every refusal and accepts valid requests.
 
-    `prefix`: of the names of its cases.
+    `prefix`: precedes the names of its cases.
     """
     known = read_gate(prepared)
     cases = {f"accepted: {name}": case for name, case in known.accepted.items()} | known.refused

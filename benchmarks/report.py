@@ -9,7 +9,7 @@ from benchmarks.harness import Outcome, Plan, Sample
 
 SUBJECT = "bedesten"
 BEFORE = "before"
-"""Another checkout of Bedesten, measured in the same run."""
+"""The name of another checkout of Bedesten, measured in the same run."""
 YARDSTICK = "ceiling"
 """The contender that shows the generator's limit. It is not compared."""
 _HEAD = (
@@ -66,9 +66,9 @@ def rate(sample: Sample) -> float:
 
 
 def cost(sample: Sample) -> float:
-    """The CPU for a request, of the server and of its database server: less is better.
+    """The CPU of server and database server for a request: less is better.
 
-    It is steadier than the rate on a busy machine.
+    On a busy machine it is steadier than the rate.
     """
     return sample.cpu_us + sample.database_cpu_us
 
@@ -139,7 +139,7 @@ def growth_table(outcome: Outcome) -> str:
 
 
 def _ratio_rows(title: str, rows: list[tuple[str, Outcome, str, str]]) -> str:
-    """Format one line for each label, outcome, contender and the one beside which it is seen."""
+    """Format one line for each label, outcome, contender and the contender that it is compared with."""
     measures: dict[str, Measure] = {"req/s": rate, "CPU a request": cost, "p50": p50, "p99": p99}
     width = 2 + max(len(text) for text in [title, *(label for label, *_ in rows)])
     lines = [f"{title:{width}}" + "".join(f"{name:>22}" for name in measures)]
@@ -151,7 +151,7 @@ def _ratio_rows(title: str, rows: list[tuple[str, Outcome, str, str]]) -> str:
 
 
 def cost_table(outcome: Outcome, baseline: str) -> str:
-    """Format one line for each case: its CPU beside the baseline's. Below 1 it is cheaper."""
+    """Format one line for each case: its CPU relative to the baseline's. Below 1 it is cheaper."""
     width = 2 + max(len(name) for name in outcome.samples)
     used = median(each.cpu_us for each in outcome.samples[baseline])
     lines = [f"{outcome.workload}: CPU of a request beside {baseline!r} ({used:.0f} µs)"]
@@ -162,13 +162,13 @@ def cost_table(outcome: Outcome, baseline: str) -> str:
 
 
 MAX_COMPARED = 6
-"""An outcome with more contenders is one of cases, which are compared by `cost_table`."""
+"""An outcome with more contenders consists of cases, which `cost_table` compares."""
 
 
 def markdown(outcomes: list[Outcome]) -> str:
     """Format one row for each workload, for README.md: medians, and the smallest and the largest of a round.
 
-    The row is of Bedesten, or of the first contender where all are Bedesten.
+    The row describes Bedesten, or the first contender if all are Bedesten.
     """
     lines = ["| workload | requests a second | p50, p99 | ratio by rate | by CPU |", "|---|---|---|---|---|"]
     for outcome in outcomes:

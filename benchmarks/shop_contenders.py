@@ -1,6 +1,6 @@
-"""Shops from the package registries, which are contenders of `order` when the user asks for them (`--with`).
+"""Shops from the package registries, which are contenders of `order` if the user selects them (`--with`).
 
-Each is installed into an environment of its own, so that its packages meet neither Bedesten's nor the other peers'.
+Each is installed into its own environment, apart from the packages of Bedesten and of the other peers.
 """
 
 import json
@@ -48,7 +48,7 @@ def vendure(environments: Path) -> Contender:
 
 
 def install(environment: Path, packages: tuple[str, ...], make: Callable[[Path, tuple[str, ...]], None]) -> None:
-    """Make an environment with these packages, unless it is there and complete."""
+    """Create an environment with these packages, unless a complete one exists."""
     mark = environment / _COMPLETE
     wanted = "\n".join(packages)
     if mark.exists() and mark.read_text(encoding="utf-8") == wanted:
@@ -58,13 +58,13 @@ def install(environment: Path, packages: tuple[str, ...], make: Callable[[Path, 
 
 
 def virtual_environment(environment: Path, packages: tuple[str, ...]) -> None:
-    """Make a virtual environment of Python."""
+    """Create a virtual environment of Python."""
     _run(sys.executable, "-m", "venv", "--clear", str(environment))
     _run(str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages)
 
 
 def node_modules(environment: Path, packages: tuple[str, ...]) -> None:
-    """Make a directory with packages of Node.js."""
+    """Create a directory with packages of Node.js."""
     environment.mkdir(parents=True, exist_ok=True)
     (environment / "package.json").write_text('{"private": true}', encoding="utf-8")
     _run("npm", "install", "--no-audit", "--no-fund", "--loglevel", "error", *packages, cwd=environment)
@@ -80,7 +80,7 @@ def _run(*line: str, cwd: Path = HERE.root) -> None:
 
 
 def start_oscar(python: Path, data: Path, port: int, *options: str) -> "subprocess.Popen[bytes]":
-    """Make the shop, which takes half a minute of migrations, and start its server."""
+    """Create the shop (its migrations take half a minute) and start its server."""
     program = (str(python), "-m", "benchmarks.peers.oscar_shop")
     _run(*program, "prepare", "--data", str(data), *options)
     line = (*program, "serve", "--data", str(data), "--port", str(port))
@@ -89,7 +89,7 @@ def start_oscar(python: Path, data: Path, port: int, *options: str) -> "subproce
 
 
 def open_oscar(data: Path, port: int) -> Running:
-    """Return the order, with the session of the customer who has logged in."""
+    """Return the order request, with the session of the logged-in customer."""
     session = (data / "session").read_text(encoding="ascii")
     line = {"deliverId": "1", "customerStoreProductId": _OSCAR_PRODUCT, "quantity": 1}
     body = json.dumps({"orderReference": PLACEHOLDER.decode(), "basketData": [line]}).encode()
@@ -100,7 +100,7 @@ def open_oscar(data: Path, port: int) -> Running:
 
 
 def start_vendure(environment: Path, data: Path, port: int, *options: str) -> "subprocess.Popen[bytes]":
-    """Make the shop and start its server. `options`: the stock."""
+    """Create the shop and start its server. `options`: the stock."""
     where = (str(environment), str(data), str(port), *options)
     _run("node", _VENDURE_SHOP, "prepare", *where)
     with log_path(data).open("wb") as log:

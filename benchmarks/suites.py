@@ -32,7 +32,7 @@ from benchmarks.report import BEFORE, SUBJECT
 
 STORED: Final = (1_000, 10_000, 100_000, 1_000_000)
 ORDERS_A_SECOND: Final = 5_000
-"""Stock is uploaded for as many orders a second. A round that has used its part ends early."""
+"""The stock suffices for this many orders a second. A round that has used its share ends early."""
 
 
 @dataclass(frozen=True, slots=True)

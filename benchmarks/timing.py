@@ -1,7 +1,7 @@
 """Whether the response time of a refusal reveals its cause: interleaved medians of causes with the same response.
 
 One connection, one request at a time, the causes in a new random order in every turn. Each group begins with its baseline
-and contains that case twice: the difference of a case from itself is the noise. Nothing is asserted, because a median on a
+and contains that case twice: the difference between the two is the noise. Nothing is asserted, because a median on a
 shared machine proves nothing.
 """
 
@@ -68,7 +68,7 @@ def measure(plan: Plan, cores: Cores, directory: Path) -> Groups:
 def ask(
     sock: socket.socket, cases: Mapping[str, list[Case]], seconds: float, turns: int = MAX_TURNS
 ) -> dict[str, Series]:
-    """Send each case once a turn in random order, at least five times. The first two turns do not count."""
+    """Send each case once a turn in random order, for at least five turns. The first two turns do not count."""
     found = {name: Series() for name in cases}
     order, dice = list(cases), random.Random(1)
     requests = {name: [(case.request()(0), case) for case in some] for name, some in cases.items()}

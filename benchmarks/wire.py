@@ -38,8 +38,8 @@ class InTurns:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A request whose credential is another line of a file each time, all in turn. Can be pickled: the file is read
-    where the requests are made."""
+    """A request whose credential is the next line of a file each time. Can be pickled: the process that builds the
+    requests reads the file."""
 
     path: Path
     before: bytes

@@ -1,8 +1,8 @@
-"""Writes the access matrix: every operation, what it demands, and what is answered to those who lack it.
+"""Writes the access matrix: every operation, the access that it demands, and the answers to callers without it.
 
-From the route tables (`server.build.ROUTES`) into `tests/access/golden/access.txt` and `docs/reference/access.md`. What is
-answered is not derived from the tables but asked of the gate itself, with a directory of one tenant in memory and good
-and bad credentials of every kind. Run: `python scripts/access_matrix.py [--check]`.
+Reads the route tables (`server.build.ROUTES`), writes `tests/access/golden/access.txt` and `docs/reference/access.md`.
+The answers come not from the tables but from the gate itself, with an auth cache of one tenant and good and bad
+credentials of every kind. Run: `python scripts/access_matrix.py [--check]`.
 """
 
 import sys
@@ -70,7 +70,7 @@ COLUMNS = f"{'operation':<52}{'demands':<24}{'body':>8}   {'nothing':<9}{'invali
 
 
 class SampleGate:
-    """A gate that knows one tenant, an owner on each surface, and whatever API key it is asked to issue."""
+    """A gate that knows one tenant, an owner on each surface, and every API key that `credential` creates."""
 
     def __init__(self) -> None:
         self.keyring = Keyring.generate()
@@ -82,7 +82,7 @@ class SampleGate:
             self.auth_cache.put(CacheKey("account", account.id), account)
 
     def credential(self, surface: Surface, rights: frozenset[str]) -> Credentials:
-        """A good credential of the surface, with these scopes or grants."""
+        """Creates a good credential of the surface, with these scopes or grants."""
         if surface.uses_tokens:
             return Credentials([b"Bearer " + self._token(surface, rights)], [], "192.0.2.1")
         return Credentials([], [self._key(surface, rights)], "192.0.2.1")
@@ -104,7 +104,7 @@ class SampleGate:
         return text.encode()
 
     def answer(self, route: Route, credentials: Credentials) -> str:
-        """What the gate tells a request to the route: status and number of its refusal, or `pass`."""
+        """The gate's answer to a request to the route: status and number of the refusal, or `pass`."""
         unknown = {CacheKey("key", self._digests(credentials)): None}
         try:
             principal = self.gate.authenticate(TENANT, route.access, credentials, NOW, unknown)
@@ -124,7 +124,7 @@ def rights(surface: Surface) -> frozenset[str]:
 
 
 def demand(route: Route) -> str:
-    """What the route asks of its caller, in words."""
+    """Describes what the route demands of its caller."""
     match route.access:
         case Scoped(_, right) | Keyed(_, right):
             return right
@@ -139,7 +139,7 @@ def demand(route: Route) -> str:
 
 
 def answers(sample_gate: SampleGate, route: Route) -> Iterator[str]:
-    """What those who lack the demanded get, in the order of the columns."""
+    """Yields the answers to callers without the demanded access, in the order of the columns."""
     surface = route.access.surface or Surface.RESELLER
     yield sample_gate.answer(route, Credentials([], [], "192.0.2.1"))
     invalid = Credentials([b"Bearer a.b.c"], [b"ak_live_" + b"f" * 32], "192.0.2.1")
@@ -150,7 +150,7 @@ def answers(sample_gate: SampleGate, route: Route) -> Iterator[str]:
 
 
 def line(sample_gate: SampleGate, route: Route) -> str:
-    """The operation's line, and one beneath it for each of its aliases."""
+    """The operation's line, followed by one for each alias."""
     limit = "-" if route.method == "GET" else f"{route.limit // 1024} KiB"
     cells = "".join(f"{one:<9}" for one in answers(sample_gate, route)).rstrip()
     aliases = "".join(f"\n  = {route.method} {alias}" for alias in route.aliases)
@@ -175,14 +175,14 @@ def matrix() -> str:
 
 
 def page(text: str, generated: str) -> str:
-    """The page with a fresh table between its marks."""
+    """The page with the table between its marks replaced."""
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n\n```text\n{generated}```\n\n{END}{after}"
 
 
 def main() -> int:
-    """Writes both files, or with `--check` says which are not up to date."""
+    """Writes both files. With `--check`, prints which are stale, and returns 1 if any is."""
     generated = matrix()
     made = {GOLDEN: generated, PAGE: page(PAGE.read_text("utf-8"), generated)}
     stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]

@@ -1,7 +1,8 @@
-"""Writes what the documents say of each error's number, name, status and texts, from `bedesten.errors.CATALOGUE`.
+"""Writes the documents' number, name, status and texts of each error, from `bedesten.errors.CATALOGUE`.
 
-Between two marks in `docs/errors/NN.md` (the head of the page) and in `docs/guides/errors.md` (the table). Everything
-outside the marks is written by hand. With `--check` nothing is written, and the exit code is 1 if something is stale.
+It replaces the text between two marks in `docs/errors/NN.md` (the head of the page) and in `docs/guides/errors.md` (the
+table). Everything outside the marks is written by hand. With `--check` nothing is written, and the exit code is 1 if
+something is stale.
 """
 
 import sys
@@ -73,12 +74,12 @@ def table() -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in which nothing is taken for markup."""
+    """Escapes the text, so that none of it is markup."""
     return text.replace("<", "\\<")
 
 
 def renewed(text: str, generated: str) -> str:
-    """The page with what stands between the marks replaced; the marks are put in front if there are none."""
+    """The page with the text between the marks replaced. Without marks, they are added at the beginning."""
     block = f"{BEGIN}\n\n{generated}\n\n{END}\n"
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END + "\n")
@@ -86,14 +87,14 @@ def renewed(text: str, generated: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """What every page that is generated in part should hold."""
+    """The expected content of every page with a generated part."""
     wanted = {DOCS / "errors" / f"{-code.number}.md": head(code) for code in CATALOGUE.values()}
     wanted[DOCS / "guides" / "errors.md"] = table()
     return {path: renewed(path.read_text("utf-8") if path.exists() else "", text) for path, text in wanted.items()}
 
 
 def main() -> int:
-    """Writes or checks; gives the exit code."""
+    """Writes or checks; returns the exit code."""
     stale = {path: text for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text}
     for path, text in stale.items():
         sys.stdout.write(f"{path.relative_to(DOCS.parent)}\n")

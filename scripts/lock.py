@@ -1,9 +1,9 @@
-"""Writes both lock files: what an installation needs, each with the hashes of its files.
+"""Writes both lock files: the packages that an installation needs, with hashes.
 
     python scripts/lock.py
 
-`requirements.lock` has every extra of the server and the client, `deploy/image.lock` what the container image holds. The
-versions are those of constraints.txt, for every supported Python and platform. No index address is written, so a lock
+`requirements.lock` has every extra of the server and the client, `deploy/image.lock` the container image's packages.
+The versions are those of constraints.txt, for every supported Python and platform. No index address is written, so a lock
 works with any index. Development tools are pinned in constraints.txt alone.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERYWHERE = " ; sys_platform == 'darwin' or sys_platform == 'linux' or sys_platform == 'win32'"
-"""The marker of a package that every machine of `[tool.uv] environments` needs."""
+"""The marker of a package that every platform of `[tool.uv] environments` needs."""
 LOCKS = {
     "requirements.lock": (
         "bedesten and bedesten-client[aws,azure,gcp,vault]",
@@ -22,7 +22,7 @@ LOCKS = {
     ),
     "deploy/image.lock": ("the container image", ("pyproject.toml",)),
 }
-"""For whom each file is, and the projects whose extras it has."""
+"""What each file is for, and the projects whose extras it contains."""
 HEAD = """\
 # What an installation of {what} needs, with hashes. Made by `make lock`.
 #   pip install --require-hashes -r {name} && pip install --no-deps bedesten-*.whl bedesten_client-*.whl
@@ -30,7 +30,7 @@ HEAD = """\
 
 
 def requirements(with_extras: tuple[str, ...]) -> list[str]:
-    """The requirements of both distributions, and the extras of those projects, without each other."""
+    """The requirements of both distributions, except each other, and the extras of these projects."""
     wanted: set[str] = set()
     for file in ("pyproject.toml", "clients/python/pyproject.toml"):
         project = tomllib.loads((ROOT / file).read_text("utf-8"))["project"]
@@ -41,7 +41,7 @@ def requirements(with_extras: tuple[str, ...]) -> list[str]:
 
 
 def resolve(wanted: list[str]) -> str | None:
-    """The text of a lock file below its head; None if it failed, and standard error says why."""
+    """Resolves the text of a lock file below its head; None after a failure, which is reported on standard error."""
     command = [
         *(sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--universal", "--python-version", "3.11"),
         *("--generate-hashes", "--no-header", "--no-annotate", "--constraints", str(ROOT / "constraints.txt")),

@@ -1,7 +1,7 @@
 """Writes the table of docs/explanation/mutation.md from what `mutmut run` left in `mutants/`.
 
     python scripts/mutation_scores.py            print the rows of the modules that were tried
-    python scripts/mutation_scores.py --write    and put them into the page; other rows stay as they are
+    python scripts/mutation_scores.py --write    also write them into the page; other rows stay unchanged
 
 The exit code is 1 if a mutant survived.
 """
@@ -22,7 +22,7 @@ KILLED = ("killed", "timeout", "segfault", "caught by type check")
 
 
 def rows() -> dict[str, tuple[int, int, int]]:
-    """Mutants, killed and survived by module, for each module of which every mutant was tried."""
+    """The numbers of mutants, killed and survived, for each module whose mutants were all tried."""
     found = {}
     for meta in sorted((ROOT / "mutants" / "src" / "bedesten").glob("*/*.meta")):
         codes = json.loads(meta.read_text("utf-8"))["exit_code_by_key"].values()

@@ -1,8 +1,8 @@
-"""Writes docs/reference/requirements.md: which test holds which security requirement, or why none does.
+"""Writes docs/reference/requirements.md: which tests verify which security requirement, or why none does.
 
-A test holds a requirement if it, or its module, carries the marker `@pytest.mark.requirement(137)`. A case of a
-parametrised test holds one besides if its id names it: `[R21-no-dot]`. `requirements.txt` beside this file gives reasons
-for requirements that do not apply or that no test can hold, one a line: `R107 why`; and what the tests leave out of a
+A test verifies a requirement if it, or its module, has the marker `@pytest.mark.requirement(137)`. A case of a
+parametrised test also verifies those that its id names: `[R21-no-dot]`. `requirements.txt` beside this file has reasons
+for requirements that do not apply or that no test can verify, one a line: `R107 why`; and what the tests omit of a
 requirement: `R77+ what`. Run: `python scripts/requirements.py [--check]`.
 """
 
@@ -21,7 +21,7 @@ TARGET = ROOT / "docs" / "reference" / "requirements.md"
 REASONS = Path(__file__).with_name("requirements.txt")
 LAST = 230
 MAX_SHOWN = 4
-"""How many tests a row names."""
+"""Most tests that a row names."""
 IN_ID = re.compile(r"(?<![A-Za-z0-9])R(\d{1,3})(?![0-9])")
 
 HEAD = """# The security requirements, and what holds each
@@ -35,11 +35,11 @@ cases, or says why there is none. `scripts/requirements.py` writes this page; a 
 """
 
 Holders = dict[int, Counter[str]]
-"""The count of cases of each test, by requirement. A module that holds one as a whole counts as one."""
+"""The number of cases of each test, by requirement. A module with the marker counts as one."""
 
 
 def reasons(mark: str = "") -> dict[int, str]:
-    """Why a requirement has no test of its own; with the mark `+`, what its tests leave out."""
+    """Reasons for requirements without a test; with the mark `+`, what the tests of a requirement omit."""
     found = {}
     for line in REASONS.read_text("utf-8").splitlines():
         number, _, reason = line.partition(" ")
@@ -49,7 +49,7 @@ def reasons(mark: str = "") -> dict[int, str]:
 
 
 class _Collector:
-    """A pytest plugin that keeps every collected case."""
+    """A pytest plugin that stores every collected case."""
 
     items: Iterable[pytest.Item] = ()
 
@@ -69,7 +69,7 @@ def collected() -> Iterable[pytest.Item]:
 
 
 def holders(items: Iterable[pytest.Item]) -> Holders:
-    """What holds what, among these cases."""
+    """The tests among these cases that verify each requirement."""
     found: Holders = defaultdict(Counter)
     for item in items:
         path, _, rest = item.nodeid.partition("::")
@@ -102,7 +102,7 @@ def page(found: Holders) -> str:
 
 
 def main() -> int:
-    """Writes the page, or with `--check` says whether it is up to date."""
+    """Writes the page. With `--check`, returns 1 if it is stale."""
     text = page(holders(collected()))
     if "--check" in sys.argv:
         return 0 if TARGET.read_text("utf-8") == text else 1

@@ -2,11 +2,11 @@
 
     python scripts/tidy.py                    the whole tree; prints `file:line: problem` and exits with 1 if there is any
     python scripts/tidy.py --subject FILE     the commit message in FILE (the commit-msg hook)
-    python scripts/tidy.py --backlog          writes scripts/tidy_backlog.txt from the tree of today
+    python scripts/tidy.py --backlog          writes scripts/tidy_backlog.txt from the current tree
 
-The backlog says how many problems each file had when the rule was made. It may only shrink: a file with more fails, and a
-file that is not listed has none. The lists are in scripts/tidy.toml. A line that ends with the comment `tidy: data` is
-data, not prose: a password, a name in a test, a quotation.
+The backlog has the number of problems of each file when a rule was introduced. It may only shrink: more problems fail,
+and a file that is not listed must have none. The lists are in scripts/tidy.toml. A line that ends with the comment
+`tidy: data` is data, not prose: a password, a name in a test, a quotation.
 """
 
 import ast
@@ -87,7 +87,7 @@ def problems_of_text(path: str, text: str, using: Rules) -> Iterator[str]:
 
 
 def problems_of_python(path: str, text: str, using: Rules) -> Iterator[str]:
-    """Names that a module defines and that the glossary has replaced, and replaced words in names."""
+    """Names of a module that the glossary has replaced, and replaced words within names."""
     for name, number in sorted(defined_names(ast.parse(text)), key=lambda one: one[1]):
         plain = name.strip("_")
         if found := using.pattern.search(plain.replace("_", " ")):
@@ -101,7 +101,7 @@ def problems_of_python(path: str, text: str, using: Rules) -> Iterator[str]:
 
 
 def defined_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """What a module binds: classes, functions, parameters, assigned names and attributes, with their lines."""
+    """The names that a module defines (classes, functions, parameters, variables, attributes), with their lines."""
     for node in ast.walk(tree):
         match node:
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -117,7 +117,7 @@ def defined_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def problems_of_size(path: str, text: str, using: Rules) -> Iterator[str]:
-    """A file that is longer than its budget."""
+    """A file that is too long."""
     budget = using.sizes.get(path.partition("/")[0])
     lines = text.count("\n")
     if budget is not None and path.endswith(".py") and lines > budget and not using.allows(path, "SIZE"):
@@ -125,7 +125,7 @@ def problems_of_size(path: str, text: str, using: Rules) -> Iterator[str]:
 
 
 def problems_of_fragment(path: str, text: str) -> Iterator[str]:
-    """A changelog fragment that towncrier would not gather."""
+    """A changelog fragment that towncrier would ignore."""
     folder, _, name = path.rpartition("/")
     if folder != "changelog.d" or name in ("README.md", "_template.md.jinja"):
         return
@@ -196,7 +196,7 @@ def write_backlog(problems: Iterable[str]) -> None:
 
 
 def tracked_files() -> list[str]:
-    """What git knows of the tree, and files that are new and not ignored."""
+    """Files that git tracks, and new files that it does not ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607  git is where the developer has it
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -209,7 +209,7 @@ def _normal(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Prints every problem; 1 if there is one."""
+    """Prints every problem; returns 1 if there is any."""
     if arguments[:1] == ["--subject"]:
         found = list(problems_of_subject(Path(arguments[1]).read_text("utf-8")))
     elif arguments == ["--backlog"]:

@@ -15,7 +15,7 @@ from bedesten.server import build
 from benchmarks.material import KEY_PATH, TOKEN_PATH
 
 _NEVER = 1 << 20
-"""More refusals than are ever counted."""
+"""More refusals than any benchmark sends."""
 
 
 async def _trivial(context: RequestContext, _services: LoginServices, _: EmptyBody) -> object:
@@ -35,13 +35,13 @@ def whole(settings_json: str) -> Adapter:
 
 
 def unchecked(settings_json: str) -> Adapter:
-    """Without the revision check: it never notices a change, and is only a baseline."""
+    """Without the revision check: it never notices a change. Only a baseline."""
     build.RevisionCheck = _NoRevisionCheck  # type: ignore[attr-defined]
     return whole(settings_json)
 
 
 def patient(settings_json: str) -> Adapter:
-    """Without throttling: refusals are counted as always, but never throttled."""
+    """Without throttling: refusals are counted as usual, but never throttled."""
     _throttle(_NEVER, MINUTE)
     login_throttle.FREE_FAILURES = login_throttle.FREE_ADDRESS_FAILURES = _NEVER
     return whole(settings_json)
@@ -54,7 +54,7 @@ def strict(settings_json: str) -> Adapter:
 
 
 def _throttle(refusals: int, window: int) -> None:
-    """A throttle of this many refusals in this many milliseconds."""
+    """Sets a throttle of this many refusals in this many milliseconds."""
 
     class Throttle(AddressThrottle):
         def __init__(self, tables: Counters, **_: int) -> None:

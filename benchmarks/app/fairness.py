@@ -40,7 +40,7 @@ PASSWORD = "seven lanterns by the gate"
 LIMIT = 120
 STOCK = 10_000
 BEGIN_S = 30
-"""By then a tenant has used up its limit; else the turn fails."""
+"""Seconds within which a tenant must reach its limit; else the turn fails."""
 Latency = tuple[float, float]
 """p50 and p99 of a turn in milliseconds."""
 CALM, LIMITED, LOCKED, AGAIN = "calm", "limited", "locked", "calm again"
@@ -56,11 +56,11 @@ class Tenant:
     product: str
 
     def connection(self) -> http.client.HTTPConnection:
-        """A connection of its own."""
+        """Returns a new connection."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def call(self, connection: http.client.HTTPConnection, reference: str | None) -> int:
-        """Reads the account, or orders under a reference; the status."""
+        """Reads the account, or orders under a reference; returns the status."""
         headers = {"Host": self.host, "Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         if reference is None:
             connection.request("GET", "/Account/Details", headers=headers)
@@ -75,7 +75,7 @@ class Tenant:
 
 
 def open_tenant(program: Program, data: Path, name: str, port: int) -> Tenant:
-    """Makes a tenant with its own program, and logs its partner in."""
+    """Creates a tenant with the program's commands, and logs its partner in."""
     host, email = f"{name}.example", f"buyer@{name}.example"
     program(data, "tenants", "create", name, "--host", host)
     program(
@@ -115,7 +115,7 @@ def open_tenant(program: Program, data: Path, name: str, port: int) -> Tenant:
 
 
 def quiet_turn(tenant: Tenant, seconds: float, name: str) -> Latency:
-    """p50 and p99 (ms) of reads and orders at a fixed pace, from the moment at which each was due."""
+    """Returns p50 and p99 (ms) of reads and orders at a fixed pace, from the moment at which each was due."""
     took: list[float] = []
     connection, began = tenant.connection(), time.monotonic()
     for number in range(int(seconds / PACE_S)):
@@ -130,10 +130,10 @@ def quiet_turn(tenant: Tenant, seconds: float, name: str) -> Latency:
 
 @contextmanager
 def loud(tenant: Tenant, name: str, *, orders: bool) -> Iterator[None]:
-    """Clients of a tenant in a process of their own, until the end of the block.
+    """Runs clients of a tenant in a separate process for the block.
 
-    It begins when the first request is refused, or the first orders were sent. Confirms that the clients were held up: most
-    requests were over the limit, and no order passed the locked row.
+    The block begins after the first refusal, or the first orders. Asserts that the clients were held up: most requests
+    exceeded the limit, and no order passed the locked row.
     """
     context = multiprocessing.get_context("spawn")
     stopped, statuses = context.Event(), context.SimpleQueue()
@@ -177,7 +177,7 @@ def _clients(tenant: Tenant, name: str, orders: bool, stopped: Event, statuses: 
 
 @contextmanager
 def locked(database: str) -> Iterator[None]:
-    """The balances of the tenant's partner are locked."""
+    """Locks the balances of the tenant's partner for the block."""
     with psycopg.connect(database) as connection:
         connection.execute(
             f"SELECT 1 FROM ledger_accounts a JOIN tenants t ON t.id = a.tenant_id WHERE t.name = '{LOCKED}' "
@@ -189,7 +189,7 @@ def locked(database: str) -> Iterator[None]:
 
 @contextmanager
 def serving(program: Program, data: Path) -> Iterator[int]:
-    """A server with two workers; its port."""
+    """Runs a server with two workers and yields its port."""
     program(data, "init")
     port = free_port()
     server = program.serve(data, port, 2)
@@ -202,7 +202,7 @@ def serving(program: Program, data: Path) -> Iterator[int]:
 
 
 def measure(data: Path, database: str | None, rounds: int, seconds: float) -> dict[str, list[Latency]]:
-    """One engine: for each turn the p50 and p99 (ms) of every round."""
+    """Measures one engine; returns for each turn the p50 and p99 (ms) of every round."""
     program = Program(database)
     found: dict[str, list[Latency]] = {name: [] for name in (CALM, LIMITED, *([LOCKED] if database else []), AGAIN)}
     with serving(program, data) as port:
@@ -222,7 +222,7 @@ def measure(data: Path, database: str | None, rounds: int, seconds: float) -> di
 
 
 def table(engine: str, found: dict[str, list[Latency]]) -> str:
-    """Rows of a Markdown table: medians over the rounds, the smallest and the largest."""
+    """Formats rows of a Markdown table: medians over the rounds, the smallest and the largest."""
     rows = []
     for name, each in found.items():
         ratios = [slow / calm for (_, slow), (_, calm) in zip(each, found[CALM], strict=True)]

@@ -1,8 +1,8 @@
 """Fills a shop with delivered orders: `python -m benchmarks.app.fill`, before its server starts.
 
 One order is placed by the product, with stock codes that the product has encrypted. Its rows are then copied inside the
-database as often as wanted, each copy with ids of its own, in the order of their times, and with a code of its own. The
-tables are as large, and their indexes as deep, as if all had been placed one by one; `bedesten check` finds no violation.
+database as often as wanted. Each copy has its own ids, in the order of their times, and its own code. The tables are
+as large, and their indexes as deep, as if all had been placed one by one; `bedesten check` finds no violation.
 """
 
 import argparse
@@ -43,7 +43,7 @@ WITH RECURSIVE numbers(n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FR
 times AS (SELECT n, :now - CAST((:count - n) * :spread / :count AS BIGINT) AS at_ms FROM numbers)
 SELECT n, at_ms, {_TIME} || substr(CAST(10000000000000000 + n AS TEXT), 2) AS tail FROM times
 """
-"""Tails of ids as the product makes them: ten digits of the time, then sixteen, here of the number."""
+"""Suffixes of ids as the product creates them: ten digits of the time, then sixteen, here of the number."""
 _COPIES: Final[Mapping[Table, Mapping[str, str]]] = {
     orders: {"id": "'ord_' || tail", "reference": "'filled-' || n", "created": "at_ms"},
     order_lines: {"id": "'odl_' || tail", "order_id": "'ord_' || tail", "updated": "at_ms"},
@@ -56,7 +56,7 @@ _COPIES: Final[Mapping[Table, Mapping[str, str]]] = {
     },
     events: {"id": "'evt_' || tail", "object_id": "'odl_' || tail", "line_id": "'odl_' || tail", "created": "at_ms"},
 }
-"""What differs from the order that is copied, by table: columns, and expressions over `numbered`."""
+"""Columns in which a copy differs from the original, by table, with expressions over `numbered`."""
 _SOURCE: Final[Mapping[Table, str]] = {
     orders: "source.id = :order",
     order_lines: "source.order_id = :order",
@@ -64,7 +64,7 @@ _SOURCE: Final[Mapping[Table, str]] = {
     transfers: "source.order_id = :order",
     events: "source.line_id IN (SELECT id FROM order_lines WHERE order_id = :order)",
 }
-"""The rows that are copied."""
+"""Conditions for the rows to copy, by table."""
 _DELIVER: Final = f"""
 UPDATE stock_codes SET state = {moves.DELIVERED}, line_id = 'odl_' || tail, line_quantity = 1, unit = 0
 FROM (SELECT id AS code, row_number() OVER (ORDER BY batch_id, position) AS number FROM stock_codes WHERE state = 0) free
@@ -81,7 +81,7 @@ FROM products p JOIN accounts a ON a.tenant_id = p.tenant_id AND a.kind = 'partn
 JOIN ledger_accounts l ON l.tenant_id = a.tenant_id AND l.owner_id = a.id AND l.kind = 'partner'
 """
 _PARAMETER: Final = re.compile(r"(?<!\w):(\w+)")
-"""A named parameter, and not the colon of a key."""
+"""A named parameter, but not a colon inside a key."""
 Execute = Callable[..., Any]
 
 
@@ -128,7 +128,7 @@ def place(installation: Installation, tenant: str, product: str, buyer: Buyer) -
 
 
 def copy_order(execute: Execute, order: str, count: int, account: str, product: str) -> None:
-    """Copy the order this often, in one transaction, and count what the copies took."""
+    """Copy the order `count` times, in one transaction, and update stock level and balance."""
     execute(_NUMBERED, count=count, now=int(time.time() * 1000), spread=DAY_MS)
     for table, different in _COPIES.items():
         names = [column.name for column in table.columns]
@@ -142,9 +142,9 @@ def copy_order(execute: Execute, order: str, count: int, account: str, product: 
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[Execute]:
-    """Yield what executes statements with named parameters in one transaction, which the block commits.
+    """Yield a function that executes statements with named parameters, in one transaction that is committed at the end.
 
-    Afterwards the statistics are up to date and what was written is in the tables' own files.
+    Afterwards updates the statistics, and moves what was written from the write-ahead log into the tables' files.
     """
     if settings.database is None:
         with closing(sqlite.connect(settings.sqlite_file)) as connection:

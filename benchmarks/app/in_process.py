@@ -1,4 +1,4 @@
-"""Measures the CPU of each refusal beside an acceptance, without sockets: `python -m benchmarks.app.in_process`.
+"""Measures the CPU of each refusal relative to an acceptance, without sockets: `python -m benchmarks.app.in_process`.
 
 It builds the real web application on a prepared installation (`prepare gate`) and calls the ASGI adapter: the HTTP server
 is left out. The cases take turns (A B C, A B C), so a machine that gets slower does so for all of them. Figures are the
@@ -24,11 +24,11 @@ from benchmarks.material import Case, prepare, read_gate
 
 Scope = dict[str, Any]
 ACCEPTED = {"token": "accepted: token", "API key": "accepted: API key"}
-"""The acceptances that refusals are compared with, by the credential of the surface."""
+"""The accepted cases that refusals are compared with, by the surface's kind of credential."""
 
 
 class WrongAnswer(RuntimeError):
-    """A case was answered with another status than it has to be."""
+    """A case got an unexpected status."""
 
 
 def main() -> int:
@@ -56,7 +56,7 @@ async def _run(app: Adapter, cases: dict[str, Case], asked: argparse.Namespace) 
 
 
 async def measure(app: Adapter, cases: dict[str, Case], rounds: int, requests: int) -> dict[str, list[float]]:
-    """CPU microseconds for one request of each case, one figure a round, after a round that does not count.
+    """Measure the CPU microseconds of a request of each case, one figure a round. The first round does not count.
 
     Raises `WrongAnswer`.
     """
@@ -86,7 +86,7 @@ async def _turn(app: Adapter, name: str, case: Case, requests: int) -> float:
 
 
 def scope_of(case: Case) -> Scope:
-    """The ASGI scope of a case, as granian makes it."""
+    """Return the ASGI scope of a case, as granian creates it."""
     headers = [(b"host", case.host.encode())]
     if case.token:
         headers.append((b"authorization", b"Bearer " + case.token.encode()))
@@ -103,7 +103,7 @@ def scope_of(case: Case) -> Scope:
 
 
 def beside(name: str, case: Case) -> str:
-    """The acceptance with which a case is compared: the one on its path, or the token's."""
+    """Return the accepted case with which a case is compared: the one on its path, or the token's."""
     if name in ACCEPTED.values():
         return name
     return ACCEPTED["API key" if case.path == "/Bench/Key" else "token"]
@@ -114,7 +114,7 @@ async def _nothing() -> Any:
 
 
 async def _with_lifespan(app: Adapter, work: Callable[[], Awaitable[None]]) -> None:
-    """Runs the work while the application is started."""
+    """Run the work between the application's start-up and shutdown."""
     messages: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     answers: asyncio.Queue[Any] = asyncio.Queue()
     running = asyncio.ensure_future(app({"type": "lifespan"}, messages.get, answers.put))

@@ -62,7 +62,7 @@ asyncio.run(main())
 
 @contextlib.contextmanager
 def receiver() -> Iterator[str]:
-    """A receiver in a process of its own; gives its URL."""
+    """Runs a receiver in a separate process and yields its URL."""
     with subprocess.Popen([sys.executable, "-c", RECEIVER], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -73,7 +73,7 @@ def receiver() -> Iterator[str]:
 
 @contextlib.contextmanager
 def installed(folder: Path, database: str | None) -> Iterator[Installation]:
-    """A fresh installation."""
+    """Creates a fresh installation."""
     settings = Settings.model_validate({"data": folder / "data", "database": database})
     settings.data.mkdir(mode=0o700)
     write_keyring(Keyring.generate(), settings.secrets_file)
@@ -88,7 +88,7 @@ def installed(folder: Path, database: str | None) -> Iterator[Installation]:
 
 
 def fill(installation: Installation, url: str, events: int) -> None:
-    """Places so many orders of one code each; every one has an event and a delivery."""
+    """Places `events` orders of one code each; every order has an event and a delivery."""
     store, cipher = installation.store, installation.cipher
     tenant = str(store.write_now(lambda tx: tenants.create(tx, cipher, tenants.NewTenant("B", ["b.example"])))["id"])
     store.write_now(lambda tx: tx.run(SET_NETWORKS, networks="127.0.0.0/8"))
@@ -117,7 +117,7 @@ def fill(installation: Installation, url: str, events: int) -> None:
 
 
 async def drain(installation: Installation, events: int) -> float:
-    """Runs the worker's loop until everything is delivered; seconds."""
+    """Runs the worker's loop until everything is delivered; returns the seconds."""
     metrics, sent = Metrics(), 0
     async with sender.Receivers() as receivers:
         began = time.perf_counter()
@@ -127,7 +127,7 @@ async def drain(installation: Installation, events: int) -> float:
 
 
 def measure(name: str, database: str | None, folder: Path, events: int, profile: bool) -> None:
-    """One engine: fills the outbox, empties it, prints the rate and the CPU of this process."""
+    """Measures one engine: fills the outbox, empties it, prints the rate and the CPU of this process."""
     folder.mkdir()
     with receiver() as url, installed(folder, database) as installation:
         fill(installation, url, events)

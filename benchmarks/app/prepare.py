@@ -1,7 +1,7 @@
-"""Makes an installation and writes beside it what the harness needs to know: `python -m benchmarks.app.prepare KIND`.
+"""Creates an installation and writes beside it what the harness needs to know: `python -m benchmarks.app.prepare KIND`.
 
 `gate`: a tenant with a partner and a supplier, many valid tokens, and a credential of every sort that is refused.
-`keys`: many tenants with many API keys each, which `wire.api_key` can make again. `timing`: see `timing_shop`.
+`keys`: many tenants with many API keys each, which `wire.api_key` can derive again. `timing`: see `timing_shop`.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def open_gate(installation: Installation, data: Path, tokens: int) -> GateMateri
         new = NewKey(Surface.SUPPLIER, supplier, sandbox=False)
         _, key = api_keys.create(tx.for_tenant(shop), installation.keyring, new, OPERATOR)
         here = Minter.of(tx, installation, shop, partner)
-        if b"\0" in here.key:  # HAProxy takes a key in a variable for text, which ends there: one tenant in eight
+        if b"\0" in here.key:  # HAProxy cuts a key in a variable at a zero byte: one tenant in eight
             raise RetryTransaction("another tenant has another key")
         there = Minter.of(tx, installation, closed, stranger)
         tenants.set_suspended(tx.for_tenant(closed), True)
@@ -144,7 +144,7 @@ def deny(tx: Transaction, token_ids: list[str], expires: int) -> None:
 def fill_with_keys(installation: Installation, seed: str, count: int, each: int) -> None:
     """Create `count` tenants with `each` API keys of one supplier. The keys are derived, so none is stored.
 
-    The tenants are announced together, as those of a file: each announcement compares with the names of all tenants.
+    Announces all tenants together, like those of a file: each announcement compares the names of all tenants.
     """
     owners: list[tuple[str, str]] = []
 

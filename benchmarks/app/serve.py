@@ -1,6 +1,6 @@
 """Serves an installation with one of the applications of `app`: `python -m benchmarks.app.serve`.
 
-By the product's own supervisor, but without the side processes, so that nothing but the workers uses the core.
+Uses the product's own supervisor, but without the side processes, so that only the workers use the core.
 """
 
 import argparse

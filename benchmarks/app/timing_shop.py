@@ -98,7 +98,7 @@ def _tenant(tx: SystemTransaction, installation: Installation, host: str, hashed
     supplier = accounts.find_or_create_owner(bound, Surface.SUPPLIER, "warehouse")
     key_actions.create(
         bound, installation.keyring, NewKey(Surface.SUPPLIER, supplier, False), OPERATOR
-    )  # so it can be asked
+    )  # so that the line can be assigned to it
     fields = ProductFields(
         name="Card", currency="USD", sku="c", price=500, fulfilment=SUPPLIER, supplier_id=supplier, supplier_sku="c"
     )
@@ -139,7 +139,7 @@ def _keys(tx: SystemTransaction, installation: Installation, here: Tenant, there
 
 
 def _once(names: dict[str, list[Case]]) -> dict[str, list[Case]]:
-    """The cases that are in the store: their first use reads it, later ones the cache."""
+    """Return the cases whose API keys are stored: the first use reads the store, later ones the cache."""
     return {name: cases for name, cases in names.items() if len(cases) == EACH and name != "malformed"}
 
 

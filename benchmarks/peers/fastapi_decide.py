@@ -1,7 +1,7 @@
 """FastAPI + PyJWT: decides about requests to another service, as nginx asks with `auth_request`.
 
-The tenant comes from the host, what is demanded from method and path, and the credential is checked as in `fastapi_gate`.
-The answer names the caller in four headers. Bedesten's also has a request id and a signature of all of them.
+The host determines the tenant, method and path the required access; the credential is checked as in `fastapi_gate`. The
+answer names the caller in four headers. Bedesten's also has a request id, and a signature of all of them.
 """
 
 from pathlib import Path

@@ -36,8 +36,8 @@ def prepare(data: Path, url: str) -> None:
 def open_engine(data: Path) -> Engine:
     """Return an engine with a pool of connections that stay open.
 
-    There are never more: a connection beyond the pool is closed after one order, which doubles the database's work, and is
-    refused where other contenders leave the server no room (500).
+    The pool has no overflow: a connection beyond it is closed after one order, which doubles the database's work, and
+    is refused (500) if other contenders use up the server's connections.
     """
     url = (data / _URL_FILE).read_text(encoding="utf-8")
     return create_engine("postgresql+psycopg://" + url.partition("://")[2], pool_size=CONNECTIONS, max_overflow=0)

@@ -1,6 +1,6 @@
 """django-oscar: an order of one unit through its basket, availability policy, total and `OrderCreator`, on SQLite.
 
-It runs in an environment of its own (`benchmarks.shop_contenders`): `prepare` makes the shop, `serve` runs gunicorn with
+It runs in its own environment (`benchmarks.shop_contenders`): `prepare` creates the shop, `serve` runs gunicorn with
 one process and one thread, which was faster than four that wait for each other's write lock. A session of Django identifies
 the customer, who has logged in once. An order is one transaction, which takes the write lock first, so that the stock that
 was checked is still there when it is allocated. WAL and `synchronous=FULL` make it durable before the response. No page is
@@ -93,7 +93,7 @@ def _app(name: str) -> str:
 
 
 def create(request: HttpRequest) -> JsonResponse:
-    """Place an order of the contract's body for the customer of the session."""
+    """Place an order from a body of Bedesten's contract, for the customer of the session."""
     if not request.user.is_authenticated:
         return JsonResponse({"success": False}, status=401)
     body = json.loads(request.body)
@@ -139,7 +139,7 @@ def _place(request: HttpRequest, reference: str, line: dict[str, Any]) -> tuple[
 
 
 def prepare(stock: int) -> str:
-    """Make the shop with one product and one customer, and return the customer's session."""
+    """Create the shop with one product and one customer, and return the customer's session."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
     from django.contrib.sessions.backends.db import SessionStore
     from oscar.core.loading import get_model
@@ -167,7 +167,7 @@ def application() -> Any:
 
 
 def main() -> None:
-    """Prepare the shop, or become its server."""
+    """Prepare the shop, or serve it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("prepare", "serve"))
     parser.add_argument("--data", type=Path, required=True)

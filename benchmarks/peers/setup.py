@@ -110,7 +110,7 @@ def prepare(data: Path) -> None:
 
 
 def make_secret(data: Path) -> None:
-    """The secret of `issue` and `require`."""
+    """Create the secret of `issue` and `require`."""
     (data / _SECRET_FILE).write_bytes(secrets.token_bytes(32))
 
 
