@@ -3,8 +3,8 @@
     python scripts/lock.py
 
 `requirements.lock` has every extra of the server and the client, `deploy/image.lock` the container image's packages.
-The versions are those of constraints.txt, for every supported Python and platform. No index address is written, so a lock
-works with any index. Development tools are pinned in constraints.txt alone.
+The versions are those of constraints.txt, for every supported Python and platform. No index address is written, so a
+lock works with any index. Development tools are pinned in constraints.txt alone.
 """
 
 import subprocess

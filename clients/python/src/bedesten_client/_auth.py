@@ -3,8 +3,8 @@
 The credential goes to the shop's own address only; a request to its host with another scheme or port raises ValueError.
 A refused credential is renewed and the request sent once more. Everything else is the caller's, including the status.
 
-httpx2 drops `Authorization` when it follows a redirect to another host, but not `ApiKey`: `_remove_key_when_sent` does
-that as soon as the request was sent.
+httpx2 drops `Authorization` when it follows a redirect to another host, but not `ApiKey`: `_remove_key_when_sent`
+removes it as soon as the request was sent.
 """
 
 import time
@@ -171,7 +171,7 @@ def _origin(url: httpx2.URL) -> str:
 
 
 def _needs_body(effect: Send, response: httpx2.Response) -> bool:
-    """Whether the flow needs the body. The caller's own responses may be streams, so it reads only a 401."""
+    """Whether the flow needs the body. The caller's responses may be streams, so only a 401 is read."""
     return effect is not _OWN or response.status_code == 401
 
 

@@ -33,12 +33,12 @@ SecretLike = str | Secret | SecretSource
 
 
 def source_of(secret: SecretLike) -> SecretSource:
-    """Return the source of a secret. A `Secret` is always the value itself, without one line end after it."""
+    """Return the source of a secret. A `Secret` is always the value itself, without a trailing line end."""
     return FixedSecret(Secret(without_line_end(secret.reveal()))) if isinstance(secret, Secret) else source(secret)
 
 
 def address_of(shop: str, *, allow_http: bool = False) -> str:
-    """Return a shop's address from its host or address. Raises ValueError if credentials must not go there."""
+    """Return a shop's address from its host or address. Raises ValueError if it is unsafe to send credentials there."""
     text = shop if "://" in shop else f"https://{shop}"
     parts = urlsplit(text)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:

@@ -19,8 +19,8 @@ Item = TypeVar("Item")
 class Operation(Generic[Result]):
     """An operation of the API. `path` may end in `{name}`.
 
-    `anonymous`: it takes no credential. `renews`: a refused credential is renewed once and the call repeated. It is False
-    for operations on the credential itself.
+    `anonymous`: it takes no credential. `renews`: renew a refused credential once and repeat the call; False for
+    operations on the credential itself.
     """
 
     method: str
@@ -45,7 +45,7 @@ class Options:
     """Options of calls. Times are in seconds.
 
     `deadline`: for the whole call, including retries, waits and logins. `attempt_timeout`: for one request. `attempts`:
-    most requests where a retry is safe. `region`: the header `h-region-code`.
+    most requests if a retry is safe. `region`: the header `h-region-code`.
     """
 
     deadline: float = 30.0

@@ -70,7 +70,7 @@ class Credential(Protocol):
 
 
 def shows_acceptance(response: Response) -> bool:
-    """Whether the response proves that the server accepted the credential. It sends 429 and 503 before that check."""
+    """Whether the response proves that the server accepted the credential; 429 and 503 precede that check."""
     return response.status in (200, 403)
 
 
@@ -112,7 +112,7 @@ class Cooldown:
 
 
 class KeyCredential:
-    """An API key. When it is refused it is read again from its source, and the call repeated if it has changed."""
+    """An API key. After a refusal it is read again from its source, and the call is repeated if it has changed."""
 
     def __init__(self, source: SecretSource, clock: Clock) -> None:
         self._source = source

@@ -62,7 +62,7 @@ class ApiError(BedestenError):
         self.fields: Mapping[str, str] = fields or {}
         """The reason for each invalid field."""
         self.data = data
-        """Details that the page of the number describes. Example: -200 lists the lines that cannot be ordered."""
+        """Details, described on the page of the number. Example: -200 lists the lines that cannot be ordered."""
 
 
 class BadRequest(ApiError):

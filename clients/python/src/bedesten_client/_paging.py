@@ -11,7 +11,7 @@ class Body(Schema, frozen=True):
 
 
 class Paging(Body, frozen=True):
-    """The body of a list request: which page, and of what."""
+    """The body of a list request: which page, and a filter."""
 
     page_size: int | None = None
     cursor: str | None = None
@@ -41,7 +41,7 @@ class OrderPaging(Body, frozen=True):
 
 
 class Period(Body, frozen=True):
-    """The body of a request for a statement: which page, and of which time."""
+    """The body of a request for a statement: which page, and which period."""
 
     page_size: int | None = None
     cursor: str | None = None

@@ -1,4 +1,4 @@
-"""Calls of a customer that replace the client's token or remove it."""
+"""A customer's calls that replace or remove the client's token."""
 
 from bedesten_client._call import Call, Options, last_response, perform
 from bedesten_client._credentials import FixedSecret

@@ -1,4 +1,4 @@
-"""Bearer tokens: fetched on first use, renewed before they expire, and once when they are refused.
+"""Bearer tokens: fetched on first use, renewed before they expire, and renewed once after a refusal.
 
 When several threads or tasks need a token at the same moment, one of them logs in and the others wait for it. A lifetime
 is the difference of two times of the server and is measured on a monotonic clock: the local time of day may be wrong.
@@ -20,7 +20,7 @@ from bedesten_client.secrets import SecretError, SecretSource
 
 TOKEN_INVALID, TOKEN_EXPIRED = -21, -22
 MIN_RENEWAL_SHARE, MAX_RENEWAL_SHARE = 0.80, 0.95
-"""A token is renewed at a random moment between these parts of its lifetime."""
+"""A token is renewed at a random moment between these fractions of its lifetime."""
 
 ROUNDING_S = 1.0
 """Rounding error of times on the wire, which are whole seconds."""
@@ -188,7 +188,7 @@ class TokenCredential:
     def _run_login(
         self, pending: PendingLogin, deadline: Deadline, live: CachedToken | None
     ) -> Flow[CachedToken | None]:
-        """Get a token for all who wait. A failure while the old token is valid is retried later."""
+        """Get a token for all waiting callers. A failure while the old token is valid is retried later."""
         fresh = None
         try:
             if live is None:
@@ -277,7 +277,7 @@ class TokenCredential:
         presented = CredentialHeader("Authorization", "Bearer ", token.token)
         server_time = response.date
         lifetime = token.expiration.timestamp() - server_time - ROUNDING_S if server_time is not None else 0.0
-        if lifetime <= 0:  # unknown or impossible: a 401 will mark the end
+        if lifetime <= 0:  # unknown or impossible: wait for a 401
             lifetime = float("inf")
         idle = float(token.idle_timeout_seconds) if token.idle_timeout_seconds else float("inf")
         due = sent + lifetime * random.uniform(MIN_RENEWAL_SHARE, MAX_RENEWAL_SHARE)

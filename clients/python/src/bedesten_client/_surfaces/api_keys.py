@@ -17,7 +17,7 @@ class _Revoke(Body, frozen=True):
 
 
 class KeyCalls:
-    """The calls of one surface, `Payment` or `Supplier`. Two are never retried: the key may be another one by then."""
+    """The calls of one surface, `Payment` or `Supplier`. Two are never retried: the key may have changed by then."""
 
     def __init__(self, surface: str) -> None:
         path, never = f"/{surface}/Keys", RetryPolicy.NEVER

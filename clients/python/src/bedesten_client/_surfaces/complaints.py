@@ -62,7 +62,7 @@ class BuyerComplaintCalls:
         text: str | None = None,
         evidence: str | None = None,
     ) -> Call[Complaint]:
-        """Complain about a delivered unit: `code`, or the only one of the line. The same complaint again is the same one."""
+        """Complain about a delivered unit: `code`, or the only one of the line. Idempotent."""
         body = NewComplaint(order_detail_id=order_detail_id, reason=reason, code=code, text=text, evidence=evidence)
         return Call(self._create, body)
 

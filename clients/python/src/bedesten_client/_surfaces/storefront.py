@@ -158,7 +158,7 @@ def profile() -> Call[Profile]:
 
 
 def update_profile(*, name: str | None = None) -> Call[Profile]:
-    """Change the customer's own account. What is not named stays."""
+    """Change the customer's own account. Omitted values stay."""
     return Call(UPDATE_PROFILE, _UpdateProfile(name=name))
 
 
@@ -261,7 +261,7 @@ def create_checkout(
     basket_version: int | None = None,
     expected_total: Amount | None = None,
 ) -> Call[CustomerOrder]:
-    """Reserve goods, or those of the basket, until the checkout expires. With a reference it can be repeated."""
+    """Reserve these goods, or those of the basket, until the checkout expires. A reference makes it repeatable."""
     body = shop_bodies.Checkout(
         items=lines(items) or None,
         reference=reference,

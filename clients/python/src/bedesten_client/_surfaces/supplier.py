@@ -144,7 +144,7 @@ def accept(order_detail_id: str, *, promised_by: datetime | None = None) -> Call
 
 
 def reject(order_detail_id: str, reason: str) -> Call[AssignedLine]:
-    """Give a waiting line, or what is left of it, back: another supplier gets it, or it is cancelled."""
+    """Hand a waiting line, or the rest of it, back: another supplier gets it, or it is cancelled."""
     return Call(REJECT, _Rejection(order_detail_id=order_detail_id, reason=reason))
 
 

@@ -18,7 +18,7 @@ from bedesten_client.schemas import (
     WebhookEndpoint,
 )
 
-_SAFE, _KEYED, _NEVER = RetryPolicy.SAFE, RetryPolicy.KEYED, RetryPolicy.NEVER  # what shows a secret is never repeated
+_SAFE, _KEYED, _NEVER = RetryPolicy.SAFE, RetryPolicy.KEYED, RetryPolicy.NEVER  # never repeat what shows a secret
 
 
 Result = TypeVar("Result")

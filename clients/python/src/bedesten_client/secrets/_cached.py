@@ -1,4 +1,4 @@
-"""Sources: a secret is read once, cached, and read again when it was refused or has expired in the cache."""
+"""Sources: a secret is read once, cached, and read again after it was refused or has expired in the cache."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ MIN_PAUSE_S, MAX_PAUSE_S = 2.0, 30.0
 MAX_ATTEMPTS = 3
 MIN_WAIT_S = 0.2
 ABANDON_AFTER_DEADLINES = 6
-"""After this many deadlines an attempt that hangs is abandoned, and a new one may start."""
+"""After this many deadlines a hanging attempt is abandoned, and a new one may start."""
 
 
 class SecretSource(Protocol):
@@ -50,7 +50,7 @@ def source(
     Raises `BadReference`, also if the manager's library is not installed.
 
     `ttl`: seconds after which a cached secret is read again; None: only after it was refused. `deadline`: most seconds
-    that a caller waits. `known`: the secret, if the caller has it already; it is cached as if it had just been read.
+    that a caller waits. `known`: the secret, if the caller already has it; it is cached as if just read.
     """
     if not isinstance(reference, str):
         if callable(getattr(reference, "get", None)) and callable(getattr(reference, "refresh", None)):
@@ -66,7 +66,7 @@ def source(
 
 
 class _ReadAttempt:
-    """One attempt to read, shared by all who wait for it."""
+    """One attempt to read, shared by all callers that wait for it."""
 
     __slots__ = ("began", "done", "failure", "found", "process")
 

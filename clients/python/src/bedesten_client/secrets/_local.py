@@ -7,7 +7,7 @@ from bedesten_client.secrets._errors import ReadFailure
 from bedesten_client.secrets._secret_text import SecretText, without_line_end
 
 MAX_SECRET_BYTES = 65_536
-"""Every secret manager has a similar limit."""
+"""Largest secret; secret managers have similar limits."""
 
 
 def read_variable(name: str, _seconds: float) -> SecretText:
@@ -29,7 +29,7 @@ def read_file(path: str, _seconds: float) -> SecretText:
     except OSError as problem:
         raise ReadFailure(problem.strerror or "cannot be opened") from None
     try:
-        mode = os.fstat(descriptor).st_mode  # of the open file, which nobody can replace in between
+        mode = os.fstat(descriptor).st_mode  # of the open file, so it cannot be replaced after the check
         if not stat.S_ISREG(mode):
             raise ReadFailure("is not a regular file")
         if os.name == "posix" and mode & 0o027:

@@ -1,4 +1,4 @@
-"""References: parses a text into the reader of its secret. Parsing reads nothing and imports no vendor's library."""
+"""References: parses a text into the reader of its secret. Parsing reads no secret and imports no vendor's library."""
 
 import functools
 import importlib.util
@@ -33,7 +33,7 @@ _FIELD = re.compile(r"[^\x00-\x1f#]{1,256}")
 class Reference:
     """A parsed reference. `shown` is safe to log. `at_once`: reading needs no network.
 
-    `extra`: the extra of this distribution that it needs. `modules`: the modules which that extra installs.
+    `extra`: the extra of this distribution that it needs. `modules`: the modules that the extra installs.
     """
 
     shown: str
@@ -69,7 +69,7 @@ def check_installed(reference: Reference) -> None:
     for module in reference.modules:
         try:
             found = importlib.util.find_spec(module) is not None
-        except ModuleNotFoundError:  # nor is its parent package
+        except ModuleNotFoundError:  # the parent package is missing, too
             found = False
         if not found:
             missing = f"{module} is not installed: pip install 'bedesten-client[{reference.extra}]'"

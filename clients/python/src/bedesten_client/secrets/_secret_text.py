@@ -4,7 +4,7 @@ import hmac
 
 
 def without_line_end(text: str) -> str:
-    """Remove one line end (LF or CR LF) after a secret, which is not part of it whatever its source."""
+    """Remove one trailing line end (LF or CR LF) of a secret, which is never part of it."""
     return text.removesuffix("\n").removesuffix("\r")
 
 
@@ -21,7 +21,7 @@ class SecretText:
         return self._text
 
     def is_same(self, other: "SecretText") -> bool:
-        """Compare in constant time, wherever the texts differ."""
+        """Compare in constant time."""
         mine, theirs = self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
         return hmac.compare_digest(mine, theirs)
 

@@ -12,7 +12,7 @@ MAX_LINES, MAX_UNITS = 50, 1_000
 
 @dataclass
 class BasketLine:
-    """One line, with what its product was when it was put in."""
+    """One line, with its product's state when it was added."""
 
     id: str
     product_id: str
@@ -57,7 +57,7 @@ class BasketModel:
         }
 
     def set(self, body: Data, _: str) -> Data:
-        """POST /Storefront/Basket/Set: a line like one that is there keeps its id."""
+        """POST /Storefront/Basket/Set: a line like an existing one keeps its id."""
         wanted = [self._new(one) for one in body.get("items") or ()]
         left, made = list(self.lines), []
         for one in wanted:
@@ -69,7 +69,7 @@ class BasketModel:
         return self._change(body, made)
 
     def add(self, body: Data, _: str) -> Data:
-        """POST /Storefront/Basket/Add: to a line like it, or as a new one."""
+        """POST /Storefront/Basket/Add: to a similar line, or as a new one."""
         new = self._new(body)
         known = next((one for one in self.lines if one.is_like(new)), None)
         if known is None:
@@ -91,7 +91,7 @@ class BasketModel:
         return self._change(body, [fresh if one is known else one for one in self.lines])
 
     def remove(self, body: Data, _: str) -> Data:
-        """POST /Storefront/Basket/Remove; lines that are gone already change nothing."""
+        """POST /Storefront/Basket/Remove; ignores lines that do not exist."""
         return self._change(body, [one for one in self.lines if one.id not in body.get("lineIds", ())])
 
     def clear(self, body: Data, _: str) -> Data:
@@ -99,7 +99,7 @@ class BasketModel:
         return self._change(body, [])
 
     def check_version(self, version: int | None, name: str) -> None:
-        """Refuse another version than the present one."""
+        """Refuse any version but the current one."""
         if version not in (None, self.version):
             raise Refusal(409, -8, fields={name: f"the basket has changed: its version is {self.version}"})
 

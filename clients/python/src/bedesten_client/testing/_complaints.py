@@ -32,7 +32,7 @@ class Complaint:
 
     @property
     def worth(self) -> Decimal:
-        """The price of what it is about."""
+        """The price of the units in question."""
         price: Decimal = self.line.product["price"]
         return price if self.code else price * self.line.delivered
 
@@ -61,7 +61,7 @@ class ComplaintModel:
     # --- the buyer ---
 
     def create(self, body: Data, _: str) -> Data:
-        """POST /Complaints/Create: the same complaint again is the first one."""
+        """POST /Complaints/Create: a repeated complaint returns the first one."""
         if body.get("reason") not in REASONS:
             raise Refusal(400, -2, fields={"reason": f"must be one of {', '.join(REASONS)}"})
         if body["reason"] == "OTHER" and not body.get("text"):
@@ -122,7 +122,7 @@ class ComplaintModel:
         return {**_for_supplier(one), "code": one.code, **_texts(one)}
 
     def propose(self, body: Data, _: str) -> Data:
-        """POST /Supplier/Complaints/Answer: a proposal, about which the shop decides."""
+        """POST /Supplier/Complaints/Answer: a proposal, on which the shop decides."""
         one, answer, amount = self._named(body), body.get("answer"), body.get("amount")
         if answer not in ANSWERS or (amount is not None and answer != "refund"):
             raise Refusal(400, -2, fields={"answer": f"must be one of {', '.join(ANSWERS)}"})
@@ -139,7 +139,7 @@ class ComplaintModel:
     # --- the shop ---
 
     def decide(self, complaint_id: str, answer: str, amount: Decimal | None, text: str | None) -> None:
-        """Decide an open complaint, as the shop's operator would; the supplier gives its earning back."""
+        """Decide an open complaint, as the shop's operator would. Charges the supplier's earning back."""
         one = self._named({"complaintId": complaint_id})
         if one.state != "open":
             raise _closed(one)

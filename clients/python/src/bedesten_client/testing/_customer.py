@@ -76,7 +76,7 @@ class CustomerAccount:
         }
 
     def forgot(self, body: Data, _: str) -> Data:
-        """POST /Storefront/Customers/Password/Forgot: answered alike for an address without an account."""
+        """POST /Storefront/Customers/Password/Forgot: the same answer for an address without an account."""
         if str(body.get("email", "")).strip().lower() == self.email:
             self._mail("reset")
         return {"status": "accepted"}
@@ -145,7 +145,7 @@ class CustomerAccount:
 
 @dataclass
 class CustomerModel:
-    """What the customer buys."""
+    """The customer's checkouts, orders and payments."""
 
     shop: ShopModel
     basket: BasketModel
@@ -168,7 +168,7 @@ class CustomerModel:
     # --- checkouts ---
 
     def check_out(self, body: Data, _: str) -> Data:
-        """POST /Storefront/Checkout/Create: of items or the basket; once for a reference."""
+        """POST /Storefront/Checkout/Create: of items or the basket; once for each reference."""
         items, from_basket, reference = body.get("items") or [], bool(body.get("fromBasket")), body.get("reference")
         if bool(items) == from_basket:
             raise Refusal(400, -2, fields={"items": "or fromBasket must say what to order, and not both"})
@@ -209,7 +209,7 @@ class CustomerModel:
         return made
 
     def _deliver(self, order: Order) -> None:
-        """Deliver what comes from stock; the supplier gets the other lines."""
+        """Deliver lines from stock; the supplier gets the others."""
         self.shop.customer_orders[order.reference] = order
         for line in order.lines:
             if line.codes:
@@ -284,7 +284,7 @@ class CustomerModel:
         return self._payment_view(made)
 
     def status(self, body: Data, _: str) -> Data:
-        """POST /Storefront/Payments/Status: one that has paid the order goes before later ones."""
+        """POST /Storefront/Payments/Status: a payment that has paid the order precedes later ones."""
         if (body.get("paymentId") is None) == (body.get("orderId") is None):
             raise Refusal(400, -2, fields={"paymentId": "or orderId must be given, and not both"})
         if body.get("orderId") is not None:

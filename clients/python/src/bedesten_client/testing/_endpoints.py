@@ -30,7 +30,7 @@ PAYMENT_TYPES = frozenset({"endpoint.paused", "endpoint.test", "key.expiring", "
 
 @dataclass
 class Endpoint:
-    """One endpoint; `secrets` are those that sign, the newest first."""
+    """One endpoint. `secrets`: its signing secrets, newest first."""
 
     id: str
     url: str

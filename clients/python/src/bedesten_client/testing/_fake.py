@@ -206,7 +206,7 @@ class FakeShop:
             self._payments.checkouts[order_id].state = "cancelled"
 
     def refund_checkout(self, amount: Decimal | str | int) -> None:
-        """Give money of a paid checkout back to the customer's wallet, from which a payment can then be refunded."""
+        """Return money of a paid checkout to the customer's wallet, from which a payment can then be refunded."""
         with self._shop.lock:
             self._payments.wallet += Decimal(amount).quantize(Decimal("0.01"))
 

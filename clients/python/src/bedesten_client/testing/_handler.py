@@ -14,7 +14,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class ScriptedResponse:
-    """A response. Status 0: the connection is closed without one. `processed`: the call is carried out first."""
+    """A response. Status 0: close the connection without one. `processed`: perform the call first."""
 
     status: int
     document: Data | None
@@ -23,11 +23,11 @@ class ScriptedResponse:
 
 
 Handle = Callable[[str, str, dict[str, str], bytes], ScriptedResponse]
-"""From method, path, headers and body to the response."""
+"""Maps method, path, headers and body to the response."""
 
 
 def handler_of(handle: Handle, request_id: Callable[[], str]) -> type[BaseHTTPRequestHandler]:
-    """Return the class of handlers whose responses `handle` makes."""
+    """Return a handler class that gets its responses from `handle`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""The values of the in-memory shop: orders, lines, refusals, and how they look on the wire."""
+"""The values of the in-memory shop (orders, lines, refusals) and their wire format."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ class Line:
         return self.quantity - self.delivered - self.cancelled
 
     def deliver(self, units: int) -> None:
-        """Count so many more units as delivered."""
+        """Count this many more units as delivered."""
         self.delivered += units
         self.status = PROCESSING if self.remaining else DELIVERED
         self.changes += 1
@@ -103,7 +103,7 @@ def statement_page(transfers: list[Data], body: Data) -> Data:
 
 
 def page_of(items: list[Data], body: Data) -> Data:
-    """Return a page of a list; the cursor is the place of the next item."""
+    """Return a page of a list; the cursor is the index of the next item."""
     start, size = int(body.get("cursor") or 0), body.get("pageSize") or 50
     return {
         "items": items[start : start + size],
@@ -174,7 +174,7 @@ def line_view(line: Line) -> Data:
 
 
 def line_members(line: Line, codes: list[str], notes: list[str]) -> Data:
-    """What partners and customers see of an order line, with the codes and notes that are shown."""
+    """Return an order line as partners and customers see it, with the visible codes and notes."""
     return {
         "orderDetailId": line.id,
         "productName": line.product["name"],

@@ -20,7 +20,7 @@ class Checkout:
     total: Decimal
     state: str = "unpaid"
     order: Order | None = None
-    """What was ordered; None for one that a test added with a total alone."""
+    """The order; None if a test added the checkout with only a total."""
     expires: str | None = None
     created: str = field(default_factory=moment)
     on_paid: Callable[[], None] = lambda: None
@@ -44,7 +44,7 @@ class Payment:
 
     @property
     def left(self) -> Decimal:
-        """What came and has not gone."""
+        """The captured amount that is not refunded."""
         return self.captured - self.refunded
 
 
@@ -75,7 +75,7 @@ class Deposit:
 
 @dataclass
 class PaymentModel:
-    """Everything of the payment service. `wallet` is what the customer can spend."""
+    """The payment service's payments, refunds and deposits. `wallet` is what the customer can spend."""
 
     shop: ShopModel
     wallet: Decimal = ZERO
@@ -130,7 +130,7 @@ class PaymentModel:
         return _payment(one)
 
     def capture(self, body: Data, _: str) -> Data:
-        """POST /Payment/Payments/Capture: the rest, or a part under a reference of its own."""
+        """POST /Payment/Payments/Capture: the rest, or a part under its own reference."""
         one, reference = self._named(body), body.get("reference") or ""
         asked = None if body.get("amount") is None else _amount(body)
         if reference in one.captures:
@@ -162,7 +162,7 @@ class PaymentModel:
         return _payment(one)
 
     def _refuse(self, one: Payment, part: Decimal) -> Refusal:
-        """The order cannot be paid with it: all of it has to go back."""
+        """Refuse a payment that cannot pay the order: all of it must be refunded."""
         paid = one.order.state == "paid"
         one.refusal = -401 if paid else -402
         why = "the order is paid already" if paid else "the customer cancelled the checkout"
@@ -182,7 +182,7 @@ class PaymentModel:
         return _payment(one)
 
     def refund(self, body: Data, _: str) -> Data:
-        """POST /Payment/Payments/Refund; the customer's wallet has to hold the money."""
+        """POST /Payment/Payments/Refund; the customer's wallet must hold the money."""
         one, reference = self._named(body), body.get("reference") or ""
         asked = None if body.get("amount") is None else _amount(body)
         known = next((refund for refund in one.refunds if refund.reference == reference), None)

@@ -36,7 +36,7 @@ class ShopModel:
     on_demand: set[str] = field(default_factory=set)
     orders: dict[str, Order] = field(default_factory=dict)
     customer_orders: dict[str, Order] = field(default_factory=dict)
-    """What customers have paid: the supplier delivers it too, and the partner does not see it."""
+    """Paid orders of customers: the supplier delivers them, too; the partner does not see them."""
     costs: dict[str, Decimal] = field(default_factory=dict)
     transfers: list[Data] = field(default_factory=list)
     earnings: list[Data] = field(default_factory=list)
@@ -104,7 +104,7 @@ class ShopModel:
         return self._product(product_id)
 
     def create_order(self, body: Data, _: str) -> Data:
-        """POST /Orders/Create: all or nothing, and once for a reference."""
+        """POST /Orders/Create: all or nothing, once for each reference."""
         reference, basket, known = self._named_order(body)
         if known is not None:
             return known.placed
@@ -131,7 +131,7 @@ class ShopModel:
         }
 
     def _named_order(self, body: Data) -> tuple[str, list[Data], Order | None]:
-        """Reference and basket of a request, and the order that it has made already. Refuses a reference of another one."""
+        """Return reference and basket of a request, and its existing order. Refuses another request's reference."""
         reference, basket = body.get("orderReference"), body.get("basketData")
         if not reference or not basket:
             name = "basketData" if reference else "orderReference"
@@ -152,14 +152,14 @@ class ShopModel:
         }
 
     def _checked_total(self, basket: list[Data]) -> Decimal:
-        """What the lines cost. Refuses lines that cannot be ordered, and more than the balance."""
+        """Return the total of the lines. Refuses lines that cannot be ordered, and more than the balance."""
         total = self.total_of(basket)
         if total > self.balance:
             raise Refusal(409, -300)
         return total
 
     def total_of(self, basket: list[Data]) -> Decimal:
-        """Return what the lines cost. Refuses lines that cannot be ordered."""
+        """Return the total of the lines. Refuses lines that cannot be ordered."""
         missing = [problem for one in basket if (problem := self.problem(one))]
         if missing:
             raise Refusal(409, -200, {"items": missing})
@@ -242,7 +242,7 @@ class ShopModel:
         return statement_page(self.transfers, body)
 
     def book(self, kind: str, amount: Decimal, order: Order | None = None, line: Line | None = None) -> None:
-        """Note a transfer of the partner's account, whose available balance the caller has changed."""
+        """Record a transfer of the partner's account. The caller has already changed its available balance."""
         before = self.transfers[-1]["balance"] if self.transfers else Decimal("0.00")
         self.transfers.append(
             {
@@ -258,23 +258,23 @@ class ShopModel:
         )
 
     def book_purchase(self, order: Order, line: Line, units: int) -> None:
-        """Note that so many units of a line were delivered and paid by the partner."""
+        """Record that this many units of a line were delivered and paid by the partner."""
         if order.reference not in self.customer_orders:
             self.book("purchase", -line.product["price"] * units, order, line)
 
     def line(self, line_id: str) -> Line:
-        """An order line by its id."""
+        """Return an order line by its id."""
         return self.order_and_line(line_id)[1]
 
     def order_and_line(self, line_id: str) -> tuple[Order, Line]:
-        """An order line by its id, with its order."""
+        """Return an order line by its id, with its order."""
         for order, one in self.every_line():
             if one.id == line_id:
                 return order, one
         raise Refusal(404, -3)
 
     def every_line(self) -> list[tuple[Order, Line]]:
-        """All lines of the partner and of customers, each with its order."""
+        """Return all lines of the partner and of customers, each with its order."""
         every = [*self.orders.values(), *self.customer_orders.values()]
         return [(order, one) for order in every for one in order.lines]
 
@@ -307,7 +307,7 @@ class ShopModel:
         return {"deliverId": body.get("deliverId"), "reason": reason}
 
     def claim(self, body: Data) -> Line:
-        """Return a line, with the codes that are taken from stock for it."""
+        """Create a line, and take its codes from stock."""
         product_id = body["customerStoreProductId"]
         line = Line(self.new_id("odl"), body["deliverId"], self.products[product_id], body["quantity"], PROCESSING)
         if product_id not in self.on_demand:
@@ -318,7 +318,7 @@ class ShopModel:
         return line
 
     def return_codes(self, line: Line) -> None:
-        """Put the codes of a line that was not paid back."""
+        """Return the codes of an unpaid line to stock."""
         self.sold.difference_update(line.codes)
         self.stock.setdefault(line.product["customerStoreProductId"], []).extend(line.codes)
         line.codes = []

@@ -119,13 +119,13 @@ class SupplierModel:
         }
 
     def earn(self, line: Line, units: int) -> None:
-        """Note what the supplier earned with units of a line."""
+        """Record what the supplier earned with units of a line."""
         amount = self.shop.costs.get(line.product["customerStoreProductId"], Decimal(0)) * units
         if amount:
             self._book("earning", amount, line.id)
 
     def charge(self, amount: Decimal) -> None:
-        """Note that the supplier gave an earning back."""
+        """Record that the supplier returned an earning."""
         self._book("clawback", -amount, None)
 
     def _book(self, kind: str, amount: Decimal, line_id: str | None) -> None:

@@ -52,7 +52,7 @@ def sign(event: Event, secret: str | Secret, *, at: float | None = None) -> Sign
 
 
 def sign_body(event_id: str, body: dict[str, object], keys: Sequence[str]) -> SignedWebhook:
-    """Sign an event that is not an order line's, with each of these secrets: during a rotation there are two."""
+    """Sign an event of something other than an order line, with each secret: two during a rotation."""
     raw, timestamp = msgspec.json.encode(body), str(int(time.time()))
     signatures = " ".join(signature(Secret(one), event_id, timestamp, raw) for one in keys)
     head = {"Content-Type": "application/json", ID: event_id, TIMESTAMP: timestamp, SIGNATURE: signatures}

@@ -9,7 +9,7 @@
 | an event that is being handled at this moment | 503, `Retry-After` | not called |
 | an event for which the handler raises | 500: the server sends it again | was called |
 | missing or wrong signature; a time stamp outside the tolerance | 401 | not called |
-| not an event, or cut short | 400 | not called |
+| not an event, or truncated | 400 | not called |
 | larger than `max_body_bytes` | 413 | not called |
 | any method but POST | 405 | not called |
 """

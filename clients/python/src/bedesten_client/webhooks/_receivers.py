@@ -73,7 +73,7 @@ class _Receiver:
                 return BUSY
 
     def handled(self, event: Event) -> Response:
-        """Record the event as handled. If that fails, answer 500, so that it arrives again."""
+        """Record the event as handled. If that fails, answer 500, so that the event arrives again."""
         try:
             self._store.done(event.id)
         except Exception as problem:

@@ -27,8 +27,8 @@ _PREFIX = "whsec_"
 class Event(Schema, frozen=True):
     """A change of one order line.
 
-    `id` is the same in every delivery attempt. `sequence` grows with every change of the line, which reveals an older
-    event that arrives late.
+    `id` is the same in every delivery attempt. `sequence` grows with every change of the line, so that a late, older
+    event can be recognised.
     """
 
     deliver_id: str
@@ -113,7 +113,7 @@ class Verifier:
             return True
         if self._cooldown.left:
             return False
-        self._cooldown.extend()  # forged requests must not cause a read of the secret each time
+        self._cooldown.extend()  # forged requests must not each cause a read of the secret
         changed = [
             fresh
             for one, known in zip(self._sources, secrets, strict=True)
