@@ -108,7 +108,7 @@ def start_vendure(environment: Path, data: Path, port: int, *options: str) -> "s
 
 
 def open_vendure(_: Path, port: int) -> Running:
-    """Return the order: all steps in one document, in an anonymous session of their own."""
+    """Return the order request: all steps in one GraphQL document, in a new anonymous session."""
     body = json.dumps({"query": _VENDURE_ORDER}).encode()
     return Running({ORDER: http_request("POST", "/shop-api", host=f"localhost:{port}", body=body)})
 

@@ -28,7 +28,7 @@ def encoded(body: object) -> bytes:
 
 
 def request_bytes(method: str, path: str, host: str, lines: Lines = (), body: object = ABSENT) -> bytes:
-    """A whole request. Bytes are sent as they are, anything else as JSON with its content type, unless `lines` say so."""
+    """A request. Bytes stay unchanged; other bodies become JSON, with its content type unless `lines` has one."""
     lines = list(lines)
     head = [("Host", host), *lines] if host else lines
     payload = b""

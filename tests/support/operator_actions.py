@@ -124,7 +124,7 @@ class Operator:
         return self.within(tenant, work)
 
     def endpoint(self, tenant: str, partner: str, url: str | None) -> tuple[str, str]:
-        """Sets a partner's webhook endpoint; returns its signing secret and its outbound key."""
+        """Creates a webhook endpoint for a partner; returns its signing secret and its outbound key."""
         cipher = self.installation.cipher
         secret, key = self.within(tenant, lambda tx: webhooks.create_endpoint(tx, cipher, partner, url))
         return secret.reveal(), key.reveal()

@@ -41,7 +41,7 @@ def refund_line(
 ) -> dict[str, object]:
     """Refunds a line to its buyer's balance, once for each key: this amount (minor units), or all that is left.
 
-    Without a key every call is a refund of its own. Raises `Refusal`: -3; -8 if nothing is left, the amount exceeds the
+    Without a key every call is a separate refund. Raises `Refusal`: -3; -8 if nothing is left, the amount exceeds the
     rest, or the key belongs to another refund.
     """
     order, line = line_of(tx, line_id)

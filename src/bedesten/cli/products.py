@@ -14,7 +14,7 @@ from bedesten.cli.output import more, printable, table
 
 app = typer.Typer(no_args_is_help=True)
 MAX_PRODUCTS = 1_000_000
-"""A list without a limit has so many; it is a file for `import`."""
+"""Rows of a list without a limit, which is a file for `import`."""
 Force = Annotated[bool, typer.Option("--force", help="Accept prices of 0 and below the cost.")]
 app.add_typer(product_settings.app)
 app.add_typer(stock_recall.app, name="stock", help="Stock codes: add, list by batch, withdraw, move, recall.")
