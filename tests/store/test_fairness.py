@@ -12,8 +12,9 @@ from bedesten.server.installation import Installation, open_store
 from bedesten.store import postgres, wait_budget
 from bedesten.store.fair_queue import Neighbours
 from bedesten.store.job import Job
+from bedesten.store.tables import INSERT_ANSWER
 from bedesten.store.thread_pool import ThreadPool
-from bedesten.store.transaction import StoreUnavailable, Transaction
+from bedesten.store.transaction import Step, StoreUnavailable, Transaction
 from bedesten.store.wait_budget import WaitBudget
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
@@ -173,3 +174,29 @@ async def _both(store: postgres.PostgresStore, loud: str, quiet: str, brief: con
     for task in crowd:
         task.cancel()
     await asyncio.gather(*crowd, return_exceptions=True)
+
+
+def test_an_action_that_times_out_at_a_locked_row_leaves_nothing_and_stops_no_writes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Its change would have been sent together with COMMIT. A COMMIT that the store leaves unanswered stops all writes."""
+    with opened("postgresql", tmp_path_factory.mktemp("locked")) as installation, contextlib.ExitStack() as stack:
+        tenant, other = fresh_tenant(installation), fresh_tenant(installation)
+        store = open_store(installation.settings)
+        assert isinstance(store, postgres.PostgresStore)
+        stack.callback(store.close)
+        stack.enter_context(locked(installation, tenant))
+
+        def last(tx: Transaction) -> None:
+            values = {"owner_id": notes.WRITER, "key": "row", "digest": b"d" * 32, "answer": "", "created": tx.now}
+            tx.run_last([Step(INSERT_ANSWER, values, 1)])
+
+        async def ask() -> tuple[BaseException | None, bool]:
+            wait_budget.limit(1.0)
+            (problem,) = await asyncio.gather(store.write(tenant, last), return_exceptions=True)
+            wait_budget.limit(DEADLINE_S)
+            return problem, await store.write(other, notes.put, "row")
+
+        problem, written = asyncio.run(ask())
+        assert (type(problem), written) == (StoreUnavailable, True)
+        assert "too long" in str(problem)

@@ -172,6 +172,16 @@ def test_a_member_that_is_given_up_in_the_middle_of_commit_cuts_the_group_off(gr
     assert groups.errors("third") == [OutcomeUnknown]
 
 
+def test_a_commit_has_half_a_second_though_its_request_has_used_up_its_time() -> None:
+    """Otherwise a late request would look like a store that answers no COMMIT, and stop the writes of all."""
+    job = Job(lambda _tx: None, WaitBudget(0.0, 0.05))
+    assert job.start()
+    assert job.is_overdue(job.since + 0.01)
+    job.start_commit()
+    assert not job.is_overdue(job.since + 0.45)
+    assert job.is_overdue(job.since + 0.55)
+
+
 def test_if_everybody_was_given_up_nothing_is_committed(groups: Groups) -> None:
     groups.come("second", "third")
     for name in ("second", "third"):

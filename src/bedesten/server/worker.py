@@ -74,10 +74,10 @@ async def _until_stopped(settings: Settings) -> None:
 
 async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | None:
     """Open the installation as soon as its store answers; None if the worker has to stop first."""
-    wait_budget.limit(OPEN_TIMEOUT_S)
     while not stopped.is_set():
         try:
-            return await asyncio.to_thread(open_for_server, settings)
+            with wait_budget.limited(OPEN_TIMEOUT_S):  # ends here: the worker's tasks inherit what is set in this one
+                return await asyncio.to_thread(open_for_server, settings)
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
         with contextlib.suppress(TimeoutError):

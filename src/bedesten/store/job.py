@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import Any, Protocol
 
 from bedesten.store.transaction import OutcomeUnknown, StoreUnavailable, SystemTransaction
-from bedesten.store.wait_budget import WaitBudget
+from bedesten.store.wait_budget import MIN_COMMIT_S, WaitBudget
 
 TICK_S = 0.05
 """Interval of the watchdog, in seconds: a timed-out job is answered at most this much later."""
@@ -157,7 +157,10 @@ class Job:
 
     def is_overdue(self, now: float) -> bool:
         """Whether the store has been silent for too long."""
-        if self.answered or now - self.since <= self.wait_budget.left_s:
+        left_s = self.wait_budget.left_s
+        if self.state is JobState.COMMITTING:
+            left_s = max(left_s, MIN_COMMIT_S)
+        if self.answered or now - self.since <= left_s:
             return False
         answer_waits = self.answer_waits
         return answer_waits is None or not answer_waits()

@@ -22,6 +22,9 @@ BACKGROUND_BUDGET_S = 30.0
 COMMAND_READ_BUDGET_S, COMMAND_WRITE_BUDGET_S = 300.0, 60.0
 """For the operator's commands, whose statements may scan the whole store."""
 FREE_S = 0.05
+MIN_COMMIT_S = 0.5
+"""A COMMIT always has at least this time, however little its request has left: otherwise a late request would look like a
+store that does not answer COMMIT, and stop the writes of everybody. Longer than `LOCK_TIMEOUT_MS` of PostgreSQL."""
 
 
 class WaitBudget:
