@@ -24,7 +24,7 @@
 22. CORS headers: Storefront only: the tenant's origins may read the answer
 23. metrics: status, error code and duration are counted
 
-There is no other middleware. After a refusal the operation has changed nothing.
+There is no other middleware. A refusal that is raised rolls the operation back.
 """
 
 from collections.abc import Callable
