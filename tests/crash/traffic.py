@@ -13,6 +13,8 @@ from tests.support.shop import Shop, line
 from tests.support.wire import Answer, NoAnswer
 
 PAUSE_S = 0.02
+CODES_EACH = 20
+"""Codes in an upload: more than the other callers buy in two turns, so the stock lasts however long a test takes."""
 
 
 class Caller:
@@ -155,9 +157,10 @@ class Traffic:
         for turn in self._turns():
             key, body = f"k-{name}-{turn}", dict[str, object]()
             if turn % 2:
-                path, body = "/Supplier/Stock/Upload", {"productId": self.shop.card, "codes": [f"KEYED-CODE-{turn}"]}
+                codes = [f"KEYED-CODE-{turn}-{number}" for number in range(CODES_EACH)]
+                path, body = "/Supplier/Stock/Upload", {"productId": self.shop.card, "codes": codes}
                 answer = supplier.ask(path, body, [("Idempotency-Key", key)])
-                assert answer.data["added"] == 1, "the first answer, not that of a second upload"
+                assert answer.data["added"] == CODES_EACH, "the first answer, not that of a second upload"
             else:
                 path, body = "/Orders/Create", {"orderReference": key, "basketData": [line("prd_0")]}
                 answer = partner.ask(path, body, [("Idempotency-Key", key)])

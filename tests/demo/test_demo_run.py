@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -229,12 +230,13 @@ sys.exit(run.run(lambda words: [time.sleep(0.01) for _ in range(100_000)], once=
 def test_a_second_signal_ends_a_command_that_does_not_end(demo: Callable[..., Demo]) -> None:
     played = demo(command=[sys.executable, "-c", NEVER_ENDS])
     played.until("bedesten init")
+    assert played.process.stdout is not None
     played.process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         played.process.wait(1)
-    while played.process.poll() is None:  # two signals that wait for a process arrive as one
+    played.process.send_signal(signal.SIGINT)
+    while not select.select([played.process.stdout], [], [], 2)[0]:  # two pending signals arrive as one
         played.process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
     rest = list(played.lines())
     assert (played.process.wait(120), played.errors()) == (130, "")
     assert rest[-1] == f"  stopped; {played.directory} is removed\n"
