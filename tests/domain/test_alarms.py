@@ -64,7 +64,7 @@ def test_an_order_writes_no_alarm_itself(tenant: Tenant) -> None:
     assert tenant.read(lambda tx: tx.all(EVENTS, type="product.stock_low")) == []
 
 
-def test_two_workers_tell_of_one_crossing_once(tenant: Tenant) -> None:
+def test_two_workers_report_one_crossing_once(tenant: Tenant) -> None:
     card = watched(tenant, 1, 3)
     assert tenant.write(alarms.tell_of_stock, card) == alarms.LowStock(card, 1, 3)
     assert tenant.write(alarms.tell_of_stock, card) is None
@@ -83,7 +83,7 @@ def test_the_operators_own_product_has_an_alarm_and_no_event(tenant: Tenant) -> 
     assert tenant.read(stock_alarms.thresholds) == {}
 
 
-def test_another_threshold_is_another_alarm_and_the_same_one_is_not(tenant: Tenant) -> None:
+def test_a_new_threshold_raises_a_new_alarm_and_the_same_one_does_not(tenant: Tenant) -> None:
     card = watched(tenant, 1, 3)
     assert len(outcome(tenant, "product.stock_low")) == 1
     tenant.write(product_settings.set_low_stock, [card], 3)
@@ -126,7 +126,7 @@ def test_a_held_order_counts_as_spent(tenant: Tenant) -> None:
     ]
 
 
-def test_an_alarm_of_a_balance_ends(tenant: Tenant) -> None:
+def test_a_balance_alarm_can_be_removed(tenant: Tenant) -> None:
     tenant.write(partners.set_low_balance, "USD", the_partner(tenant), Decimal(2_000))
     tenant.write(partners.set_low_balance, "USD", the_partner(tenant), Decimal(0))
     assert outcome(tenant, "balance.low") == []

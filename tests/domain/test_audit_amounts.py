@@ -53,6 +53,6 @@ def test_refunds_and_claw_backs_show_the_currency(tenant: Tenant) -> None:
         ("delivered", 3, 0, "3 delivered"),
     ],
 )
-def test_a_list_counts_units_by_what_became_of_them(status: str, delivered: int, cancelled: int, expected: str) -> None:
+def test_a_list_counts_units_by_status(status: str, delivered: int, cancelled: int, expected: str) -> None:
     line = {"status": status, "quantity": 3, "delivered": delivered, "cancelled": cancelled}
     assert _statuses([line]) == expected

@@ -67,7 +67,7 @@ def test_units_of_one_product_are_one_line_and_each_change_has_a_version(tenant:
     assert tenant.write(basket.remove, tenant.customer, None, None).lines == ()
 
 
-def test_sixteen_additions_at_once_are_all_there(tenant: Tenant) -> None:
+def test_sixteen_concurrent_additions_are_all_kept(tenant: Tenant) -> None:
     card = tenant.card(1)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: put(tenant, card), range(16)))
@@ -119,7 +119,7 @@ def test_two_lines_of_a_product_share_its_stock(tenant: Tenant) -> None:
     assert [reason for reason, _ in quoted(tenant)] == [None, "outOfStock"]
 
 
-def test_details_are_asked_for_when_the_basket_is_read_and_unknown_ones_refused(tenant: Tenant) -> None:
+def test_missing_details_show_when_the_basket_is_read_and_unknown_ones_are_refused(tenant: Tenant) -> None:
     fields = ProductFields(
         name="Top-up", currency="USD", sku=fresh("topup"), price=700, cost=300, fulfilment="supplier",
         supplier_id=tenant.supplier, requirements=(Requirement("player", "Player"),),
@@ -136,7 +136,7 @@ def test_details_are_asked_for_when_the_basket_is_read_and_unknown_ones_refused(
     assert [reason for reason, _ in quoted(tenant)] == [None, None]
 
 
-def test_an_erased_customer_has_no_basket_any_more(tenant: Tenant) -> None:
+def test_an_erased_customer_has_no_basket(tenant: Tenant) -> None:
     put(tenant, tenant.card(1))
     erase(tenant)
     assert tenant.read(basket.read, tenant.customer) == Basket(0, (), None)

@@ -36,7 +36,7 @@ def refused(tenant: Tenant, order: Order, *lines: str) -> Refusal:
     return outcome.value
 
 
-def test_a_waiting_line_is_cancelled_its_money_is_free_and_its_event_is_written(
+def test_cancelling_a_waiting_line_releases_its_money_and_writes_its_event(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     placed = tenant.order((tenant.topup(), 3))
@@ -66,7 +66,7 @@ def test_one_line_is_cancelled_and_the_others_go_on(tenant: Tenant) -> None:
     assert (tenant.balance().posted, tenant.balance().held) == (-TOPUP, 0)
 
 
-def test_all_that_is_left_of_an_order_is_cancelled_and_what_was_delivered_stays(tenant: Tenant) -> None:
+def test_cancelling_an_order_cancels_what_is_left_and_keeps_delivered_lines(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(2), 2), (tenant.topup(), 1), (tenant.topup(), 2))
     lines = cancelled(tenant, placed.order)
     assert [line.status for line in lines] == [DELIVERED, CANCELLED, CANCELLED]
@@ -84,7 +84,7 @@ def test_a_second_cancellation_changes_nothing(tenant: Tenant, other_connection:
     assert len(other_connection.rows(EVENTS, line=first[0].id)) == 2
 
 
-def test_a_delivered_line_is_not_cancelled_and_neither_is_any_other_of_the_request(tenant: Tenant) -> None:
+def test_a_request_that_names_a_delivered_line_cancels_no_line(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 1))
     outcome = refused(tenant, placed.order, *(line.id for line in placed.lines))
     assert outcome.code.number == -202
@@ -92,12 +92,12 @@ def test_a_delivered_line_is_not_cancelled_and_neither_is_any_other_of_the_reque
     assert tenant.balance().held == TOPUP
 
 
-def test_what_is_left_is_cancelled_once_although_a_line_is_delivered(tenant: Tenant) -> None:
+def test_repeating_a_cancellation_with_a_delivered_line_changes_nothing(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 1))
     assert cancelled(tenant, placed.order) == cancelled(tenant, placed.order)
 
 
-def test_an_order_that_is_delivered_has_nothing_to_cancel(tenant: Tenant) -> None:
+def test_a_delivered_order_has_nothing_to_cancel(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1))
     assert refused(tenant, placed.order).code.number == -202
 
@@ -115,7 +115,7 @@ def test_a_line_of_another_order_is_unknown(tenant: Tenant) -> None:
     assert tenant.balance().held == 2 * TOPUP
 
 
-def test_a_paid_storefront_line_gives_its_money_to_the_customer_s_balance(tenant: Tenant) -> None:
+def test_cancelling_a_paid_storefront_line_credits_the_customer_s_balance(tenant: Tenant) -> None:
     placed = tenant.checkout((tenant.card(1), 1), (tenant.topup(), 1))
     tenant.capture(tenant.payment(placed))
     cancelled(tenant, placed.order)
@@ -134,7 +134,7 @@ def test_a_supplier_s_codes_for_a_cancelled_line_go_to_stock_and_not_to_the_buye
     assert (tenant.balance().posted, tenant.balance().held) == (0, 0)
 
 
-def test_money_that_is_released_can_be_spent_at_once(tenant: Tenant) -> None:
+def test_released_money_can_be_spent_at_once(tenant: Tenant) -> None:
     product = tenant.topup(price=100_000, cost=1)
     placed = tenant.order((product, 1))
     with pytest.raises(Refusal):

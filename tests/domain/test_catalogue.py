@@ -44,7 +44,7 @@ def fields(**changes: object) -> ProductFields:
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_sku_names_one_product_that_is_replaced(tenant: Tenant) -> None:
+def test_writing_a_sku_again_replaces_its_product(tenant: Tenant) -> None:
     first = tenant.write(catalogue.put_product, fields(sku="one", name="Before", price=1))
     again = tenant.write(catalogue.put_product, fields(sku="one", name="After", price=2, active=False))
     assert again == first
@@ -114,7 +114,7 @@ def test_two_spellings_of_a_sku_are_one_product(tenant: Tenant) -> None:
     assert offered(tenant, Offer("u1", "Offer", 1)).product.id == offer.id
 
 
-def test_a_supplier_made_product_has_a_sku_of_its_own(tenant: Tenant) -> None:
+def test_a_product_that_a_supplier_offers_gets_a_free_sku(tenant: Tenant) -> None:
     tenant.write(catalogue.put_product, fields(sku="E5"))
     assert [offered(tenant, Offer(sku, "Offer", 1)).product.sku for sku in ("E5", "E6")] == ["E5-2", "E6"]
 
@@ -135,7 +135,7 @@ def test_a_cost_above_the_price_stops_the_sale_and_one_below_it_lets_it_go_on(te
     assert offered(tenant, Offer("E5", "eSIM", 1_350)).product.sellable
 
 
-def test_a_name_for_a_product_that_was_on_sale_waits_for_the_operator(tenant: Tenant) -> None:
+def test_a_supplier_s_new_name_for_a_product_that_was_on_sale_waits_for_the_operator(tenant: Tenant) -> None:
     product = offered(tenant, Offer("E5", "eSIM", 100)).product
     assert offered(tenant, Offer("E5", "eSIM 5 GB", 100)).product.name == "eSIM 5 GB", "nobody has seen it"
     priced(tenant, product, 200)
@@ -154,14 +154,14 @@ def test_a_name_for_a_product_that_was_on_sale_waits_for_the_operator(tenant: Te
     assert outcome.value.code.number == -8
 
 
-def test_a_supplier_that_may_edit_texts_needs_no_word(tenant: Tenant) -> None:
+def test_a_supplier_that_may_edit_texts_needs_no_approval(tenant: Tenant) -> None:
     product = offered(tenant, Offer("E5", "eSIM", 100)).product
     priced(tenant, product, 200)
     tenant.write(lambda tx: accounts.set_may_edit_texts(tx, accounts.find(tx, "supplier", tenant.supplier), True))
     assert offered(tenant, Offer("E5", "Better", 100)).product.name == "Better"
 
 
-def test_what_a_supplier_changes_is_in_the_trail_in_words(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_supplier_s_changes_are_in_the_audit_trail_in_words(tenant: Tenant, other_connection: RawConnection) -> None:
     product = offered(tenant, Offer("E5", "eSIM", 1_100)).product
     priced(tenant, product, 1_350)
     offered(tenant, Offer("E5", "eSIM", 9_900, offered=False))
@@ -185,7 +185,7 @@ def test_what_a_supplier_changes_is_in_the_trail_in_words(tenant: Tenant, other_
 
 
 @pytest.mark.parametrize("price", [0, 499])
-def test_a_price_of_nothing_or_below_cost_is_refused_unless_it_is_accepted(tenant: Tenant, price: int) -> None:
+def test_a_price_of_zero_or_below_cost_is_refused_unless_it_is_accepted(tenant: Tenant, price: int) -> None:
     with pytest.raises(Refusal) as outcome:
         tenant.write(catalogue.put_product, fields(price=price, cost=500))
     assert (outcome.value.code.number, list(outcome.value.fields or {})) == (-2, ["price"])
@@ -195,7 +195,7 @@ def test_a_price_of_nothing_or_below_cost_is_refused_unless_it_is_accepted(tenan
     assert found.sellable
 
 
-def test_what_was_on_sale_shows_as_withdrawn_to_those_who_ask_for_changes(tenant: Tenant) -> None:
+def test_a_product_no_longer_on_sale_shows_as_withdrawn_in_a_list_of_changes(tenant: Tenant) -> None:
     kept, withdrawn = (tenant.write(catalogue.put_product, fields(sku=sku)) for sku in ("kept", "withdrawn"))
     never = tenant.write(catalogue.put_product, fields(sku="never", active=False))
     tenant.write(catalogue.put_product, fields(sku="withdrawn", active=False))
@@ -208,7 +208,7 @@ def test_what_was_on_sale_shows_as_withdrawn_to_those_who_ask_for_changes(tenant
     assert never not in {one.id for one in changed}
 
 
-def test_what_only_a_supplier_can_bring_is_out_of_stock_while_nobody_can_ask_it(
+def test_a_supplier_only_product_is_out_of_stock_while_its_supplier_cannot_get_lines(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     asked, mixed = tenant.topup(), tenant.topup(fulfilment="stock_first")
@@ -258,7 +258,7 @@ def test_buyers_see_what_is_sold_in_their_region_page_by_page(tenant: Tenant) ->
     assert outcome.value.code.number == -3
 
 
-def test_a_category_is_made_once(tenant: Tenant) -> None:
+def test_a_category_is_created_once(tenant: Tenant) -> None:
     first = tenant.write(catalogue.category, "Cards")
     assert tenant.write(catalogue.category, "Cards") == first
     assert tenant.write(catalogue.category, "Games") != first
@@ -268,7 +268,7 @@ def test_a_category_is_made_once(tenant: Tenant) -> None:
 # --- stock codes ------------------------------------------------------------------------------------------------------
 
 
-def test_a_code_is_put_in_once_in_its_tenant(
+def test_a_code_is_added_once_in_a_tenant(
     tenant: Tenant, installation: Installation, other_connection: RawConnection
 ) -> None:
     card, other = tenant.card(0), tenant.card(0)
@@ -281,7 +281,7 @@ def test_a_code_is_put_in_once_in_its_tenant(
     assert stranger.upload(stranger.card(0), ["A-1", "A-2"]) == 2
 
 
-def test_a_code_that_was_sold_is_not_taken_in_again(tenant: Tenant) -> None:
+def test_a_sold_code_is_not_added_again(tenant: Tenant) -> None:
     card = tenant.card(0)
     tenant.upload(card, ["SOLD-ONCE"])
     tenant.order((card, 1))
@@ -290,7 +290,7 @@ def test_a_code_that_was_sold_is_not_taken_in_again(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine: str, tmp_path: Path) -> None:
+def test_a_code_is_recognised_after_every_rotation_of_the_master_secrets(engine: str, tmp_path: Path) -> None:
     with opened(engine, tmp_path) as made:
         tenant = open_tenant(made, credit=10_000)
         card, line = tenant.card(0), tenant.order((tenant.topup(), 1)).lines[0].id
@@ -307,7 +307,7 @@ def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine
                 assert violations(turned) == []
 
 
-def test_no_code_lies_in_clear_in_any_table(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_no_table_holds_a_code_in_clear(tenant: Tenant, other_connection: RawConnection) -> None:
     code, card = "CLEAR-TEXT-CODE-4711", tenant.card(0)
     tenant.upload(card, [code])
     line = tenant.order((card, 1)).lines[0]
@@ -323,7 +323,7 @@ def test_no_code_lies_in_clear_in_any_table(tenant: Tenant, other_connection: Ra
     assert looked_at > 10
 
 
-def test_a_sealed_code_opens_for_its_own_row_and_tenant_only(
+def test_an_encrypted_code_decrypts_for_its_own_row_and_tenant_only(
     tenant: Tenant, installation: Installation, other_connection: RawConnection
 ) -> None:
     card = tenant.card(0)
@@ -351,7 +351,7 @@ def test_codes_are_sold_first_in_first_out_by_batch_and_then_by_their_place_in_i
     assert sold == [*first, *second]
 
 
-def test_what_an_unpaid_checkout_gives_back_has_its_old_place(tenant: Tenant) -> None:
+def test_codes_from_an_expired_checkout_return_to_their_old_place(tenant: Tenant) -> None:
     card = tenant.card(0)
     tenant.upload(card, ["ONE-1", "TWO-2", "THREE-3"])
     left = tenant.checkout((card, 2), minutes=-1)
@@ -488,7 +488,7 @@ def test_products_are_found_by_words_sku_and_stock(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 50])
-def test_products_come_in_the_order_that_is_asked_for(tenant: Tenant, size: int) -> None:
+def test_products_come_in_the_requested_order(tenant: Tenant, size: int) -> None:
     for name, price in (("b", 3_00), ("d", 1_00), ("a", 3_00), ("c", 2_00)):
         named(tenant, name, price, 1)
     assert names(tenant, size=size) == ["b", "d", "a", "c"]

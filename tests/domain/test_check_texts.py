@@ -28,9 +28,7 @@ from tests.store.raw import RawConnection
          "the e-mail of account {customer} is not in its normal form"),
     ],
 )  # fmt: skip
-def test_a_text_that_is_not_of_its_kind_is_named(
-    tenant: Tenant, other_connection: RawConnection, change: str, says: str
-) -> None:
+def test_a_malformed_text_is_named(tenant: Tenant, other_connection: RawConnection, change: str, says: str) -> None:
     names = {
         "tenant": tenant.id,
         "product": tenant.topup(),

@@ -62,12 +62,12 @@ def found_after(bare: Bare) -> Callable[[str], list[str]]:
     return functools.cache(lambda name: run_check(bare, *ALL_BREAKS[name][1]))
 
 
-def test_a_store_that_lost_its_constraints_and_nothing_else_is_sound(bare: Bare) -> None:
+def test_a_store_that_lost_only_its_constraints_is_sound(bare: Bare) -> None:
     assert run_check(bare) == []
 
 
 @pytest.mark.parametrize("name", ALL_BREAKS)
-def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(
+def test_a_violation_is_named_with_its_invariant_its_tenant_and_its_rows(
     bare: Bare, found_after: Callable[[str], list[str]], name: str
 ) -> None:
     number, _, says = ALL_BREAKS[name]
@@ -116,12 +116,12 @@ REVISION_BREAKS = {
 
 
 @pytest.mark.parametrize("name", REVISION_BREAKS)
-def test_a_list_of_changes_that_does_not_lead_to_the_revision_is_named(bare: Bare, name: str) -> None:
+def test_changes_that_do_not_lead_to_the_revision_are_named(bare: Bare, name: str) -> None:
     breaks, says = REVISION_BREAKS[name]
     assert [line for line in run_check(bare, breaks) if line.startswith("invariant 9: tenant -: " + says)]
 
 
-def test_a_list_of_changes_whose_oldest_rows_were_cut_off_is_sound(bare: Bare) -> None:
+def test_changes_whose_oldest_rows_were_deleted_are_sound(bare: Bare) -> None:
     assert run_check(bare, "DELETE FROM changes WHERE seq <= 3") == []
 
 
@@ -154,7 +154,7 @@ def found_with_duplicates(bare: Bare) -> list[str]:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=name_of)
-def test_a_row_that_is_there_twice_is_named_for_everything_that_should_be_unique(
+def test_a_duplicate_row_is_named_for_every_unique_constraint_and_index(
     found_with_duplicates: list[str], table: Table
 ) -> None:
     found = found_with_duplicates
@@ -187,7 +187,7 @@ def found_with_references(bare: Bare) -> list[str]:
 
 
 @pytest.mark.parametrize(("column", "target"), REFERENCES)
-def test_a_reference_to_nothing_and_one_to_another_tenant_s_row_are_named(
+def test_a_dangling_reference_and_one_to_another_tenant_s_row_are_named(
     bare: Bare, found_with_references: list[str], column: object, target: Table
 ) -> None:
     table, name = column.table, column.name  # type: ignore[attr-defined]
@@ -197,7 +197,7 @@ def test_a_reference_to_nothing_and_one_to_another_tenant_s_row_are_named(
         assert [line for line in found if re.match(says, line)], found
 
 
-def test_every_column_that_names_a_row_is_looked_at_or_is_no_reference() -> None:
+def test_every_id_column_is_checked_as_a_reference_or_is_a_known_exception() -> None:
     looked_at = {(column.table.name, column.name) for column, _ in references()}
     names = {
         (table.name, column.name)
@@ -249,7 +249,7 @@ def test_a_ledger_account_of_neither_the_tenant_nor_one_of_its_accounts_is_named
 KEY = "ak_live_" + "0123456789abcdef" * 2
 
 
-def test_a_password_that_is_no_argon2id_hash_is_named(bare: Bare) -> None:
+def test_a_password_that_is_not_an_argon2id_hash_is_named(bare: Bare) -> None:
     customer = bare[0].tenant.customer
     found = run_check(bare, f"UPDATE accounts SET password = 'hunter2' WHERE id = '{customer}'")
     assert found == [
@@ -257,7 +257,7 @@ def test_a_password_that_is_no_argon2id_hash_is_named(bare: Bare) -> None:
     ]
 
 
-def test_a_staff_member_s_password_that_is_no_argon2id_hash_is_named(bare: Bare) -> None:
+def test_a_staff_member_s_password_that_is_not_an_argon2id_hash_is_named(bare: Bare) -> None:
     everything, other = bare
     with other.undone() as tx:
         insert_made_up(other, metadata.tables["staff"], id="stf_x", tenant_id=None, password="hunter2", pepper_id="d1")
@@ -265,7 +265,7 @@ def test_a_staff_member_s_password_that_is_no_argon2id_hash_is_named(bare: Bare)
     assert "invariant 8: tenant -: the password of staff member stf_x is not an argon2id hash" in found
 
 
-def test_digests_and_sealed_values_of_the_wrong_size_are_named(bare: Bare) -> None:
+def test_digests_and_ciphertexts_of_the_wrong_size_are_named(bare: Bare) -> None:
     everything, other = bare
     tenant = everything.tenant.id
     with other.undone() as tx:
@@ -295,7 +295,7 @@ def test_digests_and_sealed_values_of_the_wrong_size_are_named(bare: Bare) -> No
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJwYXJfMSIsImV4cCI6MX0.c2lnbmF0dXJlLW9mLWEtdG9rZW4",
     ],
 )
-def test_a_secret_in_a_text_of_ours_is_named_and_not_repeated(bare: Bare, secret: str) -> None:
+def test_a_secret_in_an_audit_row_or_error_text_is_named_and_not_repeated(bare: Bare, secret: str) -> None:
     everything, other = bare
     tenant = everything.tenant.id
     with other.undone() as tx:
@@ -310,7 +310,7 @@ def test_a_secret_in_a_text_of_ours_is_named_and_not_repeated(bare: Bare, secret
     assert secret not in "\n".join(found)
 
 
-def test_the_hint_of_a_key_in_the_trail_is_no_secret(bare: Bare) -> None:
+def test_the_hint_of_an_api_key_in_the_audit_trail_is_not_a_secret(bare: Bare) -> None:
     everything, other = bare
     with other.undone() as tx:
         detail = '{"surface":"supplier","hint":"ak_live_…cdef","owner":"0123456789abcdef0123456789abcdef"}'
@@ -347,7 +347,7 @@ def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
         ("AAAA-1111", "contains something other than a code with its parts"),
     ],
 )
-def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored: str, says: str) -> None:
+def test_an_invalid_stored_code_is_named_and_not_repeated(bare: Bare, stored: str, says: str) -> None:
     everything, other = bare
     tenant = everything.tenant.id
     with other.undone() as tx:
@@ -359,7 +359,7 @@ def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored
     assert stored not in "\n".join(found)
 
 
-def test_sealed_values_that_do_not_open_in_their_own_row_are_named(bare: Bare) -> None:
+def test_ciphertexts_that_do_not_decrypt_in_their_own_row_are_named(bare: Bare) -> None:
     tenant = bare[0].tenant.id
     swapped = "UPDATE stock_codes SET ciphertext = (SELECT min(ciphertext) FROM stock_codes {scope}) {scope}"
     if bare[1].dialect == "postgresql":
@@ -384,7 +384,7 @@ def test_a_code_under_another_code_s_digest_is_named(bare: Bare) -> None:
     assert turned
 
 
-def test_a_flood_of_breaches_of_one_kind_is_cut_and_said_to_be(bare: Bare) -> None:
+def test_many_violations_of_one_kind_are_truncated_with_a_note(bare: Bare) -> None:
     everything, other = bare
     with other.undone() as tx:
         for number in range(MAX_ROWS_PER_QUERY + 30):
@@ -397,7 +397,7 @@ def test_a_flood_of_breaches_of_one_kind_is_cut_and_said_to_be(bare: Bare) -> No
     assert f"invariant 7: tenant -: and more than these {MAX_ROWS_PER_QUERY} of the same kind" in found
 
 
-def test_no_question_names_a_column_that_is_kept_secret() -> None:
+def test_no_invariant_query_selects_a_secret_column() -> None:
     hidden = {"ciphertext", "secret", "outbound_key", "wrapped_key", "password", "digest"}
     for one in INVARIANT_QUERIES:
         selected = {getattr(column, "name", "") for column in one.violating.core.selected_columns}  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ def refusal_of(tenant: Tenant, *wanted: tuple[str, int], limits: CheckoutLimits,
     return outcome.value
 
 
-def test_by_default_one_customer_cannot_reserve_a_shop_empty(tenant: Tenant) -> None:
+def test_by_default_one_customer_cannot_reserve_all_of_a_shop_s_stock(tenant: Tenant) -> None:
     card = tenant.card(300)
     limits = CheckoutLimits()
     first = tenant.checkout((card, 60), limits=limits)
@@ -34,7 +34,7 @@ def test_by_default_one_customer_cannot_reserve_a_shop_empty(tenant: Tenant) -> 
 
 
 @pytest.mark.parametrize("end", ["cancel", "expire", "pay"])
-def test_a_checkout_that_ended_counts_no_more(tenant: Tenant, end: str) -> None:
+def test_an_ended_checkout_no_longer_counts(tenant: Tenant, end: str) -> None:
     card = tenant.card(10)
     limits = CheckoutLimits(checkouts=1)
     placed = tenant.checkout((card, 1), limits=limits)
@@ -59,7 +59,7 @@ def test_resuming_a_checkout_counts_like_a_new_one(tenant: Tenant) -> None:
     assert tenant.checkout((card, 1), reference=second.order.reference, limits=limits).order.id == second.order.id
 
 
-def test_an_address_is_counted_over_its_customers(tenant: Tenant) -> None:
+def test_checkouts_are_limited_for_each_address(tenant: Tenant) -> None:
     card = tenant.card(10)
     here = Buyer(tenant.customer, "customer", "storefront", "USD", "GLOBAL", ADDRESS)
     limits = CheckoutLimits(address_checkouts=1, address_units=3)
@@ -70,7 +70,7 @@ def test_an_address_is_counted_over_its_customers(tenant: Tenant) -> None:
     assert tenant.checkout((card, 1), limits=limits, buyer=elsewhere).order.state == UNPAID
 
 
-def test_checkouts_leave_others_a_share_of_a_product_but_may_always_hold_ten_units(tenant: Tenant) -> None:
+def test_checkouts_may_reserve_a_share_of_a_product_s_stock_and_always_ten_units(tenant: Tenant) -> None:
     many, few, shared = tenant.card(100), tenant.card(10), tenant.topup(fulfilment="stock_first")
     tenant.upload(shared, [f"SHARED-{number}" for number in range(20)])
     limits = CheckoutLimits(units=None, stock_share=20)
@@ -86,7 +86,7 @@ def test_checkouts_leave_others_a_share_of_a_product_but_may_always_hold_ten_uni
     assert tenant.available(shared) == 20
 
 
-def test_a_customer_whose_own_checkout_holds_the_goods_learns_which(tenant: Tenant) -> None:
+def test_a_refusal_names_the_customer_s_own_checkout_that_holds_the_goods(tenant: Tenant) -> None:
     card, other = tenant.card(1), tenant.card(1)
     first = tenant.checkout((card, 1))
     tenant.checkout((other, 1))
@@ -99,7 +99,7 @@ def test_a_customer_whose_own_checkout_holds_the_goods_learns_which(tenant: Tena
     assert tenant.checkout((card, 1), limits=CheckoutLimits()).order.state == UNPAID
 
 
-def test_a_limit_is_changed_and_taken_away_and_nonsense_is_refused(tenant: Tenant) -> None:
+def test_a_limit_is_changed_and_removed_and_invalid_values_are_refused(tenant: Tenant) -> None:
     tenant.write(set_checkout_limits, {"checkouts": 2, "units": None})
     tenant.write(set_checkout_limits, {"units": 7})
     for wrong in ({"checkouts": 0}, {"stock_share": 101}, {"nothing": 1}, {"units": 1_000_001}):
@@ -107,7 +107,7 @@ def test_a_limit_is_changed_and_taken_away_and_nonsense_is_refused(tenant: Tenan
             tenant.write(set_checkout_limits, wrong)
 
 
-def test_registrations_of_an_address_are_counted_by_the_hour(tenant: Tenant) -> None:
+def test_registrations_of_an_address_are_counted_per_hour(tenant: Tenant) -> None:
     for _ in range(3):
         tenant.write(registrations.count, ADDRESS, 3)
     with pytest.raises(Refusal) as outcome:

@@ -60,7 +60,7 @@ def state(tenant: Tenant, placed: PlacedOrder) -> int:
         ("require_data", '[{"id":"player","name":"Player","required":true}]', "requiredDataMissing"),
     ],
 )
-def test_a_payment_that_comes_late_is_asked_what_a_new_order_is_asked(
+def test_a_late_payment_is_checked_like_a_new_order(
     tenant: Tenant, other_connection: RawConnection, column: str, value: object, reason: str
 ) -> None:
     card = tenant.card(2)
@@ -87,7 +87,7 @@ def test_a_late_payment_keeps_its_own_price_when_the_product_became_cheaper(
     assert len(tenant.codes(placed.lines[0].id)) == 1
 
 
-def test_a_checkout_whose_time_is_over_is_over_although_no_worker_has_come_by(
+def test_a_checkout_past_its_time_has_expired_even_before_a_worker_runs(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     card = tenant.card(2)
@@ -98,7 +98,7 @@ def test_a_checkout_whose_time_is_over_is_over_although_no_worker_has_come_by(
     assert (state(tenant, placed), tenant.available(card)) == (EXPIRED, 2)
 
 
-def test_a_late_payment_queues_for_the_supplier_when_the_codes_are_sold(
+def test_a_late_payment_queues_its_line_for_the_supplier_when_the_codes_are_sold(
     tenant: Tenant,
 ) -> None:
     product = tenant.topup(fulfilment="stock_first")
@@ -121,7 +121,7 @@ def test_a_late_payment_queues_for_the_supplier_when_the_codes_are_sold(
     assert tenant.balance(tenant.customer, "customer").held == 0
 
 
-def test_a_late_payment_takes_from_stock_what_was_the_supplier_s_when_stock_came_in(tenant: Tenant) -> None:
+def test_a_late_payment_of_a_supplier_s_line_takes_codes_that_came_into_stock(tenant: Tenant) -> None:
     product = tenant.topup(fulfilment="stock_first")
     placed, payment = over(tenant, (product, 1))
     tenant.upload(product, ["CAME-IN"])
@@ -130,7 +130,7 @@ def test_a_late_payment_takes_from_stock_what_was_the_supplier_s_when_stock_came
     assert tenant.available(product) == 0
 
 
-def test_what_cannot_be_had_takes_nothing_from_the_lines_that_can(tenant: Tenant) -> None:
+def test_a_late_payment_with_one_unavailable_line_takes_nothing_for_the_others(tenant: Tenant) -> None:
     card, other = tenant.card(3), tenant.card(1)
     placed, payment = over(tenant, (card, 3), (other, 1))
     tenant.order((other, 1))
@@ -143,7 +143,7 @@ def test_what_cannot_be_had_takes_nothing_from_the_lines_that_can(tenant: Tenant
 # --- a refusal is kept -------------------------------------------------------------------------------------------------
 
 
-def test_a_payment_that_was_refused_is_refused_alike_for_ever(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_refused_payment_always_gets_the_same_refusal(tenant: Tenant, other_connection: RawConnection) -> None:
     card = tenant.card(1)
     placed, payment = over(tenant, (card, 1))
     tenant.order((card, 1))
@@ -159,7 +159,7 @@ def test_a_payment_that_was_refused_is_refused_alike_for_ever(tenant: Tenant, ot
     assert other_connection.one(outcome, id=payment.id) == 1
 
 
-def test_another_payment_may_still_pay_for_what_can_be_had_again(tenant: Tenant) -> None:
+def test_another_payment_may_still_pay_once_the_goods_are_available_again(tenant: Tenant) -> None:
     card = tenant.card(1)
     placed, payment = over(tenant, (card, 1))
     tenant.order((card, 1))
@@ -169,7 +169,9 @@ def test_another_payment_may_still_pay_for_what_can_be_had_again(tenant: Tenant)
     assert lost(tenant, payment).code.number == -402
 
 
-def test_a_payment_that_lost_against_another_is_over(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_payment_that_lost_against_another_is_refused_for_good(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
     placed = tenant.checkout((tenant.card(1), 1))
     first, second = tenant.payment(placed), tenant.payment(placed)
     tenant.capture(first)
@@ -195,7 +197,7 @@ def test_a_payment_can_be_closed_until_it_is_captured(tenant: Tenant) -> None:
 # --- the customer ends it, or goes on with it --------------------------------------------------------------------------
 
 
-def test_a_customer_ends_a_checkout_and_its_goods_are_there_for_the_next(tenant: Tenant) -> None:
+def test_a_customer_cancels_a_checkout_and_its_goods_are_free_for_others(tenant: Tenant) -> None:
     card = tenant.card(1)
     placed = tenant.checkout((card, 1))
     payment = tenant.payment(placed)
@@ -215,13 +217,13 @@ def test_a_customer_ends_a_checkout_and_its_goods_are_there_for_the_next(tenant:
     assert tenant.checkout((card, 1)).order.state == UNPAID
 
 
-def test_an_expired_checkout_can_be_ended_so_that_no_late_payment_is_served(tenant: Tenant) -> None:
+def test_an_expired_checkout_can_be_cancelled_so_that_no_late_payment_is_served(tenant: Tenant) -> None:
     placed, payment = over(tenant, (tenant.card(1), 1))
     assert tenant.write(checkout.cancel, tenant.customer, placed.order.id).state == WITHDRAWN
     assert lost(tenant, payment).code.number == -402
 
 
-def test_a_paid_order_and_another_s_checkout_cannot_be_ended(tenant: Tenant) -> None:
+def test_a_paid_order_and_another_customer_s_checkout_cannot_be_cancelled(tenant: Tenant) -> None:
     placed = tenant.checkout((tenant.card(1), 1))
     assert refused(tenant, checkout.cancel, tenant.partner, placed.order.id).code.number == -3
     tenant.capture(tenant.payment(placed))
@@ -229,7 +231,7 @@ def test_a_paid_order_and_another_s_checkout_cannot_be_ended(tenant: Tenant) -> 
     assert state(tenant, placed) == PLACED
 
 
-def test_the_same_request_goes_on_with_a_checkout_that_has_expired(tenant: Tenant) -> None:
+def test_the_same_request_resumes_an_expired_checkout(tenant: Tenant) -> None:
     card = tenant.card(2)
     placed, payment = over(tenant, (card, 2))
     resumed = tenant.checkout((card, 2), reference=placed.order.reference)
@@ -240,7 +242,9 @@ def test_the_same_request_goes_on_with_a_checkout_that_has_expired(tenant: Tenan
     assert len(tenant.codes(placed.lines[0].id)) == 2
 
 
-def test_a_checkout_that_cannot_be_had_any_more_is_not_resumed(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_an_expired_checkout_that_could_no_longer_be_ordered_is_not_resumed(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
     card = tenant.card(2)
     placed, _ = over(tenant, (card, 2))
     other_connection.run(SET.format("price = 501"), id=card)
@@ -264,7 +268,7 @@ def test_the_region_of_a_checkout_is_remembered(tenant: Tenant, other_connection
     assert tenant.capture(payment).state == 1
 
 
-def test_a_basket_of_a_supplier_s_and_a_stock_product_is_served_late_in_full(tenant: Tenant) -> None:
+def test_a_late_payment_serves_lines_from_stock_and_from_the_supplier(tenant: Tenant) -> None:
     card, topup = tenant.card(1), tenant.topup()
     placed, payment = over(tenant, (topup, 1), (card, 1))
     tenant.capture(payment)

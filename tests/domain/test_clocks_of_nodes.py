@@ -79,7 +79,7 @@ def test_deliveries_of_a_machine_with_a_wrong_clock_are_due_on_time(
 
 
 @pytest.mark.parametrize("ahead", [5 * MINUTE, 10 * SECOND, 0, -10 * SECOND, -5 * MINUTE])
-def test_a_machine_whose_clock_differs_by_seconds_says_so(machine: Callable[[int], PostgresStore], ahead: int) -> None:
+def test_a_machine_whose_clock_differs_by_seconds_logs_it(machine: Callable[[int], PostgresStore], ahead: int) -> None:
     store = machine(ahead)
     watch = ClockMonitor(store, store._clock)
     assert list(watch.process_metrics()) == []
@@ -92,7 +92,7 @@ def test_a_machine_whose_clock_differs_by_seconds_says_so(machine: Callable[[int
     assert [line["event"] for line in lines] == ([] if ahead == 0 else ["clock-differs"])
 
 
-def test_with_sqlite_there_is_one_clock_and_nothing_to_compare(tmp_path: Path) -> None:
+def test_sqlite_has_one_clock_and_nothing_to_compare(tmp_path: Path) -> None:
     with opened("sqlite", tmp_path) as installation:
         tenant = open_tenant(installation, 10_000)
         tenant.order((tenant.card(1), 1))

@@ -44,7 +44,7 @@ def test_a_chunk_of_a_long_file_is_checked_too(tenant: Tenant) -> None:
     assert tenant.write(batches.finish, card, batch, SOURCE) == 0
 
 
-def test_parts_have_forms_of_their_own(tenant: Tenant) -> None:
+def test_each_part_of_a_code_has_its_own_form(tenant: Tenant) -> None:
     card, cipher = tenant.card(0), tenant.installation.cipher
     states(tenant, card, pin="####", serial="S#{2,8}|")
     for code in (read_code("PART-1"), read_code("PART-1", "123"), read_code("PART-1", "1234", "7")):
@@ -54,7 +54,7 @@ def test_parts_have_forms_of_their_own(tenant: Tenant) -> None:
     assert tenant.write(batches.add, cipher, card, good, SOURCE).added == 2
 
 
-def test_a_delivery_of_another_form_moves_no_money_and_its_line_waits_on(tenant: Tenant) -> None:
+def test_a_delivery_of_another_form_moves_no_money_and_its_line_keeps_waiting(tenant: Tenant) -> None:
     topup = tenant.topup()
     line = tenant.order((topup, 1)).lines[0].id
     states(tenant, topup, code="@@-#")
@@ -70,13 +70,13 @@ def test_a_delivery_of_another_form_moves_no_money_and_its_line_waits_on(tenant:
     )
 
 
-def test_codes_in_stock_stay_and_are_sold_when_a_form_is_stated(tenant: Tenant) -> None:
+def test_stating_a_form_leaves_codes_in_stock_on_sale(tenant: Tenant) -> None:
     card = tenant.card(2)
     states(tenant, card, code="#{16}")
     assert len(tenant.codes(tenant.order((card, 2)).lines[0].id)) == 2
 
 
-def test_a_form_is_taken_away_again(tenant: Tenant) -> None:
+def test_a_form_can_be_removed(tenant: Tenant) -> None:
     card = tenant.card(0)
     states(tenant, card, code="#", pin="#")
     states(tenant, card, code=None)

@@ -107,7 +107,7 @@ def test_a_complaint_names_a_unit_and_keeps_what_the_buyer_said_encrypted(
     assert second not in repr(row)
 
 
-def test_the_same_complaint_again_is_the_same_and_another_one_about_the_unit_is_refused(tenant: Tenant) -> None:
+def test_a_repeated_complaint_changes_nothing_and_another_one_about_the_unit_is_refused(tenant: Tenant) -> None:
     line = sold(tenant)
     first, second = tenant.codes(line.id)
     made = complain(tenant, line, first)
@@ -125,7 +125,9 @@ def test_a_line_with_one_unit_needs_no_code_and_one_with_more_does(tenant: Tenan
     assert outcome.value.fields == {"code": "must name one of the 2 codes of the line"}
 
 
-def test_a_line_by_note_is_complained_about_as_a_whole(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_complaint_about_a_line_delivered_by_note_covers_the_whole_line(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
     line = tenant.order((tenant.topup(), 2)).lines[0]
     tenant.deliver(line.id, notes=["done"])
     made = complain(tenant, line)
@@ -140,7 +142,7 @@ def test_a_line_by_note_is_complained_about_as_a_whole(tenant: Tenant, other_con
     assert supplier_balance(other_connection, tenant) == 0
 
 
-def test_what_is_not_delivered_or_not_the_buyers_cannot_be_complained_about(tenant: Tenant) -> None:
+def test_a_buyer_cannot_complain_about_undelivered_units_or_those_of_others(tenant: Tenant) -> None:
     waiting = tenant.order((tenant.topup(), 1)).lines[0]
     other = sold(tenant)
     foreign = tenant.codes(other.id)[0]
@@ -171,7 +173,7 @@ def test_a_withdrawn_complaint_leaves_the_unit_free_for_another_one(tenant: Tena
 # --- deciding ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_replacement_takes_the_unit_and_the_old_code_is_bad_for_good(tenant: Tenant) -> None:
+def test_a_replacement_delivers_a_new_code_and_the_old_one_is_never_sold_again(tenant: Tenant) -> None:
     line = sold(tenant, 2, spare=1)
     old, other = tenant.codes(line.id)
     made = complain(tenant, line, old)
@@ -190,7 +192,7 @@ def test_a_replacement_takes_the_unit_and_the_old_code_is_bad_for_good(tenant: T
     assert tenant.line(line.id).refunded == CARD
 
 
-def test_a_code_that_was_replaced_cannot_be_complained_about_once_more(tenant: Tenant) -> None:
+def test_a_buyer_cannot_complain_about_a_replaced_code_again(tenant: Tenant) -> None:
     line = sold(tenant, 1)
     (old,) = tenant.codes(line.id)
     made = complain(tenant, line, old)
@@ -201,7 +203,7 @@ def test_a_code_that_was_replaced_cannot_be_complained_about_once_more(tenant: T
     assert outcome.value.code.number == -8
 
 
-def test_without_stock_nothing_changes_and_the_complaint_stays_open(tenant: Tenant) -> None:
+def test_a_replacement_without_stock_changes_nothing_and_the_complaint_stays_open(tenant: Tenant) -> None:
     line = sold(tenant, 1, spare=0)
     before = tenant.codes(line.id)
     made = complain(tenant, line)
@@ -212,7 +214,7 @@ def test_without_stock_nothing_changes_and_the_complaint_stays_open(tenant: Tena
     assert decide(tenant, made, "replace")
 
 
-def test_a_supplier_at_fault_gives_its_earning_back_and_earns_with_the_new_code(
+def test_a_supplier_at_fault_is_charged_its_earning_and_earns_with_the_new_code(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     line = consigned(tenant, 3, 2)
@@ -227,7 +229,7 @@ def test_a_supplier_at_fault_gives_its_earning_back_and_earns_with_the_new_code(
     assert supplier_balance(other_connection, tenant) == 2 * COST
 
 
-def test_a_part_of_the_price_takes_back_the_same_part_of_the_earning(
+def test_refunding_a_part_of_the_price_charges_the_same_part_of_the_earning(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     line = tenant.order((tenant.topup(), 1)).lines[0]
@@ -301,7 +303,7 @@ def listed(tenant: Tenant, supplier: str) -> Sequence[Complaint]:
     return tenant.read(complaints.complaints_of_supplier, supplier, "", 200)
 
 
-def test_where_suppliers_decide_their_answer_counts_and_charges_them(
+def test_where_suppliers_decide_their_answer_takes_effect_and_charges_them(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     tenant.write(complaints.set_supplier_decides, True, OPERATOR)

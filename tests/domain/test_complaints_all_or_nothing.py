@@ -15,7 +15,7 @@ from tests.domain.test_recalls import sold_two
 from tests.support.nth_failure import assert_all_or_nothing
 
 
-def test_a_refund_and_a_claw_back(tenant: Tenant) -> None:
+def test_a_refund_and_a_claw_back_are_all_or_nothing(tenant: Tenant) -> None:
     line = consigned(tenant, 2, 2)
 
     def work(tx: Transaction) -> None:
@@ -27,7 +27,7 @@ def test_a_refund_and_a_claw_back(tenant: Tenant) -> None:
     assert tenant.line(line.id).refunded == CARD
 
 
-def test_opening_withdrawing_and_answering_a_complaint(tenant: Tenant) -> None:
+def test_opening_withdrawing_and_answering_a_complaint_are_all_or_nothing(tenant: Tenant) -> None:
     line, cipher = consigned(tenant, 2, 2), tenant.installation.cipher
     said = NewComplaint(line.id, "INVALID_CODE", read_code(tenant.codes(line.id)[0]))
     buyer, supplier = Actor(tenant.partner), Actor(tenant.supplier)
@@ -41,7 +41,7 @@ def test_opening_withdrawing_and_answering_a_complaint(tenant: Tenant) -> None:
     assert_all_or_nothing(*check, lambda tx: complaints.withdraw(tx, tenant.partner, one.id, buyer), at_least=3)
 
 
-def test_every_decision(tenant: Tenant) -> None:
+def test_every_decision_is_all_or_nothing(tenant: Tenant) -> None:
     line, cipher = consigned(tenant, 4, 3), tenant.installation.cipher
     for code, kind in zip(tenant.codes(line.id), ("replace", "refund", "reject"), strict=True):
         one, answer = complain(tenant, line, code), Proposal(kind, None, "Sorry.")
@@ -52,7 +52,7 @@ def test_every_decision(tenant: Tenant) -> None:
         assert_all_or_nothing(tenant.installation, tenant.id, work, at_least=5)
 
 
-def test_a_recall(tenant: Tenant) -> None:
+def test_a_recall_is_all_or_nothing(tenant: Tenant) -> None:
     line, batch = sold_two(tenant)
     cipher, check = tenant.installation.cipher, (tenant.installation, tenant.id)
     assert_all_or_nothing(*check, lambda tx: recall.freeze(tx, cipher, batch, [], "revoked"), at_least=8)

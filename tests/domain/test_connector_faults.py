@@ -101,7 +101,7 @@ def test_a_purchase_that_is_declined_goes_to_the_next_supplier_at_once(shop: Sho
     assert shop.purchase(line).state == REFUSED
 
 
-def test_too_many_calls_let_the_supplier_rest_for_as_long_as_it_says(shop: Shop) -> None:
+def test_after_too_many_calls_the_supplier_is_not_called_for_as_long_as_it_says(shop: Shop) -> None:
     shop.double.faults[PLACE] = ["rate"]
     first, second = shop.order(), shop.order()
     shop.round()
@@ -112,7 +112,7 @@ def test_too_many_calls_let_the_supplier_rest_for_as_long_as_it_says(shop: Shop)
     assert [shop.line(line).status for line in (first, second)] == [model.DELIVERED] * 2
 
 
-def test_a_refused_credential_pauses_the_supplier_and_the_line_goes_on_after_half_an_hour(shop: Shop) -> None:
+def test_a_refused_credential_pauses_the_supplier_and_after_half_an_hour_the_line_moves_on(shop: Shop) -> None:
     other = shop.rival()
     shop.double.credential = "client-7:rotated"
     line = shop.order()
@@ -126,7 +126,7 @@ def test_a_refused_credential_pauses_the_supplier_and_the_line_goes_on_after_hal
     assert shop.double.orders == {}
 
 
-def test_a_credential_that_is_right_again_goes_on_with_what_waits(shop: Shop) -> None:
+def test_waiting_lines_go_on_once_the_credential_is_valid_again(shop: Shop) -> None:
     shop.double.credential = "client-7:rotated"
     line = shop.order()
     shop.round()
@@ -146,7 +146,7 @@ def test_a_supplier_that_cannot_be_reached_loses_the_line_after_half_an_hour(sho
     assert shop.line(line).supplier_id == other
 
 
-def test_a_private_address_that_is_not_allowed_any_more_is_not_called(shop: Shop) -> None:
+def test_a_private_address_that_is_no_longer_allowed_is_not_called(shop: Shop) -> None:
     with raw(shop.tenant.installation.settings) as other:
         other.run("UPDATE installation SET webhook_networks = ''")
     line = shop.order()
@@ -159,7 +159,7 @@ def test_a_private_address_that_is_not_allowed_any_more_is_not_called(shop: Shop
 
 
 @pytest.mark.parametrize("fault", ["error", "garbage", "silent", "huge", "rate", "reason:ClientCatalogNotExist"])
-def test_nothing_is_bought_while_the_price_is_not_known(shop: Shop, fault: str) -> None:
+def test_nothing_is_bought_while_the_price_is_unknown(shop: Shop, fault: str) -> None:
     shop.double.faults[QUOTE] = [fault]
     line = shop.order()
     shop.round()
@@ -174,7 +174,7 @@ def test_nothing_is_bought_while_the_price_is_not_known(shop: Shop, fault: str) 
 @pytest.mark.parametrize(
     "fault", ["error", "garbage", "another", "silent", "lost", "huge", "rate", "refuse", "redirect"]
 )
-def test_a_poll_that_fails_is_made_again(shop: Shop, fault: str) -> None:
+def test_a_failed_poll_is_repeated(shop: Shop, fault: str) -> None:
     shop.double.faults[POLL] = [fault]
     line = shop.order()
     shop.settle(2)

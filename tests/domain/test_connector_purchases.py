@@ -119,7 +119,7 @@ def test_without_another_supplier_the_money_is_released(shop: Shop) -> None:
     ("price", "currency", "buys"),
     [("3.00", "USD", True), ("3.001", "USD", False), ("3.01", "USD", False), ("0", "USD", False), ("2", "EUR", False)],
 )
-def test_what_costs_more_than_was_agreed_is_not_bought(shop: Shop, price: str, currency: str, buys: bool) -> None:
+def test_a_purchase_above_the_agreed_cost_is_not_made(shop: Shop, price: str, currency: str, buys: bool) -> None:
     other = shop.rival()
     shop.double.price, shop.double.currency = price, currency
     line = shop.order()
@@ -140,7 +140,7 @@ def test_a_charge_above_the_agreed_cost_is_recorded(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("missing", ["product id", "cost", "details"])
-def test_what_cannot_be_bought_goes_to_the_next_supplier_without_a_call(shop: Shop, missing: str) -> None:
+def test_a_line_that_cannot_be_bought_goes_to_the_next_supplier_without_a_call(shop: Shop, missing: str) -> None:
     other = shop.rival()
     if missing == "product id":
         shop.tenant.write(connections.remove_product_id, shop.tenant.supplier, shop.product, OPERATOR)
@@ -169,7 +169,7 @@ def test_a_line_that_is_cancelled_before_the_call_is_not_bought(shop: Shop) -> N
     assert shop.double.count(PLACE) == 0
 
 
-def test_cards_of_a_line_that_was_cancelled_go_to_stock(shop: Shop) -> None:
+def test_cards_of_a_cancelled_line_go_to_stock(shop: Shop) -> None:
     shop.double.ready = 0
     line = shop.order(2)
     shop.round()
@@ -183,7 +183,7 @@ def test_cards_of_a_line_that_was_cancelled_go_to_stock(shop: Shop) -> None:
     assert earned(shop.tenant, shop.tenant.supplier) == 0, "until they are sold"
 
 
-def test_the_supplier_is_asked_to_take_back_what_was_cancelled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_supplier_is_asked_to_take_back_a_cancelled_purchase(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections.ADAPTERS, "bamboo", CancellingBamboo())
     shop.double.ready, shop.double.cancels = 0, True
     line = shop.order(2)
@@ -195,7 +195,7 @@ def test_the_supplier_is_asked_to_take_back_what_was_cancelled(shop: Shop, monke
     assert shop.audited("purchase.cancel") == [shop.purchase(line).id]
 
 
-def test_a_supplier_that_does_not_take_it_back_is_asked_once_and_its_cards_go_to_stock(
+def test_a_supplier_that_takes_nothing_back_is_asked_once_and_its_cards_go_to_stock(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connections.ADAPTERS, "bamboo", CancellingBamboo())
@@ -210,7 +210,7 @@ def test_a_supplier_that_does_not_take_it_back_is_asked_once_and_its_cards_go_to
     assert shop.tenant.available(shop.product) == 2
 
 
-def test_a_line_that_comes_back_to_its_supplier_is_a_purchase_of_its_own(shop: Shop) -> None:
+def test_a_line_that_returns_to_its_supplier_is_a_new_purchase(shop: Shop) -> None:
     other = shop.rival()
     shop.double.ready = 0
     line = shop.order()
@@ -266,7 +266,7 @@ def test_a_held_line_is_neither_bought_nor_delivered_until_it_is_released(shop: 
 # --- connections ------------------------------------------------------------------------------------------------------
 
 
-def test_after_a_disconnection_nothing_is_bought_and_what_was_bought_is_collected(shop: Shop) -> None:
+def test_after_a_disconnection_nothing_is_bought_and_earlier_purchases_are_collected(shop: Shop) -> None:
     shop.double.ready = 0
     bought = shop.order()
     shop.round()
@@ -296,7 +296,7 @@ def test_a_supplier_with_neither_an_api_key_nor_a_connection_gets_no_lines(shop:
     assert asked() == []
 
 
-def test_what_costs_nothing_agreed_is_still_compared(shop: Shop) -> None:
+def test_an_agreed_cost_of_zero_is_still_compared_with_the_price(shop: Shop) -> None:
     free = shop.tenant.topup(cost=0)
     shop.tenant.write(connections.set_product_id, shop.tenant.supplier, free, PRODUCT, Decimal(5), OPERATOR)
     line = shop.tenant.order((free, 1)).lines[0]
@@ -315,7 +315,7 @@ def test_a_disabled_supplier_is_not_called(shop: Shop) -> None:
     assert shop.line(line).status == model.DELIVERED
 
 
-def test_an_own_code_of_the_shop_is_not_delivered_again(shop: Shop) -> None:
+def test_a_code_that_the_shop_already_has_is_not_delivered_again(shop: Shop) -> None:
     known = fresh("KNOWN")
     shop.tenant.upload(shop.tenant.card(0), [known])
     shop.double.next_codes = [known, "not a code, a row", "GOOD-1", "GOOD-1"]

@@ -131,7 +131,7 @@ def test_connecting_and_naming_a_product_is_all_or_nothing(shop: Shop) -> None:
     assert_all_or_nothing(installation, tenant.id, lambda tx: connections.disconnect(tx, tenant.supplier, OPERATOR))
 
 
-def test_a_worker_whose_lease_is_over_books_nothing(shop: Shop) -> None:
+def test_a_worker_whose_lease_has_expired_books_nothing(shop: Shop) -> None:
     line, first = planned(shop)
     cipher = shop.tenant.installation.cipher
     assert shop.tenant.write(purchases.sending, first)
@@ -195,7 +195,7 @@ def test_several_workers_share_the_lines_and_none_is_bought_twice(shop: Shop, mo
     assert len({one for line in lines for one in shop.tenant.codes(line.id)}) == 12
 
 
-def test_a_worker_takes_no_more_than_it_can_work_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_leases_no_more_purchases_than_it_can_work_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purchaser, "MAX_PURCHASES", 2)
     for _ in range(3):
         shop.order()

@@ -163,7 +163,7 @@ def test_an_erased_customer_is_gone_and_its_orders_and_money_stay(
     assert "Ada" not in repr({**after, "timeline": None})
 
 
-def test_the_address_is_free_again_and_the_old_login_is_not(tenant: Tenant) -> None:
+def test_the_address_of_an_erased_customer_can_be_registered_again(tenant: Tenant) -> None:
     erase(tenant)
     made = tenant.write(accounts.create, "customer", EMAIL, "New", password=PASSWORD)
     assert made not in (None, tenant.customer)
@@ -178,7 +178,7 @@ def test_erasing_again_changes_nothing(tenant: Tenant, other_connection: RawConn
     assert other_connection.rows(rows, account=tenant.customer) == before
 
 
-def test_nobody_registers_the_address_of_an_erased_customer(tenant: Tenant) -> None:
+def test_the_placeholder_address_of_an_erased_customer_cannot_be_registered(tenant: Tenant) -> None:
     with pytest.raises(Refusal) as refused:
         tenant.write(accounts.create, "customer", f"{tenant.customer}@erased.invalid", "Squatter", password=PASSWORD)
     assert refused.value.code.number == -2
@@ -226,7 +226,7 @@ def complaining(tenant: Tenant) -> None:
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_what_is_open_stands_against_an_erasure(
+def test_unfinished_business_prevents_an_erasure(
     tenant: Tenant, happened: Callable[[Tenant], None], reason: str, forced: bool, other_connection: RawConnection
 ) -> None:
     happened(tenant)
@@ -244,7 +244,7 @@ def test_what_is_open_stands_against_an_erasure(
             erase(tenant, force=True)
 
 
-def test_what_a_line_required_is_emptied_and_check_finds_nothing(tenant: Tenant) -> None:
+def test_an_erasure_empties_the_details_of_lines_and_check_finds_nothing(tenant: Tenant) -> None:
     fields = ProductFields(
         name="Gems",
         currency="USD",

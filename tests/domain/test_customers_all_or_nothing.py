@@ -20,7 +20,7 @@ from tests.domain.test_customer_records import EMAIL, bought, complained, entry_
 from tests.support.nth_failure import assert_all_or_nothing
 
 
-def test_a_mail_and_a_link(tenant: Tenant) -> None:
+def test_a_mail_and_a_link_are_all_or_nothing(tenant: Tenant) -> None:
     cipher, check = tenant.installation.cipher, (tenant.installation, tenant.id)
     assert_all_or_nothing(*check, lambda tx: mail.queue(tx, cipher, mail.RESET, EMAIL, OPERATOR), at_least=5)
     assert_all_or_nothing(*check, lambda tx: customers.reset(tx, cipher, customers.one(tx, EMAIL)), at_least=6)
@@ -28,7 +28,7 @@ def test_a_mail_and_a_link(tenant: Tenant) -> None:
     assert assert_all_or_nothing(*check, lambda tx: links.use(tx, cipher, Purpose.RESET, link), at_least=1)
 
 
-def test_a_change_of_the_address(tenant: Tenant) -> None:
+def test_a_change_of_the_address_is_all_or_nothing(tenant: Tenant) -> None:
     cipher, check = tenant.installation.cipher, (tenant.installation, tenant.id)
     new = f"moved.{EMAIL}"
     link = tenant.write(links.create, cipher, tenant.customer, Purpose.EMAIL, address=new).token.reveal()
@@ -45,7 +45,7 @@ def test_a_change_of_the_address(tenant: Tenant) -> None:
         tenant.write(change)
 
 
-def test_an_export(tenant: Tenant) -> None:
+def test_an_export_is_all_or_nothing(tenant: Tenant) -> None:
     complained(tenant, bought(tenant)[0])
     entry, cipher = entry_of(tenant), tenant.installation.cipher
     assert_all_or_nothing(
@@ -56,7 +56,7 @@ def test_an_export(tenant: Tenant) -> None:
     )
 
 
-def test_an_erasure(tenant: Tenant) -> None:
+def test_an_erasure_is_all_or_nothing(tenant: Tenant) -> None:
     complained(tenant, bought(tenant)[0])
     tenant.checkout((tenant.card(1), 1))
     tenant.write(session, tenant.customer)

@@ -64,9 +64,7 @@ def test_a_product_without_a_cost_owes_nothing(
     assert other_connection.one(EARNED, tenant=tenant.id) == 0
 
 
-def test_the_supplier_gets_what_it_asked_when_the_order_was_placed(
-    tenant: Tenant, other_connection: RawConnection
-) -> None:
+def test_the_supplier_earns_its_cost_at_the_time_of_the_order(tenant: Tenant, other_connection: RawConnection) -> None:
     product = tenant.topup()
     line = waiting(tenant, 2, product)
     tenant.write(upsert_offer, tenant.supplier, "USD", Offer(sku_of(tenant, product), "Top-up", 100 * TOPUP_COST))
@@ -131,7 +129,7 @@ def test_a_line_takes_no_more_codes_than_it_has_units(tenant: Tenant) -> None:
     assert tenant.deliver(line.id, [fresh("A"), fresh("A")]).status == 1
 
 
-def test_a_code_that_was_here_before_is_not_delivered_again(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_known_code_is_not_delivered_again(tenant: Tenant, other_connection: RawConnection) -> None:
     first, second = waiting(tenant), waiting(tenant, 2)
     tenant.deliver(first.id, ["USED"])
     tenant.upload(tenant.card(0), ["IN-STOCK"])
@@ -167,7 +165,7 @@ def test_a_line_that_is_not_in_the_supplier_s_queue_does_not_exist_for_it(
     assert stranger.read(fulfilment.waiting_lines, tenant.supplier, "", 10) == []
 
 
-def test_what_waits_is_listed_the_oldest_first_and_page_by_page(tenant: Tenant) -> None:
+def test_waiting_lines_are_listed_oldest_first_in_pages(tenant: Tenant) -> None:
     topup = tenant.topup()
     lines = [waiting(tenant, product=topup).id for _ in range(5)]
     listed, after = [], ""
@@ -205,7 +203,7 @@ def test_a_delivery_leaves_a_row_in_the_trail_without_the_codes(
     assert rows == [(tenant.supplier, "line.deliver", line.id, '{"codes":1}')]
 
 
-def test_a_cursor_that_is_no_place_in_the_queue_is_refused(tenant: Tenant) -> None:
+def test_an_invalid_cursor_is_refused(tenant: Tenant) -> None:
     for after in ("odl_01m85zgjqyrqfx288y4a7q11qs", "x-odl_1", "99999999999999999-odl_1"):
         with pytest.raises(Refusal) as refused:
             tenant.read(fulfilment.waiting_lines, tenant.supplier, after, 10)

@@ -73,7 +73,7 @@ def test_a_held_line_is_cancelled(tenant: Tenant) -> None:
     assert (line.status, line.hold, tenant.balance().held) == (CANCELLED, None, 0)
 
 
-def test_what_is_over_is_neither_held_nor_released(tenant: Tenant) -> None:
+def test_finished_lines_and_unpaid_checkouts_are_neither_held_nor_released(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 1))
     sold, waiting = (line.id for line in placed.lines)
     assert refused(tenant, hold.hold, placed.order, sold) == -8
@@ -159,7 +159,7 @@ def test_a_supplier_earns_with_its_stock_when_the_line_is_released(
     assert other_connection.one("SELECT amount FROM transfers WHERE business_key = :key", key=key) == 120
 
 
-def test_a_rule_that_was_removed_holds_nothing_more(tenant: Tenant) -> None:
+def test_a_removed_rule_holds_no_further_lines(tenant: Tenant) -> None:
     rule = tenant.write(review.add_rule, review.AMOUNT, None, 1, None)
     tenant.write(review.remove_rule, rule.id)
     assert tenant.order((tenant.card(1), 1)).lines[0].status == DELIVERED
@@ -181,7 +181,7 @@ def test_a_rule_that_was_removed_holds_nothing_more(tenant: Tenant) -> None:
         (review.PRODUCT, None, None, "prd_none"),
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused(
+def test_an_invalid_rule_is_refused(
     tenant: Tenant, kind: str, surface: str | None, amount: int | None, product: str | None
 ) -> None:
     with pytest.raises(Refusal) as outcome:

@@ -89,7 +89,7 @@ def test_two_parts_whose_sum_needs_more_bits_than_each_are_held_together(tenant:
     assert (tenant.balance().posted, tenant.balance().held) == (37_500, 32_500)
 
 
-def test_what_is_captured_at_once_and_what_waits_must_be_covered_together(tenant: Tenant) -> None:
+def test_the_balance_must_cover_captured_and_held_amounts_together(tenant: Tenant) -> None:
     tenant.deposit(1_000)
     with pytest.raises(Refusal) as refused:
         hold(tenant, 1_001, captured=600)
@@ -164,7 +164,7 @@ def test_no_balance_and_no_limit_reaches_the_largest_amount(tenant: Tenant, othe
         refuses(other_connection, "within_bounds", change.format(setting), tenant=tenant.id)
 
 
-def test_what_a_supplier_earns_is_a_transfer_from_sales_and_is_in_no_cached_balance(
+def test_a_supplier_s_earning_is_a_transfer_from_sales_and_in_no_cached_balance(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     tenant.write(ledger.accrue_payable, tenant.supplier, "USD", 300, fresh("odl"), fresh("ord"))

@@ -38,7 +38,7 @@ def cancelled(tenant: Tenant, order: Order) -> None:
     tenant.write(work)
 
 
-def test_orders_come_the_newest_first_with_all_of_their_lines(tenant: Tenant) -> None:
+def test_orders_come_newest_first_with_all_of_their_lines(tenant: Tenant) -> None:
     card, topup = tenant.card(9), tenant.topup()
     first, second = tenant.order((card, 1), (topup, 2)), tenant.order((card, 3))
     found = tenant.read(listing.orders_of, tenant.partner, EVERYTHING, "", 100)

@@ -111,7 +111,7 @@ def test_a_supplier_is_paid_what_it_earned_and_can_be_charged_more(tenant: Tenan
     assert posted(tenant, "supplier") == -50
 
 
-def test_a_key_is_booked_once_and_another_content_is_refused(tenant: Tenant) -> None:
+def test_a_key_is_booked_once_and_refused_with_other_content(tenant: Tenant) -> None:
     first = book(tenant, DEPOSIT, 500, key="bank-1")
     assert book(tenant, DEPOSIT, 500, key="bank-1", person=BOB) == first
     assert posted(tenant) == 500
@@ -121,7 +121,7 @@ def test_a_key_is_booked_once_and_another_content_is_refused(tenant: Tenant) -> 
     assert book(tenant, DEPOSIT, 500).id != first.id
 
 
-def test_nothing_and_too_much_are_refused(tenant: Tenant) -> None:
+def test_zero_and_amounts_beyond_the_maximum_are_refused(tenant: Tenant) -> None:
     assert refused(lambda: book(tenant, ADJUST, 0)) == -2
     assert refused(lambda: book(tenant, DEPOSIT, MAX_MINOR)) == -2
     book(tenant, DEPOSIT, MAX_MINOR - 1)
@@ -145,7 +145,7 @@ def test_above_the_limit_two_persons_are_needed(tenant: Tenant) -> None:
     assert posted(tenant) == 1_001
 
 
-def test_the_limit_counts_in_both_directions_and_not_for_what_waits(tenant: Tenant) -> None:
+def test_the_limit_counts_in_both_directions_and_a_new_limit_spares_waiting_orders(tenant: Tenant) -> None:
     book(tenant, DEPOSIT, 900)
     tenant.write(set_approve_above, 0)
     taken, given = book(tenant, WITHDRAW, -900), book(tenant, ADJUST, 1)
@@ -185,7 +185,7 @@ def test_every_action_does_everything_or_nothing(tenant: Tenant) -> None:
     assert posted(tenant) == 691
 
 
-def test_the_table_of_moves_says_what_can_happen() -> None:
+def test_the_table_of_moves_has_exactly_these_moves() -> None:
     moves = {(one.event, one.sources, one.target) for one in MONEY_ORDER}
     assert moves == {
         ("request", (), WAITING),
@@ -196,7 +196,9 @@ def test_the_table_of_moves_says_what_can_happen() -> None:
     assert MONEY_ORDER.final == {BOOKED, REJECTED}
 
 
-def test_the_database_refuses_what_one_person_booked_alone(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_the_database_refuses_an_approval_without_a_second_person(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
     tenant.write(set_approve_above, 0)
     asked = book(tenant, DEPOSIT, 5)
     for approver in ("NULL", "'ann'"):
@@ -205,7 +207,7 @@ def test_the_database_refuses_what_one_person_booked_alone(tenant: Tenant, other
         refuses(other_connection, "second_person", sql, id=asked.id)
 
 
-def test_of_two_that_decide_at_once_one_wins(tenant: Tenant) -> None:
+def test_of_two_concurrent_decisions_one_wins(tenant: Tenant) -> None:
     tenant.write(set_approve_above, 0)
     with ThreadPoolExecutor(2) as pool:
         for _ in range(8):
@@ -244,7 +246,7 @@ def test_adjusting_and_ordering_at_once_never_spend_the_same_money(tenant: Tenan
             assert posted(tenant) == 0
 
 
-def test_two_payouts_of_a_supplier_at_once_pay_once(tenant: Tenant) -> None:
+def test_two_concurrent_payouts_of_a_supplier_pay_once(tenant: Tenant) -> None:
     with ThreadPoolExecutor(2) as pool:
         for _ in range(8):
             book(tenant, DEPOSIT, 100, "supplier")

@@ -51,7 +51,7 @@ def check(tenant: Tenant, page: Page, member: str, expected: list[Any]) -> None:
     assert ([one[member] for one in rows], following) == (expected, None)
 
 
-def test_batches_in_their_order_of_sale(tenant: Tenant) -> None:
+def test_batches_are_listed_in_their_order_of_sale(tenant: Tenant) -> None:
     card, other = tenant.card(codes=0), tenant.card(codes=1)
     for count in range(1, ROWS + 1):
         tenant.upload(card, [fresh("CODE") for _ in range(count)])
@@ -60,7 +60,7 @@ def test_batches_in_their_order_of_sale(tenant: Tenant) -> None:
     assert every == [other, *[card] * ROWS]
 
 
-def test_proposals_and_low_products_among_others(tenant: Tenant) -> None:
+def test_proposals_and_low_products_are_listed_in_pages_among_others(tenant: Tenant) -> None:
     low, proposed = [], []
     for number in range(ROWS):
         tenant.card(codes=0)
@@ -77,7 +77,7 @@ def test_proposals_and_low_products_among_others(tenant: Tenant) -> None:
     check(tenant, lambda tx, after, limit: products.low_page(tx, "GLOBAL", after, limit), "id", low)
 
 
-def test_payments_refunds_events_and_open_checkouts(tenant: Tenant) -> None:
+def test_payments_refunds_events_and_open_checkouts_are_listed_in_pages(tenant: Tenant) -> None:
     card = tenant.card(codes=ROWS)
     placed = [tenant.checkout((card, 1), minutes=60) for _ in range(ROWS)]
     opened = [one.order.id for one in placed]
@@ -97,7 +97,7 @@ def test_payments_refunds_events_and_open_checkouts(tenant: Tenant) -> None:
     assert tenant.read(payments.list_refunds, "", "", "", 2) == ([], None)
 
 
-def test_orders_newest_first_and_complaints_oldest_first(tenant: Tenant) -> None:
+def test_orders_are_listed_newest_first_and_complaints_oldest_first(tenant: Tenant) -> None:
     card = tenant.card(codes=ROWS)
     placed = [tenant.order((card, 1)) for _ in range(ROWS)]
     newest = [one.order.id for one in reversed(placed)]
@@ -110,7 +110,7 @@ def test_orders_newest_first_and_complaints_oldest_first(tenant: Tenant) -> None
     check(tenant, lambda tx, after, limit: complaints.list_complaints(tx, "open", after, limit), "complaintId", made)
 
 
-def test_deposits_and_money_orders(tenant: Tenant) -> None:
+def test_deposits_and_money_orders_are_listed_in_pages(tenant: Tenant) -> None:
     made = [tenant.deposit(100).id for _ in range(ROWS)]
     check(
         tenant,
@@ -126,7 +126,7 @@ def test_deposits_and_money_orders(tenant: Tenant) -> None:
     check(tenant, lambda tx, after, limit: money.list_orders(tx, every=True, after=after, limit=limit), "id", booked)
 
 
-def test_daily_limits_webhook_endpoints_and_mails(tenant: Tenant) -> None:
+def test_daily_limits_webhook_endpoints_and_mails_are_listed_in_pages(tenant: Tenant) -> None:
     cipher = tenant.installation.cipher
     for _ in range(ROWS - 1):
         tenant.write(endpoints.create_endpoint, cipher, tenant.supplier, URL)

@@ -20,7 +20,7 @@ def locked(tx: Transaction, order: Order) -> Order:
     return cancel.lock(tx, order)
 
 
-def test_a_cancellation(tenant: Tenant) -> None:
+def test_a_cancellation_is_all_or_nothing(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 2), (tenant.topup(), 1))
 
     def action(tx: Transaction) -> list[Line]:
@@ -30,7 +30,7 @@ def test_a_cancellation(tenant: Tenant) -> None:
     assert statuses(lines) == [DELIVERED, CANCELLED, CANCELLED]
 
 
-def test_a_hold_and_its_release(tenant: Tenant) -> None:
+def test_a_hold_and_its_release_are_all_or_nothing(tenant: Tenant) -> None:
     placed = tenant.order((tenant.topup(), 2), (tenant.topup(), 1))
 
     def take_out(tx: Transaction) -> list[Line]:
@@ -44,7 +44,7 @@ def test_a_hold_and_its_release(tenant: Tenant) -> None:
     assert tenant.deliver(placed.lines[1].id, [fresh("TOP")]).status == DELIVERED
 
 
-def test_the_release_and_the_rejection_of_what_a_rule_holds(tenant: Tenant) -> None:
+def test_releasing_and_rejecting_lines_that_a_rule_holds_are_all_or_nothing(tenant: Tenant) -> None:
     card = tenant.card(6)
     tenant.write(review.add_rule, review.PRODUCT, None, None, card)
     released, rejected = tenant.order((card, 2)), tenant.order((card, 3))
@@ -60,7 +60,7 @@ def test_the_release_and_the_rejection_of_what_a_rule_holds(tenant: Tenant) -> N
     assert tenant.available(card) == 4
 
 
-def test_an_order_under_limits_and_rules(tenant: Tenant) -> None:
+def test_an_order_under_limits_and_rules_is_all_or_nothing(tenant: Tenant) -> None:
     from bedesten.orders import actions as orders
 
     tenant.write(limits.set_limits, OrderLimits(tenant.partner, 10_000, 10))
@@ -73,7 +73,7 @@ def test_an_order_under_limits_and_rules(tenant: Tenant) -> None:
     assert statuses(placed.lines) == [TAKEN_OUT, TAKEN_OUT]
 
 
-def test_notes_tags_rules_and_limits(tenant: Tenant) -> None:
+def test_notes_tags_rules_and_limits_are_all_or_nothing(tenant: Tenant) -> None:
     order = tenant.order((tenant.topup(), 1)).order.id
     for action in (
         lambda tx: annotations.add_note(tx, order, "called back", ACTOR),

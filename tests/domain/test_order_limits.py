@@ -55,7 +55,7 @@ def test_cancelled_units_are_not_counted(tenant: Tenant) -> None:
     tenant.order((topup, 2))
 
 
-def test_the_same_request_again_is_answered_although_the_limit_is_reached(tenant: Tenant) -> None:
+def test_a_repeated_request_is_answered_although_the_limit_is_reached(tenant: Tenant) -> None:
     card = tenant.card(5)
     tenant.write(limits.set_limits, OrderLimits("partner", None, 2))
     first = tenant.order((card, 2), reference="again")
@@ -73,12 +73,12 @@ def test_checkouts_count_while_they_are_open(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize(("amount", "units"), [(0, None), (-1, None), (10**15, None), (None, 0), (None, 10**9)])
-def test_a_limit_beyond_bounds_is_refused(tenant: Tenant, amount: int | None, units: int | None) -> None:
+def test_a_limit_out_of_bounds_is_refused(tenant: Tenant, amount: int | None, units: int | None) -> None:
     with pytest.raises(Refusal):
         tenant.write(limits.set_limits, OrderLimits("partner", amount, units))
 
 
-def test_orders_at_the_same_moment_do_not_pass_the_limit_together(tenant: Tenant) -> None:
+def test_concurrent_orders_do_not_exceed_the_limit_together(tenant: Tenant) -> None:
     card = tenant.card(20)
     tenant.write(limits.set_limits, OrderLimits("partner", None, 3))
     start = Barrier(4)

@@ -71,7 +71,7 @@ def test_an_order_with_two_lines_of_one_product_takes_two_round_trips(tenant: Te
     assert tenant.available(card) == 0
 
 
-def test_an_order_that_is_sent_again_takes_three_round_trips(tenant: Tenant) -> None:
+def test_a_repeated_order_takes_three_round_trips(tenant: Tenant) -> None:
     card, reference = tenant.card(2), fresh("order")
     assert cost(tenant, lambda: tenant.order((card, 1), reference=reference)) == expected(tenant, 3, 4)
 

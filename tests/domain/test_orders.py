@@ -76,7 +76,7 @@ def test_an_order_of_both_kinds_captures_the_part_that_is_delivered(tenant: Tena
     assert len({*tenant.codes(placed.lines[0].id), *tenant.codes(placed.lines[2].id)}) == 3
 
 
-def test_one_line_that_cannot_be_had_undoes_the_others_and_all_are_named(
+def test_one_unavailable_line_undoes_the_others_and_every_unavailable_line_is_named(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     sold_out, scarce, plenty = tenant.card(0), tenant.card(2), tenant.card(9)
@@ -126,7 +126,7 @@ def test_lines_of_one_product_and_of_others_each_get_their_own_codes(
     assert sorted(units) == sorted((line.id, unit) for line in placed.lines for unit in range(line.quantity))
 
 
-def test_every_reason_is_named(tenant: Tenant) -> None:
+def test_every_reason_for_a_refused_line_is_named(tenant: Tenant) -> None:
     def product(**fields: object) -> str:
         made = ProductFields(name="P", currency="USD", sku=fresh("p"), **{"price": 5, **fields})  # type: ignore[arg-type]
         return tenant.write(catalogue.put_product, made)
@@ -159,14 +159,14 @@ def test_every_reason_is_named(tenant: Tenant) -> None:
     }
 
 
-def test_what_a_product_asks_for_and_a_maximum_that_is_met_are_kept_with_the_line(tenant: Tenant) -> None:
+def test_a_line_keeps_its_details_and_may_cost_exactly_its_maximum(tenant: Tenant) -> None:
     topup = tenant.topup()
     line = NewLine("1", topup, 2, max_unit_price=TOPUP, data=())
     placed = tenant.write(orders.place, tenant.buyer, NewOrder("kept", (line,)))
     assert (placed.lines[0].unit_price, placed.lines[0].price, placed.lines[0].require_data) == (TOPUP, 2 * TOPUP, "[]")
 
 
-def test_the_same_request_gives_the_same_order_again_and_takes_nothing(
+def test_the_same_request_returns_the_same_order_and_takes_nothing(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     card, topup = tenant.card(5), tenant.topup()
@@ -179,7 +179,7 @@ def test_the_same_request_gives_the_same_order_again_and_takes_nothing(
     assert tenant.available(card) == 3
 
 
-def test_the_same_request_gives_the_order_again_when_it_could_no_longer_be_placed(tenant: Tenant) -> None:
+def test_the_same_request_returns_the_order_even_when_it_could_no_longer_be_placed(tenant: Tenant) -> None:
     card = tenant.card(1)
     first = tenant.order((card, 1), reference="last one")
     assert tenant.available(card) == 0
@@ -187,7 +187,7 @@ def test_the_same_request_gives_the_order_again_when_it_could_no_longer_be_place
 
 
 @pytest.mark.parametrize("change", ["quantity", "product", "line more", "notify"])
-def test_a_reference_with_another_content_is_a_conflict(
+def test_a_reference_with_other_content_is_a_conflict(
     tenant: Tenant, other_connection: RawConnection, change: str
 ) -> None:
     card, other = tenant.card(5), tenant.card(5)
@@ -312,7 +312,7 @@ def test_an_expired_checkout_puts_its_goods_back_once(tenant: Tenant, other_conn
     assert (tenant.id, placed.order.id) not in tenant.store.read_now(lambda tx: checkout.expired_checkouts(tx, 10_000))
 
 
-def test_a_checkout_that_was_paid_does_not_expire(tenant: Tenant) -> None:
+def test_a_paid_checkout_does_not_expire(tenant: Tenant) -> None:
     card = tenant.card(1)
     placed = tenant.checkout((card, 1), minutes=-1)
     tenant.capture(tenant.payment(placed))
@@ -336,9 +336,7 @@ def test_the_database_refuses_a_second_order_of_one_reference(tenant: Tenant, ot
     refuses(other_connection, DANGLING, copied.format("'par_of_nobody'"), tenant=tenant.id)
 
 
-def test_the_database_refuses_states_that_no_order_and_no_line_has(
-    tenant: Tenant, other_connection: RawConnection
-) -> None:
+def test_the_database_refuses_invalid_orders_and_lines(tenant: Tenant, other_connection: RawConnection) -> None:
     tenant.order((tenant.card(1), 1))
     for table, setting, why in (
         ("orders", "state = 4, surface = 'storefront'", "orders_state"),

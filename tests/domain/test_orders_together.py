@@ -88,7 +88,7 @@ def test_orders_of_several_products_are_stored_and_delivered_in_one_transaction(
     assert [tenant.available(card) for card in cards] == [0, 0]
 
 
-def test_each_order_gets_codes_of_its_own(tenant: Tenant, flight: Flight) -> None:
+def test_each_order_gets_its_own_codes(tenant: Tenant, flight: Flight) -> None:
     opened_accounts(tenant)
     card = tenant.card(5)
     lines = [flight.order((card, 1)) for _ in range(5)]
@@ -100,7 +100,7 @@ def test_each_order_gets_codes_of_its_own(tenant: Tenant, flight: Flight) -> Non
 
 
 @pytest.mark.parametrize("prepared", [False, True])
-def test_where_one_of_them_is_too_many_none_is_kept_and_the_session_is_as_good_as_before(
+def test_one_order_too_many_undoes_the_whole_group_and_the_session_stays_usable(
     tenant: Tenant, flight: Flight, prepared: bool
 ) -> None:
     """What follows a statement that fails was never prepared, whatever the driver thinks."""
@@ -127,7 +127,7 @@ def test_where_one_of_them_is_too_many_none_is_kept_and_the_session_is_as_good_a
     assert stored(tenant) == before + 8
 
 
-def test_the_balance_of_one_partner_is_never_overdrawn_together(installation: Installation) -> None:
+def test_a_group_of_orders_never_overdraws_a_partner_s_balance(installation: Installation) -> None:
     tenant = open_tenant(installation, credit=1_000)
     card = tenant.card(4, price=400)
     flight = Flight(tenant)
@@ -140,7 +140,7 @@ def test_the_balance_of_one_partner_is_never_overdrawn_together(installation: In
     assert stored(tenant) == 1
 
 
-def test_rows_that_others_want_as_well_are_locked_in_one_order(tenant: Tenant, flight: Flight) -> None:
+def test_shared_rows_are_locked_in_a_fixed_order(tenant: Tenant, flight: Flight) -> None:
     """New rows first; then counters, codes and balances, each kind sorted: two groups never wait for each other."""
     opened_accounts(tenant)
     cards = sorted(tenant.card(4) for _ in range(3))

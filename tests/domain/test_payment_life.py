@@ -105,7 +105,7 @@ def test_a_payment_is_authorised_and_captured_or_fails_and_a_later_attempt_is_ca
     assert now(tenant, second).reason is None
 
 
-def test_a_state_refuses_what_its_row_in_the_table_does_not_allow(tenant: Tenant) -> None:
+def test_a_payment_refuses_the_moves_that_its_state_does_not_allow(tenant: Tenant) -> None:
     done, ended = captured(tenant), announced(tenant)
     tenant.write(payments.cancel_payment, tenant.integration, ended.id)
     assert tenant.write(payments.cancel_payment, tenant.integration, ended.id).state == ENDED
@@ -148,7 +148,7 @@ def test_a_part_needs_a_reference_and_is_never_more_than_what_is_left(tenant: Te
     assert money(tenant) == (100, 0)
 
 
-def test_what_was_captured_in_part_goes_back_whole_or_not_at_all(tenant: Tenant) -> None:
+def test_a_partly_captured_payment_is_refunded_in_full_or_not_at_all(tenant: Tenant) -> None:
     payment = announced(tenant)
     tenant.write(payments.capture_payment, tenant.integration, payment.id, 100, "part")
     with pytest.raises(Refusal):
@@ -185,7 +185,7 @@ def test_a_capture_after_the_goods_are_gone_asks_the_service_for_the_refund(tena
     assert (again.amount, again.booked, again.state) == (CARD, 0, REQUESTED)
 
 
-def test_a_second_payment_captured_in_part_gives_all_of_it_back(tenant: Tenant) -> None:
+def test_a_second_payment_captured_in_part_is_refunded_in_full(tenant: Tenant) -> None:
     placed = tenant.checkout((tenant.card(1), 1))
     first, second = tenant.payment(placed), tenant.payment(placed)
     tenant.write(payments.capture_payment, tenant.integration, second.id, 200, "part")
@@ -285,7 +285,7 @@ def test_a_dispute_stops_refunds_until_it_is_won(tenant: Tenant) -> None:
     assert refund(tenant, payment).amount == CARD
 
 
-def test_a_lost_dispute_takes_the_money_and_the_customer_owes_what_is_not_there(tenant: Tenant) -> None:
+def test_a_lost_dispute_takes_the_money_and_the_customer_owes_what_is_missing(tenant: Tenant) -> None:
     payment = captured(tenant)
     give(tenant, 200)
     tenant.notify("payment.disputed", payment)
@@ -299,7 +299,7 @@ def test_a_lost_dispute_takes_the_money_and_the_customer_owes_what_is_not_there(
     assert money(tenant) == (200, 0)
 
 
-def test_a_payment_in_parts_pays_its_order_although_the_customer_owes(tenant: Tenant) -> None:
+def test_a_payment_in_parts_pays_its_order_although_the_customer_owes_money(tenant: Tenant) -> None:
     lost, payment = captured(tenant), announced(tenant)
     tenant.notify("payment.disputed", lost)
     tenant.notify("payment.disputeLost", lost)

@@ -40,7 +40,7 @@ def test_a_deposit_is_in_the_balance_once_it_is_confirmed_and_only_once(
     assert other_connection.rows(escaped, tenant=tenant.id) == [(1_250,)]
 
 
-def test_the_same_reference_gives_the_same_deposit_and_another_content_is_a_conflict(tenant: Tenant) -> None:
+def test_the_same_reference_returns_the_same_deposit_and_other_content_is_a_conflict(tenant: Tenant) -> None:
     arguments = [tenant.integration, tenant.partner, "ref", "USD", 700]
     first = tenant.write(payments.create_deposit, *arguments)  # type: ignore[arg-type]
     assert tenant.write(payments.create_deposit, *arguments) == first  # type: ignore[arg-type]
@@ -50,7 +50,7 @@ def test_the_same_reference_gives_the_same_deposit_and_another_content_is_a_conf
     assert (again.id, again.state) == (first.id, 1)
 
 
-def test_a_deposit_that_was_rejected_cannot_be_confirmed(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_rejected_deposit_cannot_be_confirmed(tenant: Tenant, other_connection: RawConnection) -> None:
     made = tenant.write(payments.create_deposit, tenant.integration, tenant.partner, "ref", "USD", 700)
     other_connection.run("UPDATE deposits SET state = 2 WHERE id = :id", id=made.id)
     assert number_of(tenant, payments.confirm_deposit, tenant.integration, made.id) == -400
@@ -113,7 +113,7 @@ def test_a_second_payment_of_a_paid_order_is_refused_and_books_nothing(
     assert tenant.capture(first).state == 1
 
 
-def test_a_payment_that_was_cancelled_cannot_be_captured(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_cancelled_payment_cannot_be_captured(tenant: Tenant, other_connection: RawConnection) -> None:
     placed = tenant.checkout((tenant.card(1), 1))
     payment = tenant.payment(placed)
     other_connection.run("UPDATE payments SET state = 2 WHERE id = :id", id=payment.id)
@@ -122,7 +122,7 @@ def test_a_payment_that_was_cancelled_cannot_be_captured(tenant: Tenant, other_c
     assert tenant.codes(placed.lines[0].id) == []
 
 
-def test_a_payment_is_of_the_whole_order_and_of_a_customer_s(tenant: Tenant, installation: Installation) -> None:
+def test_a_payment_is_for_the_whole_of_a_customer_s_order(tenant: Tenant, installation: Installation) -> None:
     placed = tenant.checkout((tenant.card(2), 2))
     create = payments.create_payment
     for amount in (2 * CARD - 1, 2 * CARD + 1, 1):
@@ -133,7 +133,7 @@ def test_a_payment_is_of_the_whole_order_and_of_a_customer_s(tenant: Tenant, ins
     assert number_of(stranger, create, stranger.integration, placed.order.id, fresh("p"), 2 * CARD) == -3
 
 
-def test_the_same_reference_gives_the_same_payment_and_another_content_is_a_conflict(tenant: Tenant) -> None:
+def test_the_same_reference_returns_the_same_payment_and_other_content_is_a_conflict(tenant: Tenant) -> None:
     card = tenant.card(3)
     placed, other = tenant.checkout((card, 1)), tenant.checkout((card, 2))
     create = payments.create_payment
@@ -153,7 +153,7 @@ def test_another_service_cannot_capture_a_payment(tenant: Tenant, installation: 
     assert tenant.codes(placed.lines[0].id) == []
 
 
-def test_an_expired_checkout_is_served_while_its_goods_can_still_be_had(tenant: Tenant) -> None:
+def test_an_expired_checkout_is_served_while_its_goods_are_available(tenant: Tenant) -> None:
     card = tenant.card(2)
     placed = tenant.checkout((card, 2), minutes=-1)
     payment = tenant.payment(placed)
@@ -195,9 +195,7 @@ def test_the_database_refuses_a_second_captured_payment_of_one_order(
     refuses(other_connection, DOUBLE, "UPDATE payments SET state = 1, captured = amount WHERE id = :id", id=second.id)
 
 
-def test_the_database_refuses_deposits_and_payments_that_make_no_sense(
-    tenant: Tenant, other_connection: RawConnection
-) -> None:
+def test_the_database_refuses_invalid_deposits_and_payments(tenant: Tenant, other_connection: RawConnection) -> None:
     tenant.payment(tenant.checkout((tenant.card(1), 1)))
     tenant.deposit(5)
     tenant.deposit(6)

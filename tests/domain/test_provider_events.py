@@ -31,7 +31,7 @@ def states(tenant: Tenant, payment: Payment) -> list[int]:
     return [one.state for one in tenant.read(events.events_of, payment)]
 
 
-def test_an_event_is_applied_once_and_its_id_with_another_content_is_a_conflict(tenant: Tenant) -> None:
+def test_an_event_is_applied_once_and_its_id_with_other_content_is_a_conflict(tenant: Tenant) -> None:
     payment = announced(tenant)
     first = tenant.notify("payment.captured", payment, name="evt 1")
     assert (first.state, first.outcome, now(tenant, payment).state) == (APPLIED, "captured", BOOKED)
@@ -47,7 +47,7 @@ ORDERS = list(permutations(("payment.authorised", "payment.captured", "payment.d
 
 
 @pytest.mark.parametrize("sent", ORDERS, ids=lambda sent: "-".join(one.removeprefix("payment.") for one in sent))
-def test_events_in_any_order_come_to_the_same_end(tenant: Tenant, sent: tuple[str, ...]) -> None:
+def test_events_in_any_order_have_the_same_result(tenant: Tenant, sent: tuple[str, ...]) -> None:
     payment = announced(tenant)
     for kind in sent:
         tenant.notify(kind, payment)
@@ -57,7 +57,7 @@ def test_events_in_any_order_come_to_the_same_end(tenant: Tenant, sent: tuple[st
 
 
 @pytest.mark.parametrize("sent", list(permutations(("refunded", "refundFailed", "captured"))), ids="-".join)
-def test_a_refund_that_failed_comes_back_in_whatever_order_its_events_arrive(
+def test_the_money_of_a_failed_refund_comes_back_in_whatever_order_its_events_arrive(
     tenant: Tenant, sent: tuple[str, ...]
 ) -> None:
     payment = announced(tenant)
@@ -88,7 +88,7 @@ def test_an_unknown_kind_is_kept_and_changes_nothing(tenant: Tenant) -> None:
     assert now(tenant, payment) == payment
 
 
-def test_what_contradicts_the_payment_is_kept_and_changes_nothing(tenant: Tenant) -> None:
+def test_an_event_that_contradicts_the_payment_is_kept_and_changes_nothing(tenant: Tenant) -> None:
     ended, done = announced(tenant), captured(tenant)
     tenant.write(payments.cancel_payment, tenant.integration, ended.id)
     for kind, payment, amount in (
@@ -137,7 +137,7 @@ def test_an_event_confirms_the_requested_refund_by_its_id_its_reference_or_its_a
     assert now(tenant, payment).refunded == 60
 
 
-def test_a_refund_told_during_a_dispute_waits_for_its_end(tenant: Tenant) -> None:
+def test_a_refund_reported_during_a_dispute_waits_for_the_dispute_to_end(tenant: Tenant) -> None:
     payment = captured(tenant)
     tenant.notify("payment.disputed", payment)
     waiting = tenant.notify("payment.refunded", payment, amount=5)

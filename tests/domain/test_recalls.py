@@ -50,7 +50,7 @@ def test_a_plan_counts_and_names_the_buyers_and_changes_nothing(tenant: Tenant) 
     assert tenant.available(line.product_id) == 1
 
 
-def test_freezing_expires_checkouts_and_withdraws_all_that_is_unsold(tenant: Tenant) -> None:
+def test_freezing_expires_checkouts_and_withdraws_all_unsold_codes(tenant: Tenant) -> None:
     line, batch = sold_two(tenant)
     frozen = tenant.write(recall.freeze, tenant.installation.cipher, batch, [], REASON)
     assert frozen == {"withdrawn": 2, "checkoutsExpired": 1}
@@ -73,7 +73,7 @@ def test_sold_codes_are_refunded_once_and_the_supplier_pays(tenant: Tenant, othe
     assert [(one.reason, one.origin) for one in listed] == [("RECALLED", "recall")] * 2
 
 
-def test_replacements_come_from_another_batch_and_what_has_none_stays_open(tenant: Tenant) -> None:
+def test_replacements_come_from_another_batch_and_codes_without_one_stay_open(tenant: Tenant) -> None:
     line, batch = sold_two(tenant)
     old = tenant.codes(line.id)
     tenant.write(recall.freeze, tenant.installation.cipher, batch, [], REASON)
@@ -85,7 +85,7 @@ def test_replacements_come_from_another_batch_and_what_has_none_stays_open(tenan
     assert not set(tenant.codes(line.id)) & set(old)
 
 
-def test_what_its_buyer_complained_about_before_is_decided_and_what_was_made_good_is_left(tenant: Tenant) -> None:
+def test_a_recall_decides_open_complaints_and_leaves_refunded_codes_alone(tenant: Tenant) -> None:
     product, batch, _ = stocked(tenant, 3)
     line = tenant.order((product, 3)).lines[0]
     first, second, _ = tenant.codes(line.id)

@@ -71,7 +71,7 @@ def test_the_same_key_refunds_once(tenant: Tenant) -> None:
     assert refused(tenant, sold(tenant), 300, key) == -8
 
 
-def test_never_more_than_was_paid(tenant: Tenant) -> None:
+def test_refunds_never_exceed_what_was_paid(tenant: Tenant) -> None:
     line = sold(tenant)
     assert refused(tenant, line, 2 * CARD + 1) == -8
     refund(tenant, line, CARD + 1)
@@ -88,7 +88,7 @@ def test_a_huge_refund_is_refused(tenant: Tenant, amount: int) -> None:
 
 
 @pytest.mark.parametrize("amount", [0, -1, MAX_MINOR])
-def test_an_amount_that_no_caller_lets_pass_is_a_defect(tenant: Tenant, amount: int) -> None:
+def test_an_amount_that_callers_must_reject_is_an_assertion_error(tenant: Tenant, amount: int) -> None:
     with pytest.raises(AssertionError):
         refund(tenant, sold(tenant), amount)
 
@@ -99,7 +99,7 @@ def test_a_line_that_waits_has_nothing_to_refund(tenant: Tenant) -> None:
     assert refused(tenant, line, 1) == -8
 
 
-def test_what_a_supplier_earned_is_taken_back_once(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_supplier_s_earning_is_clawed_back_once(tenant: Tenant, other_connection: RawConnection) -> None:
     line = tenant.order((tenant.topup(), 2)).lines[0]
     tenant.deliver(line.id, [fresh("TOP"), fresh("TOP")])
     key = fresh("unit")
@@ -117,7 +117,7 @@ def test_what_a_supplier_earned_is_taken_back_once(tenant: Tenant, other_connect
     assert tenant.balance().posted == -2 * TOPUP
 
 
-def test_the_order_of_another_tenant_is_out_of_reach(tenant: Tenant) -> None:
+def test_another_buyer_s_line_is_not_found(tenant: Tenant) -> None:
     line = sold(tenant)
 
     def lookup(tx: Transaction) -> tuple[Order, Line]:

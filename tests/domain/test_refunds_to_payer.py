@@ -86,7 +86,7 @@ def test_a_payment_service_refunds_the_order_in_the_same_step(tenant: Tenant) ->
     assert (now(tenant, payment).state, money(tenant)) == (REFUNDED, (0, 0))
 
 
-def test_what_went_to_the_balance_does_not_go_out_again(tenant: Tenant) -> None:
+def test_money_refunded_to_the_balance_is_not_paid_out_again(tenant: Tenant) -> None:
     payment = captured(tenant)
     (line,) = tenant.read(orders.lines_of, payment.order_id)
     tenant.write(order_refunds.refund_line, line.id, 300, "", "a bad code")
@@ -105,7 +105,7 @@ def test_an_order_without_a_payment_has_no_payer(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("key", ["one key", ""])
-def test_sixteen_refunds_at_once_give_the_money_back_once(tenant: Tenant, key: str) -> None:
+def test_sixteen_concurrent_refunds_pay_the_money_back_once(tenant: Tenant, key: str) -> None:
     payment = captured(tenant)
 
     def ask(_: int) -> int:

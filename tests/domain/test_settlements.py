@@ -75,7 +75,7 @@ def test_refunds_and_lost_disputes_are_compared_beside_their_payments(tenant: Te
     assert (counts["matched"], differences) == (4, [])
 
 
-def test_what_one_statement_has_is_not_missing_in_the_next(tenant: Tenant) -> None:
+def test_a_row_of_one_statement_is_not_missing_in_the_next(tenant: Tenant) -> None:
     first, second = captured(tenant), captured(tenant)
     _, counts, _ = compared(tenant, statement(("", first.reference, CARD)))
     assert counts["missingThere"] == 1
@@ -83,7 +83,7 @@ def test_what_one_statement_has_is_not_missing_in_the_next(tenant: Tenant) -> No
     assert counts == {"matched": 1, "missingHere": 0, "missingThere": 0, "amountDiffers": 0}
 
 
-def test_what_was_booked_after_the_end_of_a_statement_is_not_missing_there(tenant: Tenant) -> None:
+def test_a_booking_after_the_end_of_a_statement_is_not_missing_there(tenant: Tenant) -> None:
     captured(tenant)
     _, counts, _ = compared(tenant, statement(("", "x", 1), until=1))
     assert counts["missingThere"] == 0

@@ -15,7 +15,7 @@ from tests.domain.test_started_payments import offer, unpaid
 from tests.support.nth_failure import assert_all_or_nothing
 
 
-def test_every_change_of_a_basket(tenant: Tenant) -> None:
+def test_every_change_of_a_basket_is_all_or_nothing(tenant: Tenant) -> None:
     card, other = tenant.card(9), tenant.card(9)
     check, shopper = (tenant.installation, tenant.id), tenant.shopper
     assert_all_or_nothing(*check, lambda tx: basket.add(tx, shopper, NewLine("", card, 1), None))
@@ -27,7 +27,7 @@ def test_every_change_of_a_basket(tenant: Tenant) -> None:
     assert tenant.read(basket.read, tenant.customer).lines == ()
 
 
-def test_a_checkout_of_a_basket_and_one_that_costs_nothing(tenant: Tenant) -> None:
+def test_a_checkout_of_a_basket_and_a_free_one_are_all_or_nothing(tenant: Tenant) -> None:
     put(tenant, tenant.card(2), 2)
     free = tenant.card(1, price=0)
 
@@ -48,7 +48,7 @@ def test_a_checkout_of_a_basket_and_one_that_costs_nothing(tenant: Tenant) -> No
     assert violations(tenant.installation) == []
 
 
-def test_a_started_payment_and_its_method(tenant: Tenant) -> None:
+def test_a_started_payment_and_its_method_are_all_or_nothing(tenant: Tenant) -> None:
     check = (tenant.installation, tenant.id)
     assert_all_or_nothing(*check, lambda tx: payment_methods.add(tx, "USD", "wire", "Wire", "Pay"), at_least=3)
     assert_all_or_nothing(*check, lambda tx: methods.remove(tx, "wire"), at_least=1)
@@ -58,7 +58,7 @@ def test_a_started_payment_and_its_method(tenant: Tenant) -> None:
     assert tenant.write(started.start, tenant.customer, order, "card") == made
 
 
-def test_the_site_configuration(tenant: Tenant) -> None:
+def test_the_site_configuration_is_all_or_nothing(tenant: Tenant) -> None:
     wanted = {"support-email": "help@shop.example", "registration": "closed", "text.en.welcome": "Hello"}
     assert_all_or_nothing(tenant.installation, tenant.id, lambda tx: site.change(tx, wanted))
     assert tenant.read(site.site_of) == wanted

@@ -66,7 +66,7 @@ def test_a_started_payment_makes_one_event_and_is_taken_up_by_its_service(
     assert refused(tenant, started.start, tenant.customer, order, "card").code.number == -8
 
 
-def test_sixteen_starts_at_once_are_one_payment(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_sixteen_concurrent_starts_are_one_payment(tenant: Tenant, other_connection: RawConnection) -> None:
     offer(tenant)
     order = unpaid(tenant)
     with ThreadPoolExecutor(16) as pool:
@@ -75,7 +75,7 @@ def test_sixteen_starts_at_once_are_one_payment(tenant: Tenant, other_connection
     assert events(other_connection, tenant) == [(tenant.integration, made[0])]
 
 
-def test_of_two_started_payments_the_first_that_is_captured_pays(tenant: Tenant) -> None:
+def test_of_two_started_payments_the_first_one_captured_pays(tenant: Tenant) -> None:
     for code in ("card", "bank"):
         offer(tenant, code)
     order = unpaid(tenant)
@@ -106,7 +106,7 @@ def test_a_method_is_offered_within_its_bounds_and_while_its_integration_is_enab
     assert tenant.write(started.start, tenant.customer, order, "fits") == made
 
 
-def test_only_an_unpaid_order_of_the_customer_s_own_is_paid(installation: Installation, tenant: Tenant) -> None:
+def test_a_customer_can_pay_only_its_own_unpaid_order(installation: Installation, tenant: Tenant) -> None:
     offer(tenant)
     order = unpaid(tenant)
     other = tenant.write(lambda tx: accounts.create(tx, "customer", "eve@example.com", "Eve", password=PASSWORD))
@@ -129,7 +129,9 @@ def test_only_an_unpaid_order_of_the_customer_s_own_is_paid(installation: Instal
     assert refused(tenant, started.start, tenant.customer, late, "card").code.number == -8
 
 
-def test_a_customer_starts_only_so_many_payments_of_an_order(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_payments_that_a_customer_starts_for_an_order_is_limited(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(started, "MAX_PAYMENTS", 2)
     offer(tenant)
     order = unpaid(tenant)
@@ -157,7 +159,9 @@ def test_a_method_that_cannot_work_is_refused(tenant: Tenant, more: dict[str, An
     assert tenant.read(methods.list_methods) == []
 
 
-def test_a_code_names_one_method_and_there_are_only_so_many(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_code_names_one_method_and_the_number_of_methods_is_limited(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def add(code: str, integration: str = "Pay") -> int:
         def act(tx: Transaction) -> object:
             return payment_methods.add(tx, "USD", code, "Title", integration)

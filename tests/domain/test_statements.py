@@ -102,7 +102,7 @@ def late(tenant: Tenant, by_ms: int, amount: int) -> None:
     tenant.write(action)
 
 
-def test_a_transfer_that_becomes_visible_late_is_entered_behind_what_was_read(tenant: Tenant) -> None:
+def test_a_transfer_that_becomes_visible_late_is_entered_behind_the_rows_already_read(tenant: Tenant) -> None:
     give(tenant, 1)
     before = listed(tenant)
     late(tenant, 5_000, 40)
@@ -112,7 +112,7 @@ def test_a_transfer_that_becomes_visible_late_is_entered_behind_what_was_read(te
     assert after[0].at <= after[1].at
 
 
-def test_a_period_that_has_passed_and_was_read_never_changes(tenant: Tenant) -> None:
+def test_a_past_period_that_was_read_never_changes(tenant: Tenant) -> None:
     give(tenant, 1)
     (first,) = listed(tenant)
     until = first.at + 1

@@ -45,7 +45,7 @@ def refused(tenant: Tenant, batch: str, product: str) -> int:
 # --- loading ----------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_of_a_long_batch_is_sold_before_its_end(tenant: Tenant) -> None:
+def test_no_code_of_a_long_batch_is_sold_before_its_upload_ends(tenant: Tenant) -> None:
     card, cipher = tenant.card(0), tenant.installation.cipher
     source = Source("a test", "operator", digest=b"d" * 32)
     batch = tenant.write(batches.begin, card, source)
@@ -58,7 +58,7 @@ def test_nothing_of_a_long_batch_is_sold_before_its_end(tenant: Tenant) -> None:
     assert tenant.codes(tenant.order((card, 4)).lines[0].id) == ["LONG-0", "LONG-1", "LONG-2", "LONG-3"]
 
 
-def test_the_same_file_again_takes_over_from_an_upload_that_broke_off(tenant: Tenant) -> None:
+def test_uploading_a_file_again_takes_over_from_an_interrupted_upload(tenant: Tenant) -> None:
     card, cipher = tenant.card(0), tenant.installation.cipher
     source = Source("a test", "operator", digest=b"d" * 32)
     codes = [read_code(f"AGAIN-{at}") for at in range(3)]
@@ -88,7 +88,7 @@ def test_an_upload_that_fails_in_the_middle_leaves_nothing(tenant: Tenant, other
     assert (done.added, tenant.available(card)) == (UNITS, UNITS)
 
 
-def test_an_upload_that_broke_off_long_ago_is_thrown_away(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_an_upload_that_was_interrupted_long_ago_is_deleted(tenant: Tenant, other_connection: RawConnection) -> None:
     card, cipher = tenant.card(0), tenant.installation.cipher
     batch = tenant.write(batches.begin, card, Source("a test", "operator"))
     tenant.write(batches.load, cipher, card, batch, [read_code(fresh("LEFT"))], 0)
@@ -103,7 +103,7 @@ def test_an_upload_that_broke_off_long_ago_is_thrown_away(tenant: Tenant, other_
 # --- duplicates -------------------------------------------------------------------------------------------------------
 
 
-def test_a_code_is_known_again_in_every_spelling_and_through_every_door(tenant: Tenant) -> None:
+def test_a_code_is_recognised_in_every_spelling_and_from_every_source(tenant: Tenant) -> None:
     card, other = tenant.card(0), tenant.card(0)
     first = add(tenant, card, ["AAAA-BBBB"])
     line = tenant.order((tenant.topup(), 1)).lines[0].id
@@ -120,7 +120,7 @@ def test_a_code_is_known_again_in_every_spelling_and_through_every_door(tenant: 
         tenant.deliver(again, ["aaaa bbbb"])
 
 
-def test_two_codes_that_differ_in_case_are_two_where_the_product_says_so(tenant: Tenant) -> None:
+def test_codes_that_differ_in_case_are_distinct_where_the_product_says_so(tenant: Tenant) -> None:
     exact = tenant.card(0)
     tenant.write(inventory.set_comparison, exact, "exact")
     assert add(tenant, exact, ["AbCd-1", "abcd-1", "abcd1", "abcd1"]).added == 3
@@ -132,7 +132,7 @@ def test_two_codes_that_differ_in_case_are_two_where_the_product_says_so(tenant:
 # --- withdrawing and moving -------------------------------------------------------------------------------------------
 
 
-def test_a_withdrawn_code_is_neither_sold_nor_taken_in_again_by_itself(
+def test_a_withdrawn_code_is_not_sold_and_is_added_again_only_on_request(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     card = tenant.card(0)
@@ -147,7 +147,7 @@ def test_a_withdrawn_code_is_neither_sold_nor_taken_in_again_by_itself(
     assert other_connection.rows(STATES, tenant=tenant.id) == [(moves.DELIVERED, 2), (moves.WITHDRAWN, 1)]
 
 
-def test_what_an_unpaid_checkout_gives_back_of_a_withdrawn_batch_is_withdrawn(tenant: Tenant) -> None:
+def test_codes_that_a_checkout_returns_to_a_withdrawn_batch_are_withdrawn(tenant: Tenant) -> None:
     card = tenant.card(0)
     batch = add(tenant, card, ["BACK-1", "BACK-2"]).batch_id or ""
     left = tenant.checkout((card, 1), minutes=-1)
@@ -172,7 +172,7 @@ def test_the_unsold_codes_of_a_batch_move_to_another_product_with_supplier_and_c
     assert refused(tenant, made, tenant.topup()) == -2
 
 
-def test_a_batch_does_not_move_where_one_of_its_codes_would_be_there_twice(tenant: Tenant) -> None:
+def test_a_batch_does_not_move_where_one_of_its_codes_would_be_a_duplicate(tenant: Tenant) -> None:
     exact, folded = tenant.card(0), tenant.card(0)
     tenant.write(inventory.set_comparison, exact, "exact")
     batch = add(tenant, exact, ["TWIN-a", "TWIN-A"]).batch_id or ""
@@ -183,7 +183,7 @@ def test_a_batch_does_not_move_where_one_of_its_codes_would_be_there_twice(tenan
 # --- expiry -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_code_that_has_expired_is_never_sold(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_an_expired_code_is_never_sold(tenant: Tenant, other_connection: RawConnection) -> None:
     card = tenant.card(0)
     today = datetime.now(UTC).date()
     codes = [StockCode("GONE-1", expires=today - timedelta(1)), StockCode("GOOD-1", expires=today + timedelta(40))]
@@ -196,7 +196,7 @@ def test_a_code_that_has_expired_is_never_sold(tenant: Tenant, other_connection:
     assert other_connection.rows(reasons, tenant=tenant.id) == [(moves.WITHDRAWN, "expired")]
 
 
-def test_the_worker_withdraws_what_expires(tenant: Tenant) -> None:
+def test_the_worker_withdraws_expired_codes(tenant: Tenant) -> None:
     card = tenant.card(0)
     add(tenant, card, [StockCode("GONE-1", expires=datetime.now(UTC).date() - timedelta(1)), "GOOD-1"])
     assert (tenant.id, card) in tenant.store.read_now(stock.due_to_expire)
@@ -215,7 +215,7 @@ def test_a_checkout_holds_no_code_that_expires_before_it_can_be_paid(tenant: Ten
     assert tenant.codes(held.lines[0].id) == ["GOOD-1"]
 
 
-def test_what_a_checkout_holds_and_gives_back_is_watched_again(tenant: Tenant) -> None:
+def test_the_expiry_of_a_code_counts_again_after_a_checkout_returns_it(tenant: Tenant) -> None:
     card = tenant.card(0)
     add(tenant, card, [StockCode("EARLY-1", expires=datetime.now(UTC).date() + timedelta(9)), "GOOD-1"])
     held = tenant.checkout((card, 1), minutes=-1)
@@ -227,7 +227,7 @@ def test_what_a_checkout_holds_and_gives_back_is_watched_again(tenant: Tenant) -
 # --- what a supplier earns --------------------------------------------------------------------------------------------
 
 
-def test_a_supplier_earns_the_cost_at_the_upload_with_each_of_its_codes_that_is_sold(
+def test_a_supplier_earns_the_cost_at_upload_for_each_of_its_sold_codes(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     card = tenant.card(0)

@@ -139,7 +139,7 @@ def test_a_promise_cannot_be_changed_after_the_deadline(tenant: Tenant) -> None:
     assert refused(lambda: tenant.write(fulfilment.accept, tenant.supplier, line.id, later)) == -8
 
 
-def test_promises_cannot_move_a_line_on_for_ever(tenant: Tenant) -> None:
+def test_promises_cannot_postpone_a_deadline_for_ever(tenant: Tenant) -> None:
     line = waiting(tenant)
     first = tenant.write(fulfilment.accept, tenant.supplier, line.id)
     assert first.line.accepted is not None
@@ -156,7 +156,7 @@ def test_a_line_accepted_without_a_promise_has_the_time_to_deliver(tenant: Tenan
     assert done.line.deadline == line.queued + 3 * HOUR
 
 
-def test_the_product_s_times_are_stronger_than_the_supplier_s(tenant: Tenant) -> None:
+def test_the_product_s_times_override_the_supplier_s(tenant: Tenant) -> None:
     deadlines(tenant, accept=HOUR)
     product = tenant.topup()
     tenant.write(suppliers.set_sourcing, product, Sourcing(accept_within=2 * HOUR))
@@ -175,7 +175,7 @@ def test_a_promise_that_is_past_or_too_late_is_refused(tenant: Tenant, offset: i
     assert tenant.line(line.id).accepted is None
 
 
-def test_a_stranger_s_line_can_be_neither_accepted_nor_rejected(tenant: Tenant) -> None:
+def test_a_supplier_can_neither_accept_nor_reject_a_line_that_is_not_its_own(tenant: Tenant) -> None:
     line = waiting(tenant)
     other = tenant.write(accounts.find_or_create_owner, Surface.SUPPLIER, fresh("Other"))
     from_stock = tenant.order((tenant.card(1), 1)).lines[0]
@@ -184,7 +184,7 @@ def test_a_stranger_s_line_can_be_neither_accepted_nor_rejected(tenant: Tenant) 
         assert refused(lambda: tenant.write(fulfilment.reject, supplier, wanted, "no")) == -3  # noqa: B023
 
 
-def test_a_line_that_is_over_cannot_be_accepted_or_rejected(tenant: Tenant) -> None:
+def test_a_finished_line_can_be_neither_accepted_nor_rejected(tenant: Tenant) -> None:
     done, gone = waiting(tenant), waiting(tenant)
     tenant.deliver(done.id, notes=["done"])
     tenant.write(fulfilment.reject, tenant.supplier, gone.id, "no more of it")
@@ -302,7 +302,7 @@ def test_the_event_of_a_part_has_the_codes_that_arrived(tenant: Tenant) -> None:
     assert (body["status"], body["deliveryData"], body["deliveryNote"]) == (PROCESSING, [code], ["half"])
 
 
-def test_what_is_left_of_a_line_goes_to_the_next_supplier(tenant: Tenant) -> None:
+def test_the_rest_of_a_line_goes_to_the_next_supplier(tenant: Tenant) -> None:
     product = tenant.topup()
     other = rival(tenant, product)
     line = waiting(tenant, 3, product)
@@ -330,7 +330,7 @@ def test_all_deliveries_of_a_line_have_at_most_twenty_notes(tenant: Tenant) -> N
 # --- too late ---------------------------------------------------------------------------------------------------------
 
 
-def test_codes_that_come_too_late_go_to_stock_and_are_sold_once(tenant: Tenant) -> None:
+def test_late_codes_go_to_stock_and_are_sold_once(tenant: Tenant) -> None:
     product = tenant.topup()
     other = rival(tenant, product)
     line = waiting(tenant, 2, product)
@@ -366,7 +366,7 @@ def test_late_codes_of_a_product_that_needs_details_are_not_sold_from_stock(tena
     assert not asking.from_stock
 
 
-def test_a_supplier_lists_its_own_batches_and_withdraws_what_is_unsold(tenant: Tenant) -> None:
+def test_a_supplier_lists_its_own_batches_and_withdraws_unsold_codes(tenant: Tenant) -> None:
     line = waiting(tenant)
     tenant.write(fulfilment.reject, tenant.supplier, line.id, "no")
     codes = [fresh("LATE"), fresh("LATE"), fresh("LATE")]

@@ -38,7 +38,7 @@ def test_complaints_alone_pause_nobody(tenant: Tenant) -> None:
     assert paused(tenant) is None
 
 
-def test_the_complaint_that_reaches_the_setting_pauses_the_supplier_and_says_so(
+def test_the_complaint_that_reaches_the_limit_pauses_the_supplier_with_a_reason(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     limit(tenant, 3)
@@ -58,7 +58,7 @@ def test_the_complaint_that_reaches_the_setting_pauses_the_supplier_and_says_so(
     assert refused.value.code.number == -200
 
 
-def test_what_was_rejected_withdrawn_or_opened_by_the_operator_does_not_count(tenant: Tenant) -> None:
+def test_complaints_rejected_withdrawn_or_opened_by_the_operator_do_not_count(tenant: Tenant) -> None:
     limit(tenant, 2)
     rejected = complain(tenant, consigned(tenant, 1, 1))
     decide(tenant, rejected, "reject")
@@ -73,7 +73,7 @@ def test_what_was_rejected_withdrawn_or_opened_by_the_operator_does_not_count(te
     assert paused(tenant) is not None
 
 
-def test_a_resumed_supplier_begins_again(tenant: Tenant) -> None:
+def test_complaints_before_a_supplier_was_resumed_no_longer_count(tenant: Tenant) -> None:
     limit(tenant, 1)
     bad_line(tenant)
     assert paused(tenant) is not None
@@ -85,7 +85,7 @@ def test_a_resumed_supplier_begins_again(tenant: Tenant) -> None:
     assert paused(tenant) is not None
 
 
-def test_sixteen_complaints_at_once_are_counted_one_after_the_other(tenant: Tenant) -> None:
+def test_sixteen_concurrent_complaints_are_counted_one_after_the_other(tenant: Tenant) -> None:
     limit(tenant, 16)
     lines = [consigned(tenant, 1, 1) for _ in range(16)]
     with ThreadPoolExecutor(16) as threads:

@@ -54,7 +54,7 @@ def test_single_codes_are_recalled_and_the_others_stay(tenant: Tenant) -> None:
     assert tenant.available(card) == 1
 
 
-def test_a_complaint_of_the_buyer_stands_for_the_recall(tenant: Tenant) -> None:
+def test_a_recall_opens_no_complaint_where_the_buyer_already_has_one(tenant: Tenant) -> None:
     card, batch, codes = supplied(tenant, 1)
     line = tenant.order((card, 1)).lines[0].id
     said = NewComplaint(line, "INVALID_CODE", codes[0])
@@ -62,7 +62,7 @@ def test_a_complaint_of_the_buyer_stands_for_the_recall(tenant: Tenant) -> None:
     assert recall(tenant, batch) == SupplierRecall(0, 0, 0, 1, 0)
 
 
-def test_a_code_that_was_delivered_on_demand_is_the_supplier_s(tenant: Tenant) -> None:
+def test_a_supplier_recalls_a_code_that_it_delivered_on_demand(tenant: Tenant) -> None:
     line, code = tenant.order((tenant.topup(), 1)).lines[0].id, read_code(fresh("RCL"))
     tenant.write(fulfilment.deliver, tenant.installation.cipher, tenant.supplier, line, [code], ())
     assert recall(tenant, None, code) == SupplierRecall(0, 0, 1, 0, 0)

@@ -35,7 +35,7 @@ def test_a_supplier_is_paused_with_a_reason_and_resumed(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("cost", ["-1", "0.001", "1e400", "10000000000"])
-def test_a_further_supplier_has_a_possible_cost(tenant: Tenant, cost: str) -> None:
+def test_a_further_supplier_with_an_invalid_cost_is_refused(tenant: Tenant, cost: str) -> None:
     product = tenant.topup()
     other = rival(tenant, product)
     with pytest.raises(Refusal) as refused:

@@ -104,7 +104,7 @@ def test_a_receiver_that_never_answers_delays_nobody_else(
     asyncio.run(scenario())
 
 
-def test_an_endpoint_has_only_so_many_deliveries_at_once_and_fewer_when_it_fails(mail: Mail) -> None:
+def test_an_endpoint_has_a_limit_of_concurrent_deliveries_and_a_lower_one_while_it_fails(mail: Mail) -> None:
     one = mail.tenant.read(endpoints.list_endpoints, mail.tenant.partner)[0]
     for _ in range(MORE_THAN_A_BATCH):
         mail.tenant.write(endpoints.send_test, one)
@@ -117,7 +117,7 @@ def test_an_endpoint_has_only_so_many_deliveries_at_once_and_fewer_when_it_fails
     assert len(lease(mail, Capacity(32))) == MAX_PER_SLOW_ENDPOINT
 
 
-def test_an_endpoint_without_room_hides_nothing_behind_it(mail: Mail) -> None:
+def test_deliveries_of_a_full_endpoint_do_not_block_those_of_others(mail: Mail) -> None:
     one = mail.tenant.read(endpoints.list_endpoints, mail.tenant.partner)[0]
     other = second(mail, "https://other.example/hook")
     for _ in range(MORE_THAN_A_BATCH):
@@ -131,7 +131,7 @@ def test_an_endpoint_without_room_hides_nothing_behind_it(mail: Mail) -> None:
 # --- leases -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_renewed_lease_is_nobody_else_s_and_a_lost_one_is_not_renewed(mail: Mail) -> None:
+def test_a_renewed_lease_stays_with_its_worker_and_a_lost_one_is_not_renewed(mail: Mail) -> None:
     mail.tenant.order((mail.tenant.card(1), 1))
     first = mail.lease()
     for _ in range(5):
@@ -163,7 +163,7 @@ def test_a_failure_of_a_worker_that_lost_its_lease_does_not_move_the_next_attemp
     assert mail.lease() == []
 
 
-def test_a_renewal_that_comes_too_late_does_not_hasten_the_next_attempt(mail: Mail) -> None:
+def test_a_late_renewal_does_not_hasten_the_next_attempt(mail: Mail) -> None:
     mail.tenant.order((mail.tenant.card(1), 1))
     for _ in range(3):  # the delay after the fourth failure is longer than a lease
         leased = mail.lease()
@@ -176,7 +176,7 @@ def test_a_renewal_that_comes_too_late_does_not_hasten_the_next_attempt(mail: Ma
     assert mail.lease() == []
 
 
-def test_a_worker_that_stops_gives_back_what_it_has_not_finished(
+def test_a_worker_that_stops_releases_its_unfinished_deliveries(
     mail: Mail, receiver: BlockingReceiver, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliverer, "STOP_S", 0.0)
@@ -194,7 +194,7 @@ def test_a_worker_that_stops_gives_back_what_it_has_not_finished(
     assert again.attempts == 0
 
 
-def test_a_worker_that_stops_records_what_is_answered_in_time(
+def test_a_worker_that_stops_records_answers_that_come_in_time(
     mail: Mail, receiver: BlockingReceiver, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliverer, "STOP_S", 3_600.0)
@@ -235,7 +235,7 @@ def test_one_receiver_gets_its_messages_on_one_connection(receiver: BlockingRece
     assert receiver.connections == 1
 
 
-def test_names_that_lead_to_one_address_share_no_connection(
+def test_host_names_with_one_address_share_no_connection(
     receiver: BlockingReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection was made for one name and its certificate: the next name must not use it."""
@@ -263,7 +263,7 @@ def test_receivers_beyond_the_limit_are_forgotten(receiver: BlockingReceiver, mo
 
 
 @pytest.mark.parametrize("mail", ["postgresql"], indirect=True)
-def test_an_event_wakes_a_worker_that_would_look_much_later(
+def test_an_event_wakes_a_worker_long_before_its_next_poll(
     mail: Mail, receiver: BlockingReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = at(mail, receiver.at("/lively"))
@@ -286,7 +286,7 @@ def test_an_event_wakes_a_worker_that_would_look_much_later(
 
 
 @pytest.mark.parametrize("call", range(1, 5))
-def test_a_delivery_outlives_the_failure_of_any_call_of_the_store(
+def test_a_delivery_survives_the_failure_of_any_call_of_the_store(
     mail: Mail, receiver: BlockingReceiver, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
     """Leasing, reading what is allowed, building the message, recording the result: each may fail."""

@@ -141,7 +141,9 @@ def test_a_deleted_endpoint_gives_up_its_deliveries_and_gets_no_more(tenant: Ten
     assert refused.value.code is errors.ENDPOINT_STATE
 
 
-def test_a_changed_url_is_that_of_what_was_not_delivered_yet(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_changed_url_applies_to_deliveries_that_are_not_done_yet(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
     for _ in range(2):
         tenant.order((tenant.card(1), 1))
     set_state(other_connection, listed(tenant)[1].id, DONE)
@@ -217,7 +219,7 @@ def test_nothing_is_sent_on_demand_to_an_endpoint_that_is_paused_or_has_no_url(
     assert list(refused.value.fields or {}) == ["scenario"]
 
 
-def test_a_delivery_is_replayed_to_the_present_url_and_an_order_s_to_its_own(
+def test_a_delivery_is_replayed_to_the_current_url_and_an_order_s_delivery_to_the_order_s_url(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     tenant.order((tenant.card(1), 1))
@@ -232,7 +234,7 @@ def test_a_delivery_is_replayed_to_the_present_url_and_an_order_s_to_its_own(
     assert [(one.state, one.attempts, one.url) for one in listed(tenant)] == [(DUE, 0, NAMED_URL), (DUE, 0, OTHER_URL)]
 
 
-def test_a_range_is_replayed_part_by_part(
+def test_a_range_is_replayed_in_parts(
     tenant: Tenant, other_connection: RawConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "MAX_REPLAYED", 2)

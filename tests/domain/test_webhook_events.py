@@ -80,16 +80,14 @@ def test_a_stored_body_gets_the_envelope_when_it_is_sent(tenant: Tenant) -> None
         ("balance.low", {"type": 1}),
     ],
 )
-def test_an_unknown_type_a_line_s_own_and_a_member_of_the_envelope_are_defects(
+def test_an_unknown_type_a_type_of_lines_and_an_envelope_member_are_assertion_errors(
     tenant: Tenant, event_type: str, body: dict[str, object]
 ) -> None:
     with pytest.raises(AssertionError):
         tenant.write(webhooks.notify, tenant.partner, event_type, "obj_3", body)
 
 
-def test_events_of_one_object_at_the_same_moment_get_different_numbers(
-    tenant: Tenant, other_connection: RawConnection
-) -> None:
+def test_concurrent_events_of_one_object_get_different_numbers(tenant: Tenant, other_connection: RawConnection) -> None:
     start = Barrier(4)
 
     def tell() -> None:

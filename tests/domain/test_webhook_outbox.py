@@ -136,7 +136,7 @@ def test_an_endpoint_that_fails_for_three_days_is_paused_and_the_others_receive_
     assert len(mail.lease()) == 2
 
 
-def test_a_success_ends_the_failing_time_and_an_order_s_own_url_does_not_count(mail: Mail) -> None:
+def test_a_success_ends_the_failing_period_and_failures_of_an_order_s_own_url_do_not_count(mail: Mail) -> None:
     tenant, failure = mail.tenant, Attempt(None, "ConnectError", 1)
     tenant.order((tenant.card(1), 1))
     (one,) = mail.lease()
@@ -154,7 +154,7 @@ def test_a_success_ends_the_failing_time_and_an_order_s_own_url_does_not_count(m
     assert (known.failing_since, known.state) == (None, ACTIVE)
 
 
-def test_a_delivery_that_was_written_while_its_endpoint_was_paused_or_resumed_is_not_lost(mail: Mail) -> None:
+def test_a_delivery_written_while_its_endpoint_is_paused_or_resumed_is_not_lost(mail: Mail) -> None:
     """The writer saw the endpoint's old state."""
     tenant = mail.tenant
     tenant.order((tenant.card(1), 1))

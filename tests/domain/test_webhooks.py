@@ -42,7 +42,7 @@ def test_a_supplier_s_line_has_one_event_when_queued_and_one_when_delivered(
     assert outcome(other_connection, tenant, line.id) == [(1, 2, URL), (2, 1, URL)]
 
 
-def test_an_order_that_is_answered_again_has_no_event_more(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_repeated_order_has_no_further_event(tenant: Tenant, other_connection: RawConnection) -> None:
     card = tenant.card(2)
     line = tenant.order((card, 1), reference="again").lines[0]
     tenant.order((card, 1), reference="again")
@@ -59,15 +59,13 @@ def test_a_checkout_has_no_event_before_it_is_paid(tenant: Tenant, other_connect
     assert outcome(other_connection, tenant, second) == [(1, 2, None)]
 
 
-def test_a_checkout_that_expires_has_none(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_an_expired_checkout_has_no_event(tenant: Tenant, other_connection: RawConnection) -> None:
     placed = tenant.checkout((tenant.card(1), 1), minutes=-1)
     tenant.write(checkout.expire, placed.order.id)
     assert outcome(other_connection, tenant, placed.lines[0].id) == []
 
 
-def test_the_url_that_an_order_names_is_stronger_than_the_endpoint_s(
-    tenant: Tenant, other_connection: RawConnection
-) -> None:
+def test_the_url_of_an_order_overrides_that_of_the_endpoint(tenant: Tenant, other_connection: RawConnection) -> None:
     named = "https://orders.example.com/one"
     placed = tenant.order((tenant.topup(), 1), notify_url=named)
     tenant.deliver(placed.lines[0].id, [fresh("TOP")])
@@ -102,7 +100,7 @@ def test_a_buyer_without_an_endpoint_gets_nothing_because_nothing_could_be_signe
     assert outcome(other_connection, bare, line.id) == [(1, 1, None)]
 
 
-def test_an_endpoint_s_secrets_are_shown_once_and_sealed(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_an_endpoint_s_secrets_are_shown_once_and_encrypted(tenant: Tenant, other_connection: RawConnection) -> None:
     supplier = tenant.write(accounts.find_or_create_owner, Surface.SUPPLIER, "Another")
     secret, key = tenant.write(webhooks.create_endpoint, tenant.installation.cipher, supplier, URL)
     assert secret.reveal().startswith("whsec_")
@@ -117,7 +115,7 @@ def test_an_endpoint_s_secrets_are_shown_once_and_sealed(tenant: Tenant, other_c
     assert opened_secret == secret.reveal()
 
 
-def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(tenant: Tenant) -> None:
+def test_only_the_body_of_a_delivered_event_has_the_codes(tenant: Tenant) -> None:
     placed = tenant.order((tenant.topup(), 2))
     line, order = placed.lines[0], placed.order
     tenant.deliver(line.id, ["BODY-1", "BODY-2"], ["a note"])
@@ -183,7 +181,7 @@ def test_the_database_refuses_a_second_event_of_a_change_or_delivery_of_an_event
 # --- the worker's side, with a clock of its own -----------------------------------------------------------------------
 
 
-def test_a_delivery_is_leased_to_one_worker_and_comes_back_when_that_one_dies(mail: Mail) -> None:
+def test_a_delivery_is_leased_to_one_worker_and_released_when_that_worker_dies(mail: Mail) -> None:
     line = mail.tenant.order((mail.tenant.card(1), 1)).lines[0]
     (leased,) = mail.lease()
     assert (leased.line_id, leased.status, leased.url, leased.attempts) == (line.id, 1, URL, 0)
@@ -194,7 +192,7 @@ def test_a_delivery_is_leased_to_one_worker_and_comes_back_when_that_one_dies(ma
     assert (again.id, again.event_id, again.attempts) == (leased.id, leased.event_id, 1)
 
 
-def test_what_was_taken_is_never_sent_again(mail: Mail) -> None:
+def test_an_accepted_delivery_is_never_sent_again(mail: Mail) -> None:
     mail.tenant.order((mail.tenant.card(1), 1))
     (leased,) = mail.lease()
     mail.store.write_now(lambda tx: outbox.delivered(tx, leased, Attempt(204, "", 1)))
@@ -233,7 +231,7 @@ def test_the_longest_waiting_deliveries_are_leased_first_and_no_more_than_asked_
     assert [one.line_id for one in mail.lease(2)] == lines[4:]
 
 
-def test_two_workers_at_the_same_moment_lease_different_deliveries(mail: Mail) -> None:
+def test_two_concurrent_workers_lease_different_deliveries(mail: Mail) -> None:
     """On PostgreSQL the second does not wait for the first: it skips what is locked."""
     for _ in range(4):
         mail.tenant.order((mail.tenant.card(1), 1))

@@ -9,7 +9,7 @@ from bedesten.store.transaction import StoreUnavailable, Transaction
 from tests.domain.tenant import Tenant
 
 
-def test_one_that_fails_does_not_hold_up_the_others(tenant: Tenant) -> None:
+def test_one_failing_item_does_not_hold_up_the_others(tenant: Tenant) -> None:
     done: list[str] = []
 
     def act(tx: Transaction, item: str) -> None:

@@ -22,7 +22,7 @@ def mail(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mail]:
         made.store.close()
 
 
-def test_a_delivery_is_tried_again_as_late_as_it_was_to_be_and_no_later(mail: Mail) -> None:
+def test_a_delivery_is_retried_after_its_usual_delay_and_no_later(mail: Mail) -> None:
     mail.tenant.order((mail.tenant.card(1), 1))
     mail.clock.now += DAY
     (first,) = mail.lease()
@@ -38,7 +38,7 @@ def test_a_delivery_is_tried_again_as_late_as_it_was_to_be_and_no_later(mail: Ma
     assert [one.id for one in mail.lease()] == [first.id]
 
 
-def test_a_delivery_that_waits_for_its_right_time_is_left_alone(mail: Mail) -> None:
+def test_a_delivery_with_a_correct_due_time_is_left_alone(mail: Mail) -> None:
     mail.tenant.order((mail.tenant.card(1), 1))
     for delay in DELAYS[:6]:
         (one,) = mail.lease()
