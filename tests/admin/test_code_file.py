@@ -59,7 +59,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", UNDERSTOOD)
-def test_files_as_people_have_them_are_understood(name: str) -> None:
+def test_files_in_common_forms_are_read(name: str) -> None:
     raw, codes = UNDERSTOOD[name]
     assert read_codes("codes.csv", raw).codes == codes
 
@@ -75,7 +75,7 @@ def outcome(raw: bytes, choice: FileOptions = PLAIN) -> str:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_file_that_cannot_be_understood_is_refused_whole_and_not_repeated(name: str) -> None:
+def test_an_unreadable_file_is_refused_whole_and_not_repeated(name: str) -> None:
     raw, problem = REFUSED[name]
     said = outcome(raw)
     assert problem in said
@@ -104,19 +104,19 @@ def test_a_table_without_titles_needs_the_number_of_the_column() -> None:
     assert "has 3 columns and none of this title or number" in outcome(raw, FileOptions(column="4"))
 
 
-def test_whether_the_first_line_is_a_title_can_be_said() -> None:
+def test_an_option_says_whether_the_first_line_is_a_title() -> None:
     raw = b"Gift cards\nAAA-1\nAAA-2\n"
     assert read_codes("codes.csv", raw, FileOptions(header=True)).codes == LIST
     assert read_codes("codes.csv", raw, FileOptions(header=False)).codes[0] == StockCode("Gift cards")
 
 
-def test_of_many_lines_at_fault_twenty_are_named_and_the_rest_is_counted() -> None:
+def test_twenty_of_many_bad_lines_are_named_and_the_rest_are_counted() -> None:
     with pytest.raises(Refusal, match=r"50 lines are wrong \(the first 20 follow\); nothing was put in") as refused:
         read_codes("codes.csv", b"1.23457E+15\n" * 50)
     assert len(refused.value.fields or {}) == 20
 
 
-def test_a_file_of_too_many_codes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_too_many_codes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_file, "MAX_CODES", 2)
     assert read_codes("codes.txt", b"AAA-1\nAAA-2\n", PLAIN).codes == LIST
     with pytest.raises(Refusal, match="more than 2 codes: send it in parts"):

@@ -27,20 +27,20 @@ def test_nothing_else_is_an_amount(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "currency", "minor"), [("12.5", "USD", 1250), ("12.345", "KWD", 12345), ("7", "JPY", 7)]
 )
-def test_minor_units_are_the_currencys(text: str, currency: str, minor: int) -> None:
+def test_minor_units_follow_the_currency(text: str, currency: str, minor: int) -> None:
     assert minor_amount(Decimal(text), currency, "price") == minor
 
 
 @pytest.mark.parametrize(
     ("text", "currency"), [("0.001", "USD"), ("0.5", "JPY"), ("1" + "0" * 15, "USD"), ("-1", "USD")]
 )
-def test_an_amount_finer_or_larger_than_the_currencys_is_refused(text: str, currency: str) -> None:
+def test_an_amount_finer_or_larger_than_the_currency_allows_is_refused(text: str, currency: str) -> None:
     with pytest.raises(Refusal) as caught:
         minor_amount(Decimal(text), currency, "price")
     assert list(caught.value.fields or {}) == ["price"]
 
 
-def test_every_surface_and_every_endpoint_of_one_can_be_switched_and_no_public_page() -> None:
+def test_every_surface_and_each_of_its_endpoints_can_be_switched_but_no_public_page() -> None:
     names = access.switchable_targets(ROUTES)
     assert names[:4] == [surface.value for surface in Surface]
     assert set(names[4:]) == {
@@ -55,7 +55,7 @@ def test_each_name_and_each_alias_leads_to_its_own_endpoint() -> None:
                 assert access.canonical_target(ROUTES, f"{route.method} {path}".upper()) == route.endpoint
 
 
-def test_what_was_switched_is_shown_as_the_tables_spell_it() -> None:
+def test_switched_endpoints_are_shown_as_the_route_tables_spell_them() -> None:
     known = {"supplier": False, "post /orders/create": True, "get /gone": False}
     assert access.shown(ROUTES, known) == {"supplier": False, "POST /Orders/Create": True, "get /gone": False}
 

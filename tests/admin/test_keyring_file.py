@@ -19,7 +19,7 @@ def keyring() -> Keyring:
 
 @pytest.mark.requirement(212)
 @pytest.mark.parametrize("umask", [0, 0o777])
-def test_a_keyring_file_is_the_owners_alone(keyring: Keyring, tmp_path: Path, umask: int) -> None:
+def test_only_its_owner_can_read_a_keyring_file(keyring: Keyring, tmp_path: Path, umask: int) -> None:
     path = tmp_path / "secrets.json"
     before = os.umask(umask)
     try:
@@ -42,7 +42,7 @@ def test_a_file_that_others_can_reach_is_refused(keyring: Keyring, tmp_path: Pat
     assert str(refused.value) == f"{path} has mode {mode:04o}: others can reach it: chmod 600 {path}"
 
 
-def test_a_file_is_never_overwritten_unless_told(keyring: Keyring, tmp_path: Path) -> None:
+def test_a_file_is_overwritten_only_on_request(keyring: Keyring, tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     write_keyring(keyring, path)
     other = keyring.rotate_signing(seeded_randomness("r"))
@@ -68,7 +68,7 @@ def test_a_bad_file_is_named_and_not_shown(keyring: Keyring, tmp_path: Path) -> 
         read_keyring(tmp_path / "absent.json")
 
 
-def test_what_is_no_regular_file_is_not_read() -> None:
+def test_only_regular_files_are_read() -> None:
     with pytest.raises(ValueError, match=r"^/dev/null is not a regular file$"):
         read_keyring(Path("/dev/null"))
 
@@ -84,7 +84,7 @@ def test_a_file_may_be_as_large_as_64_kib(keyring: Keyring, tmp_path: Path) -> N
         read_keyring(path)
 
 
-def test_a_draft_is_a_hidden_file_beside_it_and_both_are_on_the_disk_in_the_end(
+def test_a_hidden_draft_beside_the_file_is_written_and_file_and_folder_are_synced(
     keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[tuple[str, int]] = []

@@ -36,7 +36,7 @@ def test_columns_come_in_any_order_and_any_case() -> None:
     assert row == Row(2, {"price": Decimal("12.50"), "name": "Card", "sku": "c-1", "supplierSku": "a"})
 
 
-def test_what_a_file_does_not_mention_is_not_given_and_an_empty_cell_is_none() -> None:
+def test_a_missing_column_yields_no_field_and_an_empty_cell_yields_none() -> None:
     (row,) = csv("sku,region\nc-1,\n")
     assert row.fields == {"sku": "c-1", "region": None}
 
@@ -65,7 +65,7 @@ def test_every_field_is_read_exactly() -> None:
     }
 
 
-def test_json_says_the_same_with_its_own_values() -> None:
+def test_json_states_the_same_fields_with_its_own_types() -> None:
     raw = b"""[
       {"SKU": "c-1", "price": 12.50, "cost": 7, "active": true, "name": null},
       {"sku": "c-2", "requireData": [{"id": "p", "name": "Player"}, {"id": "z", "name": "Z?", "required": false}]}
@@ -76,7 +76,7 @@ def test_json_says_the_same_with_its_own_values() -> None:
     ]
 
 
-def test_what_a_list_shows_besides_is_not_looked_at() -> None:
+def test_further_members_of_a_listed_product_are_ignored() -> None:
     raw = b'[{"sku": "a", "currency": "EUR", "offered": 0, "available": [], "updated": "never", "status": 7}]'
     assert read_rows("x.json", raw) == [Row(1, {"sku": "a"})]
 
@@ -84,7 +84,7 @@ def test_what_a_list_shows_besides_is_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("source", "raw"), [("x", b"sku\na\n"), ("x", b'[{"sku": "a"}]'), ("X.CSV", b"\xef\xbb\xbfsku\na\n")]
 )
-def test_the_kind_of_file_follows_from_its_name_or_its_beginning(source: str, raw: bytes) -> None:
+def test_the_format_of_a_file_follows_from_its_name_or_its_beginning(source: str, raw: bytes) -> None:
     assert [row.fields for row in read_rows(source, raw)] == [{"sku": "a"}]
 
 
@@ -151,7 +151,7 @@ def test_lines_of_json_are_those_on_which_the_objects_begin() -> None:
         ),
     ],
 )
-def test_a_file_that_is_none_is_refused(source: str, raw: bytes, where: str, problem: str) -> None:
+def test_a_malformed_file_is_refused(source: str, raw: bytes, where: str, problem: str) -> None:
     found = problems(source, raw)
     assert next(iter(found)) == where
     assert found[where].startswith(problem)
@@ -164,7 +164,7 @@ def test_a_thousand_problems_are_counted_and_a_hundred_of_them_named() -> None:
     assert len(caught.value.fields or {}) == 100
 
 
-def test_a_file_that_is_too_large_is_to_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product_file, "MAX_FILE_ROWS", 2)
     assert len(read_rows("f.csv", b"sku\na\nb\n")) == 2
     with pytest.raises(Refusal) as caught:
@@ -184,7 +184,7 @@ def read_or_refused(source: str, raw: bytes) -> list[Row] | dict[str, str]:
 
 
 @given(st.binary(max_size=200), st.sampled_from(["f.csv", "f.json", "f"]))
-def test_whatever_a_file_holds_it_is_read_or_refused_for_a_reason(raw: bytes, source: str) -> None:
+def test_every_file_is_read_or_refused_with_a_reason(raw: bytes, source: str) -> None:
     found = read_or_refused(source, raw)
     assert found != {}
     assert [one for one in found if isinstance(one, Row) and not one.fields["sku"]] == []

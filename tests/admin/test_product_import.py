@@ -103,7 +103,7 @@ def shop(tenant_maker: Callable[[], Shop]) -> Shop:
     return tenant_maker()
 
 
-def test_products_categories_and_suppliers_are_made_and_the_second_time_changed(shop: Shop) -> None:
+def test_products_categories_and_suppliers_are_created_and_changed_the_second_time(shop: Shop) -> None:
     text = "sku,name,category,price,supplier,supplierSku,cost,fulfilment\nc-1,Card,Games,12.50,Acme,a,7,supplier\n"
     assert shop.brings(text) == ImportResult(1, 0, ())
     assert shop.brings(text.replace("12.50", "13")) == ImportResult(0, 1, ())
@@ -121,7 +121,7 @@ def test_products_categories_and_suppliers_are_made_and_the_second_time_changed(
     assert (card["active"], card["offered"], card["available"], card["region"]) == (True, True, 0, None)
 
 
-def test_names_of_categories_and_suppliers_lead_to_one_of_each(shop: Shop) -> None:
+def test_the_name_of_a_category_or_supplier_leads_to_one_of_them_in_any_case(shop: Shop) -> None:
     shop.brings("sku,name,category,supplier\na,A,Games,Acme\nb,B,Games,ACME\n")
     shop.brings("sku,name,category,supplier\nc,C,Games,acme \n")
     found = shop.run(lambda tx: (accounts.list_all(tx, "supplier"), catalogue.list_categories(tx, "GLOBAL")))
@@ -130,7 +130,7 @@ def test_names_of_categories_and_suppliers_lead_to_one_of_each(shop: Shop) -> No
     assert {one["category"] for one in shop.catalogue.values()} == {"Games"}
 
 
-def test_what_a_file_does_not_mention_stays_and_an_empty_cell_empties(shop: Shop) -> None:
+def test_fields_that_a_file_does_not_mention_stay_and_an_empty_cell_clears_its_field(shop: Shop) -> None:
     shop.brings(
         "sku,name,category,price,description,region,requireData,active\nc-1,Card,Games,5,Long,tr,p:Player,false\n"
     )
@@ -143,7 +143,7 @@ def test_what_a_file_does_not_mention_stays_and_an_empty_cell_empties(shop: Shop
     assert (emptied["description"], emptied["requireData"], emptied["active"]) == ("", [], True)
 
 
-def test_a_product_of_which_nothing_changes_is_not_touched(shop: Shop) -> None:
+def test_an_unchanged_product_is_not_written(shop: Shop) -> None:
     shop.brings("sku,name,category,price,supplier\na,A,Games,1,Acme\nb,B,Games,1,Acme\nc,C,Games,1,Acme\n")
     shop.run(lambda tx: tx.run(_LONG_AGO))
     again = "sku,category,price,supplier\na,Games,1.00,acme\nb,Games,2,Acme\nc,Other,1,Acme\n"
@@ -158,7 +158,7 @@ def test_a_product_of_which_nothing_changes_is_not_touched(shop: Shop) -> None:
     assert {sku: one["category"] for sku, one in shop.catalogue.items()} == {"a": "Games", "b": "Games", "c": "Other"}
 
 
-def test_one_wrong_row_and_nothing_is_imported(shop: Shop) -> None:
+def test_one_invalid_row_prevents_the_whole_import(shop: Shop) -> None:
     shop.brings("sku,name,price\nc-1,Card,5\n")
     text = (
         "sku,name,price,fulfilment,supplier,supplierSku\nc-1,Card,9,stock,,\nc-2,,0.001,supplier,,x\nc-1,B,1,stock,,\n"
@@ -181,7 +181,7 @@ def test_a_suppliers_sku_belongs_to_one_product(shop: Shop) -> None:
     }
 
 
-def test_what_a_supplier_offered_by_itself_is_given_the_operators_sku_price_and_category(shop: Shop) -> None:
+def test_a_product_that_a_supplier_offered_gets_the_operators_sku_price_and_category(shop: Shop) -> None:
     offered = shop.offers("Acme", "s-1", 300)
     text = "sku,category,price,supplier,supplierSku,active\nc-1,Games,5,Acme,s-1,true\n"
     assert shop.brings(text) == ImportResult(0, 1, ())
@@ -190,7 +190,7 @@ def test_what_a_supplier_offered_by_itself_is_given_the_operators_sku_price_and_
     assert (str(card["price"]), str(card["cost"]), card["active"]) == ("5.00", "3.00", True)
 
 
-def test_the_cost_that_a_supplier_has_said_stays_and_a_note_says_so(shop: Shop) -> None:
+def test_a_cost_that_the_supplier_stated_stays_and_a_note_says_so(shop: Shop) -> None:
     shop.offers("Acme", "s-1", 300)
     note = "line 2: the cost stays 3.00, as its supplier has it"
     assert shop.brings("sku,supplier,supplierSku,cost\nc-1,Acme,s-1,2\n") == ImportResult(0, 1, (note,))
@@ -198,14 +198,14 @@ def test_the_cost_that_a_supplier_has_said_stays_and_a_note_says_so(shop: Shop) 
     assert shop.brings("sku,cost\nc-1,3.00\n").notes == ()
 
 
-def test_a_cost_that_nobody_said_yet_is_the_operators_to_say(shop: Shop) -> None:
+def test_the_operator_sets_a_cost_that_no_supplier_has_stated(shop: Shop) -> None:
     shop.brings("sku,name,supplier\nc-1,Card,Acme\nc-2,Free,\n")
     assert shop.brings("sku,cost\nc-1,2\nc-2,1\n") == ImportResult(0, 2, ())
     assert shop.brings("sku,cost\nc-1,2\nc-2,1.5\n") == ImportResult(0, 1, (), unchanged=1)
     assert {sku: str(one["cost"]) for sku, one in shop.catalogue.items()} == {"c-1": "2.00", "c-2": "1.50"}
 
 
-def test_a_list_is_a_file(shop: Shop) -> None:
+def test_a_product_list_can_be_imported_as_a_file(shop: Shop) -> None:
     shop.brings(
         "sku,name,category,price,cost,supplier,supplierSku,requireData,fulfilment\n"
         "a,A,Games,5,3,Acme,1,p:Player;z:Zone?,stock_first\nb,B,,,,,,,stock\n"
@@ -229,7 +229,7 @@ def test_prices_are_set_by_sku_or_id_and_switch_products_on(shop: Shop) -> None:
     ]
 
 
-def test_prices_of_what_does_not_exist_change_nothing(shop: Shop) -> None:
+def test_prices_with_an_unknown_product_change_nothing(shop: Shop) -> None:
     shop.brings("sku,name,price\na,A,1\n")
     with pytest.raises(Refusal) as caught:
         shop.run(lambda tx: products.set_prices(tx, "USD", {"a": Decimal(2), "b": Decimal(3)}))
@@ -241,7 +241,7 @@ def test_prices_of_what_does_not_exist_change_nothing(shop: Shop) -> None:
     assert caught.value.fields == {known: "the same product is priced twice"}
 
 
-def test_one_tenants_file_changes_nothing_of_anothers(tenant_maker: Callable[[], Shop]) -> None:
+def test_one_tenants_file_changes_no_product_of_another(tenant_maker: Callable[[], Shop]) -> None:
     one, other = tenant_maker(), tenant_maker()
     one.brings("sku,name,price,supplier\na,A,1,Acme\n")
     other.brings("sku,name,price,supplier\na,B,2,Acme\n")
@@ -262,7 +262,7 @@ def test_a_row_with_an_id_changes_that_product_and_may_give_it_another_sku(shop:
     assert shop.catalogue["ESIM-5"]["name"] == "Other"
 
 
-def test_an_id_that_leads_nowhere_or_elsewhere_is_refused(shop: Shop) -> None:
+def test_an_unknown_or_conflicting_id_is_refused(shop: Shop) -> None:
     shop.brings("sku,name\na,A\nb,B\n")
     a, b = (str(shop.catalogue[sku]["id"]) for sku in "ab")
     assert shop.refused(f"id,sku,name\nprd_none,c,C\n{a},B,A\n{b},b2,B\n{b},b3,B\n") == {
@@ -272,7 +272,7 @@ def test_an_id_that_leads_nowhere_or_elsewhere_is_refused(shop: Shop) -> None:
     }
 
 
-def test_the_whole_catalogue_goes_out_and_comes_back_unchanged(shop: Shop) -> None:
+def test_exporting_and_importing_the_whole_catalogue_changes_nothing(shop: Shop) -> None:
     shop.brings(
         "sku,name,category,price,supplier,supplierSku,cost,fulfilment,region,requireData\n"
         "c-1,Card,Games,12.50,Acme,a,7,supplier,EU,player:Player;server:Server?\nc-2,کارت\u200cها,,1,,,,stock,,\n"
@@ -287,7 +287,7 @@ def test_the_whole_catalogue_goes_out_and_comes_back_unchanged(shop: Shop) -> No
     assert shop.catalogue["s-1"]["id"] == offered
 
 
-def test_skus_that_differ_in_case_are_one(shop: Shop) -> None:
+def test_skus_that_differ_only_in_case_are_the_same(shop: Shop) -> None:
     shop.brings("sku,name\nCARD-25,Card\n")
     assert shop.brings("sku,name\ncard-25,Other\n") == ImportResult(0, 1, ())
     assert list(shop.catalogue) == ["card-25"]
@@ -322,7 +322,7 @@ def test_a_loss_is_refused_unless_it_is_forced(shop: Shop, row: str, problem: st
     assert shop.brings(text) == ImportResult(0, 0, (), unchanged=1), "what was accepted is not asked again"
 
 
-def test_prices_of_nothing_and_below_cost_are_refused_unless_they_are_forced(shop: Shop) -> None:
+def test_prices_of_zero_and_below_cost_are_refused_unless_they_are_forced(shop: Shop) -> None:
     shop.brings("sku,name,price,cost\na,A,5,3\nb,B,5,\nc,C,5,\n")
     wanted = {"a": Decimal("2.99"), "b": Decimal(0), "C": Decimal(6)}
     with pytest.raises(Refusal) as caught:
@@ -337,7 +337,7 @@ def test_prices_of_nothing_and_below_cost_are_refused_unless_they_are_forced(sho
     assert {sku: str(one["price"]) for sku, one in shop.catalogue.items()} == {"a": "2.99", "b": "0.00", "c": "6.00"}
 
 
-def test_a_forced_price_stops_again_when_the_cost_rises_above_what_was_accepted(shop: Shop) -> None:
+def test_a_forced_price_stops_the_sale_again_when_the_cost_rises_above_the_accepted_one(shop: Shop) -> None:
     shop.offers("Acme", "s-1", 300)
     shop.run(lambda tx: products.set_prices(tx, "USD", {"s-1": Decimal(2)}, force=True))
     assert shop.run(lambda tx: products.product_of(tx, "s-1").sellable) is True

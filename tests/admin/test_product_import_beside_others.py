@@ -65,7 +65,7 @@ def test_orders_and_price_changes_go_on_until_the_rows_are_written(tenant: Tenan
     assert listed(tenant)["a"]["supplier"] == "New"
 
 
-def test_a_product_that_somebody_changes_meanwhile_is_planned_again(tenant: Tenant) -> None:
+def test_a_product_changed_during_the_import_is_planned_again(tenant: Tenant) -> None:
     brings(tenant, "sku,name,price\na,A,1\nb,B,1\n")
     times = itertools.count()
 
@@ -79,7 +79,7 @@ def test_a_product_that_somebody_changes_meanwhile_is_planned_again(tenant: Tena
     assert [(found[sku]["name"], str(found[sku]["price"])) for sku in "ab"] == [("A2", "1.00"), ("B2", "7.00")]
 
 
-def test_a_sku_that_somebody_takes_meanwhile_is_planned_again(tenant: Tenant) -> None:
+def test_a_sku_taken_during_the_import_is_planned_again(tenant: Tenant) -> None:
     brings(tenant, "sku,name\na,A\n")
     (known,) = (one["id"] for one in listed(tenant).values())
     times = itertools.count()
@@ -99,7 +99,7 @@ def test_a_sku_that_somebody_takes_meanwhile_is_planned_again(tenant: Tenant) ->
     assert listed(tenant)["a"]["id"] == known
 
 
-def test_an_import_that_is_overtaken_every_time_writes_nothing(tenant: Tenant) -> None:
+def test_an_import_whose_every_plan_is_overtaken_writes_nothing(tenant: Tenant) -> None:
     brings(tenant, "sku,name,price\na,A,1\n")
     prices = itertools.count(2)
 
@@ -115,7 +115,7 @@ def test_an_import_that_is_overtaken_every_time_writes_nothing(tenant: Tenant) -
     assert tenant.read(lambda tx: tx.all(product_plan._CATEGORIES)) == []
 
 
-def test_sixteen_imports_of_one_file_at_once_make_each_product_once(tenant: Tenant) -> None:
+def test_sixteen_concurrent_imports_of_one_file_create_each_product_once(tenant: Tenant) -> None:
     text = "sku,name,price,category,supplier\n" + "".join(f"s-{n},Card {n},1,Games {n % 3},New\n" for n in range(60))
     with ThreadPoolExecutor(16) as pool:
         done = list(pool.map(lambda _: brings(tenant, text), range(16)))

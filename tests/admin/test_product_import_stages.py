@@ -99,7 +99,7 @@ def worker_rounds(tenant: Tenant, touched: int) -> int:
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_nothing_is_to_be_seen_of_staged_rows_and_nothing_stays_of_them(tenant: Tenant) -> None:
+def test_staged_rows_are_invisible_and_are_removed(tenant: Tenant) -> None:
     seen = []
     done = brings(tenant, FILE, lambda: seen.append((staged(tenant), tenant.read(products.list_products))))
     assert seen == [((["pending"], 12), [])]
@@ -109,7 +109,7 @@ def test_nothing_is_to_be_seen_of_staged_rows_and_nothing_stays_of_them(tenant: 
     assert [(one["sku"], one["lowStock"]) for one in listed] == [(f"s-{n}", n + 1) for n in range(12)]
 
 
-def test_rows_of_the_trail_stand_between_what_was_written_before_and_after(tenant: Tenant) -> None:
+def test_audit_rows_of_an_import_stand_between_earlier_and_later_rows(tenant: Tenant) -> None:
     brings(tenant, "sku,name\nfirst,First\n")
     brings(tenant, "sku,name,lowStock\na,A,3\nb,B,\n")
     found = [row[1:] for row in tenant.read(lambda tx: tx.all(_TRAIL))]
@@ -134,7 +134,7 @@ def test_an_import_that_fails_before_it_writes_leaves_nothing(tenant: Tenant) ->
     assert (staged(tenant), tenant.read(products.list_products)) == (([], 0), [])
 
 
-def test_the_worker_removes_what_a_killed_import_staged_and_the_file_can_come_again(tenant: Tenant) -> None:
+def test_the_worker_removes_what_a_killed_import_staged_and_the_file_can_be_imported_again(tenant: Tenant) -> None:
     begun(tenant, FILE, written=False)
     now = tenant.store.read_now(lambda tx: tx.now)
     assert worker_rounds(tenant, now) == 0
@@ -144,7 +144,7 @@ def test_the_worker_removes_what_a_killed_import_staged_and_the_file_can_come_ag
     assert brings(tenant, FILE).created == 12
 
 
-def test_an_import_that_was_given_up_meanwhile_writes_nothing(tenant: Tenant) -> None:
+def test_an_import_that_the_worker_has_given_up_writes_nothing(tenant: Tenant) -> None:
     with pytest.raises(Refusal) as refused:
         brings(tenant, FILE, lambda: worker_rounds(tenant, 1))
     assert refused.value.code is CONFLICT
@@ -152,7 +152,7 @@ def test_an_import_that_was_given_up_meanwhile_writes_nothing(tenant: Tenant) ->
 
 
 @pytest.mark.usefixtures("single_events")
-def test_the_worker_tells_partners_of_products_that_a_killed_import_has_written(tenant: Tenant) -> None:
+def test_the_worker_notifies_partners_of_products_that_a_killed_import_has_written(tenant: Tenant) -> None:
     brings(tenant, "sku,name,price\na,A,1\nb,B,1\nc,C,1\n")
     tenant.write(
         webhooks.create_endpoint, tenant.installation.cipher, tenant.partner, URL, frozenset({"product.changed"})

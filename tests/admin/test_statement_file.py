@@ -37,7 +37,7 @@ def test_fees_and_payouts_are_left_out_and_counted() -> None:
     assert ([one.reference for one in statement.lines], left_out) == (["a"], 2)
 
 
-def test_the_end_of_a_statement_is_its_last_day_or_what_is_given_or_now() -> None:
+def test_a_statement_ends_with_its_last_day_or_at_the_given_time_or_now() -> None:
     dated = b"id,amount,date\na,1.00,2026-02-28\nb,1.00,27.02.2026\n"
     assert read_statement("s.csv", dated, "USD", NOW)[0].until == 1_772_323_199_999
     assert read_statement("s.csv", dated, "USD", NOW, until=5)[0].until == 5
@@ -61,7 +61,7 @@ def test_a_file_without_titles_or_lines_is_refused(text: str) -> None:
         lines(text)
 
 
-def test_a_line_with_more_columns_is_refused_with_its_number() -> None:
+def test_a_line_with_too_many_columns_is_refused_with_its_number() -> None:
     with pytest.raises(Refusal) as outcome:
         lines("reference,amount\na,1.00\nb,1.00,2\n")
     assert "line" in str(outcome.value)
@@ -87,6 +87,6 @@ def test_amounts_are_read_as_people_write_them(text: str, currency: str, minor: 
         ("NaN", "USD"), ("12 34", "USD"), ("٣", "USD"), ("9" * 30, "USD"), ("1,23,4.00", "USD"), ("1.5", "JPY"),
     ],
 )  # fmt: skip
-def test_an_amount_that_is_none_or_could_be_two_is_refused(text: str, currency: str) -> None:
+def test_an_invalid_or_ambiguous_amount_is_refused(text: str, currency: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_signed(text, currency)

@@ -112,7 +112,7 @@ def test_a_move_lets_others_write_between_its_parts_and_keeps_the_order_of_the_c
     assert violations(tenant.installation) == []
 
 
-def test_a_move_that_is_killed_has_moved_some_of_the_codes_and_the_next_one_moves_the_rest(tenant: Tenant) -> None:
+def test_a_killed_move_has_moved_some_of_the_codes_and_the_next_one_moves_the_rest(tenant: Tenant) -> None:
     wrong, right, made = tenant.card(0), tenant.card(0), codes(8)
     batch = batch_of(tenant, wrong, made)
     with pytest.raises(Killed):
@@ -125,7 +125,7 @@ def test_a_move_that_is_killed_has_moved_some_of_the_codes_and_the_next_one_move
     assert violations(tenant.installation) == []
 
 
-def test_a_code_that_somebody_adds_meanwhile_ends_a_move_and_says_what_was_moved(tenant: Tenant) -> None:
+def test_a_clashing_code_added_during_a_move_ends_it_and_the_refusal_says_what_was_moved(tenant: Tenant) -> None:
     exact, folded = tenant.card(0), tenant.card(0)
     tenant.write(inventory.set_comparison, exact, "exact")
     made = codes(8)
@@ -157,7 +157,7 @@ def test_a_withdrawal_lets_others_write_between_its_parts(tenant: Tenant) -> Non
     assert violations(tenant.installation) == []
 
 
-def test_a_withdrawal_that_is_killed_has_withdrawn_some_of_the_codes_and_the_next_one_goes_on(tenant: Tenant) -> None:
+def test_a_killed_withdrawal_has_withdrawn_some_of_the_codes_and_the_next_one_goes_on(tenant: Tenant) -> None:
     card = tenant.card(0)
     batch = batch_of(tenant, card, codes(8))
     held = tenant.checkout((card, 1), minutes=-1)
@@ -283,7 +283,7 @@ def test_the_worker_deletes_what_a_killed_upload_left_a_part_at_a_time(
     assert tenant.read(inventory.find_batch, batch) is None
 
 
-def test_the_next_upload_of_a_file_deletes_first_what_a_killed_one_left(tenant: Tenant) -> None:
+def test_the_next_upload_of_a_file_first_deletes_what_a_killed_one_left(tenant: Tenant) -> None:
     card = tenant.card(0)
     source = Source("a test", "operator", digest=b"f" * 32)
     left = left_behind(tenant, card, source)
@@ -293,7 +293,7 @@ def test_the_next_upload_of_a_file_deletes_first_what_a_killed_one_left(tenant: 
     assert tenant.read(inventory.find_batch, left) is None
 
 
-def test_of_codes_that_are_known_before_each_is_named_whichever_part_it_is_in(tenant: Tenant) -> None:
+def test_every_known_code_is_named_whichever_part_it_is_in(tenant: Tenant) -> None:
     card, made = tenant.card(0), codes(7)
     batch = batch_of(tenant, card, [made[1], made[4]])
     product = tenant.read(operator_stock.stocked_product, card)

@@ -35,12 +35,12 @@ NO_CODES = {
 
 
 @pytest.mark.parametrize("text", SURROUNDED, ids=repr)
-def test_white_space_and_invisible_characters_around_a_code_are_no_part_of_it(text: str) -> None:
+def test_white_space_and_invisible_characters_around_a_code_are_removed(text: str) -> None:
     assert read_code(text).code == "W-2"
 
 
 @pytest.mark.parametrize("text", NO_CODES, ids=repr)
-def test_a_text_that_is_no_code_is_refused_with_the_reason_and_not_repeated(text: str) -> None:
+def test_an_invalid_code_is_refused_with_the_reason_and_not_repeated(text: str) -> None:
     with pytest.raises(BadCode) as refused:
         read_code(text)
     assert (refused.value.part, str(refused.value)) == ("code", NO_CODES[text])
@@ -51,7 +51,7 @@ def test_a_text_that_is_no_code_is_refused_with_the_reason_and_not_repeated(text
     "text",
     ["A", "1E15", "0012345", "ABCD EFGH", "LPA:1$smdp.example.com$AB-12", "https://gift.example/?a=1,2;b", "ключ-1"],
 )
-def test_what_people_sell_is_a_code(text: str) -> None:
+def test_codes_as_they_are_sold_are_valid(text: str) -> None:
     assert read_code(text) == StockCode(text)
 
 
@@ -68,7 +68,7 @@ def test_case_hyphens_spaces_and_width_do_not_count_in_the_folded_form(text: str
     assert code.exact == text
 
 
-def test_parts_are_fields_and_come_back_as_they_were() -> None:
+def test_the_parts_of_a_code_are_fields_and_survive_a_round_trip() -> None:
     code = read_code(" A-1 ", " 0042 ", "\ufeff777", "2027-12-31", " HTTPS://gift.example/r?c=A-1\r\n")
     assert code == StockCode("A-1", "0042", "777", date(2027, 12, 31), "https://gift.example/r?c=A-1")
     assert decode(encode(code)) == code
@@ -133,7 +133,7 @@ def test_any_other_url_is_refused_and_not_repeated(url: str) -> None:
     assert refused.value.__context__ is None
 
 
-def test_a_code_is_good_to_the_end_of_its_last_day() -> None:
+def test_a_code_is_valid_to_the_end_of_its_last_day() -> None:
     assert read_code("A-1", expires="2000-01-01").expires_at == 946_771_200_000
     assert read_code("A-1").expires_at is None
 
@@ -150,5 +150,5 @@ def test_a_date_is_written_in_one_way_only(day: str) -> None:
 @pytest.mark.parametrize(
     ("stored", "normal"), [(StockCode("A-1"), True), (StockCode(" A-1"), False), (StockCode("code"), False)]
 )
-def test_what_is_stored_can_be_asked_whether_it_is_still_a_code(stored: StockCode, normal: bool) -> None:
+def test_a_stored_code_is_checked_for_its_normal_form(stored: StockCode, normal: bool) -> None:
     assert is_normal(stored) is normal

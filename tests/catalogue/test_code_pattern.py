@@ -61,12 +61,12 @@ def test_a_code_of_this_form_matches(pattern: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("pattern", "text"), [(one, text) for one, texts in NOT_MATCHING.items() for text in texts])
-def test_a_code_of_another_form_does_not(pattern: str, text: str) -> None:
+def test_a_code_of_another_form_does_not_match(pattern: str, text: str) -> None:
     assert not matches(code_pattern(pattern), text)
 
 
 @pytest.mark.parametrize("pattern", REFUSED, ids=ascii)
-def test_what_is_no_mask_is_refused_with_the_reason(pattern: str) -> None:
+def test_an_invalid_mask_is_refused_with_the_reason(pattern: str) -> None:
     with pytest.raises(TextError, match=re.escape(REFUSED[pattern])):
         code_pattern(pattern)
 
@@ -103,7 +103,7 @@ def test_a_refusal_names_twenty_rows_and_says_that_there_are_more() -> None:
 
 
 @given(st.text("#@*?{}0123456789,|\\A-", max_size=40), st.text("A1-|{#é ", max_size=60))
-def test_a_pattern_is_refused_or_can_be_used(pattern: str, text: str) -> None:
+def test_every_pattern_is_refused_or_usable(pattern: str, text: str) -> None:
     try:
         part_pattern(pattern)
     except TextError:

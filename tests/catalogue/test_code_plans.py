@@ -67,7 +67,7 @@ def test_a_code_is_found_by_its_two_unique_indexes(shop: tuple[Installation, str
 
 @pytest.mark.parametrize("analysed", [False, True])
 @pytest.mark.parametrize("clashes", [inventory._CLASHES, inventory._CLASHES_IN_PRODUCT])
-def test_codes_that_would_be_the_same_are_found_without_comparing_each_with_each(
+def test_codes_that_would_clash_are_found_without_comparing_every_pair(
     shop: tuple[Installation, str], clashes: tuple[Statement[Any], ...], analysed: bool
 ) -> None:
     installation, tenant = shop

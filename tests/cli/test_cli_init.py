@@ -55,7 +55,7 @@ def test_a_store_without_its_secrets_gets_no_new_ones(shop: Program) -> None:
     assert shop.run_json("init")["created"] is False
 
 
-def test_a_store_that_is_missing_is_not_replaced_by_an_empty_one(shop: Program) -> None:
+def test_a_missing_store_is_not_replaced_by_an_empty_one(shop: Program) -> None:
     (shop.data / "bedesten.db").rename(shop.data / "kept.db")
     assert shop.run_error("tenants", "list")["message"] == f"the store is missing: put it at {shop.data}/bedesten.db"
     assert shop.run_error("init")["message"] == (
@@ -102,7 +102,7 @@ def test_every_command_refuses_master_secrets_of_another_store(engine: str, wron
         assert shop.run_json("check")["violations"] == []
 
 
-def test_a_forgotten_setting_leads_to_no_other_store(tmp_path: Path) -> None:
+def test_a_forgotten_database_setting_opens_no_other_store(tmp_path: Path) -> None:
     with postgres_database() as database:
         Program(tmp_path / "data", database).run_json("init")
         forgetful = Program(tmp_path / "data")

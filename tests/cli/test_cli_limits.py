@@ -51,7 +51,7 @@ def test_origins_are_set_and_removed_together(shop: Program) -> None:
      "http://shop.example:80", "https://shop.example:65536", "https://shop.example:0443", "https://*.example", "*", "null",
      "https://shop.example https://evil.example", "https://shop.example.", "ftp://shop.example", "https://"],
 )  # fmt: skip
-def test_an_origin_that_no_browser_writes_is_refused(shop: Program, origin: str) -> None:
+def test_an_origin_that_no_browser_sends_is_refused(shop: Program, origin: str) -> None:
     refused = shop.run_error("tenants", "set", "shop", "--origin", origin)
     assert (refused["code"], list(refused["fields"])) == (-2, ["origin"])
     assert shop.run_json("tenants", "list")["tenants"][0]["origins"] == []
@@ -68,7 +68,7 @@ def test_an_origin_that_no_browser_writes_is_refused(shop: Program, origin: str)
         ("[]", []),
     ],
 )
-def test_trusted_proxies_are_a_json_list_or_separated(
+def test_trusted_proxies_are_a_json_list_or_separated_by_commas_or_spaces(
     monkeypatch: pytest.MonkeyPatch, text: str, proxies: list[str]
 ) -> None:
     monkeypatch.setenv("BEDESTEN_TRUSTED_PROXIES", text)
@@ -79,7 +79,7 @@ def test_trusted_proxies_are_a_json_list_or_separated(
 
 @pytest.mark.requirement(202)
 @pytest.mark.parametrize("text", ["nonsense", "10.0.0.1/8", '["10.0.0.0/8"', "*", "proxy.example"])
-def test_a_proxy_that_is_no_network_is_refused_at_once_and_by_name(
+def test_a_proxy_that_is_not_a_network_is_refused_at_once_and_by_name(
     shop: Program, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("BEDESTEN_TRUSTED_PROXIES", text)
@@ -90,7 +90,7 @@ def test_a_proxy_that_is_no_network_is_refused_at_once_and_by_name(
 
 
 @pytest.mark.requirement(202)
-def test_a_process_with_a_proxy_that_is_no_network_ends_with_2(shop: Program) -> None:
+def test_a_process_with_a_proxy_that_is_not_a_network_ends_with_2(shop: Program) -> None:
     refused = shop.run_process("serve", "--port", "0", "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES="nonsense")
     assert (refused.code, refused.out) == (2, "")
     assert "BEDESTEN_TRUSTED_PROXIES" in refused.err

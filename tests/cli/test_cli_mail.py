@@ -58,25 +58,25 @@ def test_addresses_are_verified_only_where_mail_can_be_sent(shop: Program) -> No
         "https://shop.example/" + "x" * 500, "http://127.0.0.1.evil.example",
     ],
 )  # fmt: skip
-def test_a_base_of_links_that_cannot_be_one_is_refused(shop: Program, url: str) -> None:
+def test_an_invalid_shop_url_is_refused(shop: Program, url: str) -> None:
     error = shop.run_error("tenants", "set", "shop", "--shop-url", url)
     assert (error["code"], list(error["fields"])) == (-2, ["shopUrl"])
 
 
-def test_plain_http_leads_to_this_machine_only(shop: Program) -> None:
+def test_a_shop_url_on_this_machine_may_use_plain_http(shop: Program) -> None:
     for url in ("http://localhost:3000", "http://127.0.0.1", "http://[::1]:8080"):
         assert shop.run_json("tenants", "set", "shop", "--shop-url", url)["shopUrl"] == url
 
 
 @pytest.mark.parametrize("sender", ["", "shop", "a@b\r\nBcc: c@d.example", "a@b, c@d.example", '"x" <a@b.example>'])
-def test_a_sender_that_is_no_address_is_refused(shop: Program, sender: str) -> None:
+def test_an_invalid_sender_address_is_refused(shop: Program, sender: str) -> None:
     if not sender:
         assert shop.run_json("tenants", "set", "shop", "--mail-from", "off")["mailFrom"] is None
         return
     assert shop.run_error("tenants", "set", "shop", "--mail-from", sender)["code"] == -2
 
 
-def test_mail_waits_and_the_command_says_what_is_missing(
+def test_mail_waits_for_settings_and_the_command_names_the_missing_ones(
     with_customer: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_customer.run_json("customers", "reset", EMAIL, *OPTION)

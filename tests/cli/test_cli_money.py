@@ -80,7 +80,7 @@ def test_a_waiting_booking_can_be_rejected_with_a_reason(shop: Program) -> None:
 
 
 @pytest.mark.parametrize("text", ["1e3", "-5", "12,50", "0.001", "10000000000000000", "1e400", "NaN", "", "0", "٣"])
-def test_an_amount_that_is_none_books_nothing(shop: Program, text: str) -> None:
+def test_an_invalid_amount_books_nothing(shop: Program, text: str) -> None:
     outcome = shop.run("money", "deposit", *PARTNER, *BECAUSE, "--json", "--", text)
     assert outcome.code != 0
     assert '"code":-2' in outcome.out
@@ -101,7 +101,7 @@ def _empty(shop: Program) -> list[object]:
         ("adjust", "--add", "1", "--subtract", "1", *PARTNER),
     ],
 )
-def test_one_owner_and_one_direction_are_needed(shop: Program, arguments: tuple[str, ...]) -> None:
+def test_exactly_one_owner_and_one_direction_are_required(shop: Program, arguments: tuple[str, ...]) -> None:
     assert shop.run_error("money", *arguments, *BECAUSE)["code"] == -2
 
 

@@ -80,7 +80,7 @@ def rows(end: SqliteEnd | PostgresEnd) -> dict[str, list[str]]:
         return found
 
 
-def test_everything_is_there_after_the_move_and_after_the_way_back(filled: Program, empty: str) -> None:
+def test_every_row_is_there_after_the_move_and_after_moving_back(filled: Program, empty: str) -> None:
     before = rows(SqliteEnd(filled.data / "bedesten.db"))
     assert before["orders"]
     assert before["audit"]
@@ -105,7 +105,7 @@ def test_everything_is_there_after_the_move_and_after_the_way_back(filled: Progr
         connection.execute("DELETE FROM audit")
 
 
-def test_credentials_and_codes_are_good_on_the_other_engine(filled: Program, empty: str) -> None:
+def test_credentials_and_codes_work_on_the_other_engine(filled: Program, empty: str) -> None:
     with used(filled) as (_, operator):
         shop = str(operator.across(listing.list_all)[0]["id"])
         supplier = operator.owner(shop, Surface.SUPPLIER, "Acme")
@@ -122,7 +122,7 @@ def test_credentials_and_codes_are_good_on_the_other_engine(filled: Program, emp
         assert read.data["details"][0]["deliveryData"] == ["ONE-1"]
 
 
-def test_a_store_that_somebody_uses_is_not_moved(filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_in_use_is_not_moved(filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = DataDirectoryLock(filled.data / "serve.lock")
     lock.acquire()
     try:
@@ -165,7 +165,7 @@ def test_a_move_waits_for_connections_that_are_about_to_end(
     ("to", "reason"),
     [("sqlite", "the SQLite file already"), ("mysql://x/y", "must be postgresql"), ("postgresql://127.0.0.1:1/x", "")],
 )
-def test_a_target_that_cannot_be(filled: Program, to: str, reason: str) -> None:
+def test_an_invalid_target_is_refused(filled: Program, to: str, reason: str) -> None:
     assert reason in filled.run_error("move", "--to", to)["message"]
     assert filled.run_json("check")["ok"]
 
@@ -179,7 +179,7 @@ def test_a_target_with_an_installation_is_never_overwritten(filled: Program, tmp
     assert filled.run_json("check")["ok"]
 
 
-def test_a_copy_that_lacks_a_row_is_found_and_not_kept(
+def test_a_copy_that_lacks_a_row_is_detected_and_discarded(
     filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill = PostgresEnd.fill
@@ -195,9 +195,7 @@ def test_a_copy_that_lacks_a_row_is_found_and_not_kept(
     assert filled.run_json("move", "--to", empty)["violations"] == []
 
 
-def test_a_move_that_is_interrupted_anywhere_can_be_made_again(
-    filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_move_can_be_repeated(filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fill = PostgresEnd.fill
 
     def interrupted(self: PostgresEnd, table: str, columns: Sequence[str], rows: Iterable[Any]) -> None:
@@ -212,7 +210,7 @@ def test_a_move_that_is_interrupted_anywhere_can_be_made_again(
     assert filled.run_json("move", "--to", empty)["violations"] == []
 
 
-def test_a_store_that_breaks_an_invariant_stays_in_use(filled: Program, empty: str) -> None:
+def test_a_store_that_violates_an_invariant_stays_in_use(filled: Program, empty: str) -> None:
     with contextlib.closing(sqlite_file.connect(filled.data / "bedesten.db")) as connection:
         connection.execute("UPDATE ledger_accounts SET posted = posted + 1 WHERE kind = 'partner'")
     outcome = filled.run("move", "--to", empty, "--json")

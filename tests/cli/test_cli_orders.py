@@ -43,7 +43,7 @@ def test_orders_are_listed_with_filters(bedesten: Program, tenant: Tenant) -> No
     assert sold in bedesten.run("orders", "list", *option).out
 
 
-def test_an_order_is_found_by_everything_that_a_buyer_names(bedesten: Program, tenant: Tenant) -> None:
+def test_an_order_is_found_by_everything_that_a_buyer_can_name(bedesten: Program, tenant: Tenant) -> None:
     card, code = tenant.card(0), fresh("Code")
     tenant.upload(card, [code])
     sold = tenant.order((card, 1), reference="PO 77")

@@ -71,7 +71,7 @@ def test_a_catalogue_is_whole_without_a_limit_and_each_page_is_a_file_for_import
     assert found == whole["products"]
 
 
-def test_prices_are_answered_with_the_products_that_they_concern(shop: Program) -> None:
+def test_setting_prices_returns_the_products_concerned(shop: Program) -> None:
     shop.run_json("products", "import", "-", "--tenant", "shop", stdin=b"sku,name\na,A\nb,B\nc,C\n")
     done = shop.run_json("products", "prices", "--tenant", "shop", "c=2", "a=1")
     assert [(one["sku"], str(one["price"])) for one in done["products"]] == [("a", "1.00"), ("c", "2.00")]

@@ -104,7 +104,7 @@ def test_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
 
 
 @pytest.mark.requirement(224)
-def test_access_that_is_denied_is_denied_on_the_next_request_and_given_again(
+def test_denying_and_restoring_access_takes_effect_on_the_next_request(
     program: Program, server: CliServer, shop: str
 ) -> None:
     tenant = shop.split(".")[0]
@@ -143,7 +143,7 @@ def partner(program: Program, shop: str) -> list[str]:
         (["tenants", "suspend", "{name}"], (401, -21)),
     ],
 )
-def test_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_worker(
+def test_rights_taken_from_a_partner_are_gone_on_the_next_request_through_every_worker(
     program: Program, server: CliServer, shop: str, partner: list[str], taken: list[str], code: tuple[int, int]
 ) -> None:
     clients = server.clients(shop, bearer(token_of(server, shop)))
@@ -309,7 +309,7 @@ def test_a_server_without_its_store_is_alive_but_not_ready(tmp_path: Path) -> No
             assert database.rpartition("/")[2] in outcome.err
 
 
-def test_a_server_that_drains_answers_and_is_not_ready(bedesten: Program) -> None:
+def test_a_draining_server_answers_and_is_not_ready(bedesten: Program) -> None:
     bedesten.run_json("tenants", "create", "shop", "--host", HOST)
     with served(bedesten, "--workers", "1", "--drain", "1h", "--admin-port", str(free_port(0))) as server:
         assert server.operator("/health/ready") == (200, {"status": "ok"})
@@ -325,7 +325,7 @@ def test_a_server_that_drains_answers_and_is_not_ready(bedesten: Program) -> Non
 
 
 @pytest.mark.parametrize("time", ["5", "-1s", "soon", "61m"])
-def test_a_time_to_drain_that_is_none_is_refused(bedesten: Program, time: str) -> None:
+def test_an_invalid_drain_time_is_refused(bedesten: Program, time: str) -> None:
     outcome = bedesten.run("serve", "--port", "0", "--admin-port", "0", "--drain", time)
     assert outcome.code == 2
     assert "--drain" in outcome.err

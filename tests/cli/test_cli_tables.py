@@ -47,7 +47,7 @@ def test_no_line_of_a_table_ends_with_spaces() -> None:
     assert [line for line in lines if line != line.rstrip()] == []
 
 
-def test_the_members_of_a_document_stand_below_each_other_and_lists_are_text() -> None:
+def test_members_of_a_document_are_printed_one_per_line_and_lists_as_text() -> None:
     document = {
         "id": "x",
         "longestMember": [{"at": "now", "by": None}, {"at": "then", "by": "ada"}],

@@ -150,7 +150,7 @@ def test_a_target_that_is_both_denied_and_allowed_is_refused(shop: Program) -> N
 
 
 @pytest.mark.requirement(222)
-def test_a_name_of_the_admin_listener_is_no_tenants_host(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_of_the_admin_listener_cannot_be_a_tenants_host(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEDESTEN_ADMIN_NAMES", '["ops.example.org"]')
     for arguments in (
         ("create", "new", "--host", "OPS.example.org:8081"),

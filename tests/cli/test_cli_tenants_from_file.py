@@ -24,7 +24,7 @@ TENANTS = (
 )
 
 
-def test_a_file_makes_tenants_with_hosts_and_settings(shop: Program, tmp_path: Path) -> None:
+def test_a_file_creates_tenants_with_hosts_and_settings(shop: Program, tmp_path: Path) -> None:
     file = tmp_path / "tenants.csv"
     file.write_bytes(TENANTS)
     made = shop.run_json(*CREATE, str(file))["tenants"]
@@ -37,7 +37,7 @@ def test_a_file_makes_tenants_with_hosts_and_settings(shop: Program, tmp_path: P
     assert shop.run("check").code == 0
 
 
-def test_json_makes_the_same_and_the_answer_names_what_looks_alike(shop: Program) -> None:
+def test_json_creates_the_same_and_the_answer_names_similar_tenants(shop: Program) -> None:
     records = json.dumps(
         {"tenants": [{"name": "Sh0p", "hosts": ["a.example"]}, {"name": "ShOp2", "hosts": ["b.example"]}]}
     )
@@ -49,7 +49,7 @@ def test_json_makes_the_same_and_the_answer_names_what_looks_alike(shop: Program
     )
 
 
-def test_every_problem_is_named_and_no_tenant_is_made(shop: Program) -> None:
+def test_every_problem_is_named_and_no_tenant_is_created(shop: Program) -> None:
     text = (
         b"name,hosts,currency\n"
         b"New,new.example,\n"
@@ -82,7 +82,7 @@ def test_every_problem_is_named_and_no_tenant_is_made(shop: Program) -> None:
     assert [one["name"] for one in shop.run_json("tenants", "list")["tenants"]] == ["shop"]
 
 
-def test_a_file_stands_alone_and_its_size_is_bounded(shop: Program) -> None:
+def test_a_file_excludes_other_options_and_its_size_is_limited(shop: Program) -> None:
     for more in (("x",), ("--host", "a.example"), ("--sandbox",), ("--currency", "EUR"), ("--region", "TR")):
         assert shop.run(*CREATE, "-", *more, stdin=TENANTS).code == 2
     rows = b"name,hosts\n" + b"".join(b"t%d,t%d.example\n" % (one, one) for one in range(tenant_file.MAX_TENANTS + 1))
@@ -97,7 +97,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
         yield made
 
 
-def test_of_sixteen_equal_files_at_once_one_makes_its_tenants(installation: Installation) -> None:
+def test_of_sixteen_equal_files_at_once_only_one_creates_its_tenants(installation: Installation) -> None:
     rows = tenant_file.read("f.csv", b"name,hosts\n" + b"".join(b"t%d,t%d.example\n" % (n, n) for n in range(50)))
     store, cipher = installation.store, installation.cipher
 

@@ -49,7 +49,7 @@ def sealed(program: Program) -> bool:
 
 
 @pytest.mark.slow
-def test_a_worker_by_itself_works_and_the_next_one_goes_on_where_a_killed_one_stopped(program: Program) -> None:
+def test_a_separate_worker_works_and_the_next_one_goes_on_where_a_killed_one_stopped(program: Program) -> None:
     program.run_json("init")
     program.run_json("tenants", "create", "shop", "--host", "api.shop.example")
     assert not sealed(program)
