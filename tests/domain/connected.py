@@ -41,19 +41,19 @@ class Shop:
         return self.mail.tenant
 
     def order(self, quantity: int = 1) -> Line:
-        """A line that waits for the supplier."""
+        """Orders a line that waits for the supplier."""
         return self.tenant.order((self.product, quantity)).lines[0]
 
     def rival(self) -> str:
-        """A further supplier of the product, which calls."""
+        """A further supplier of the product, which uses the Supplier API."""
         return rival(self.tenant, self.product)
 
     def round(self, metrics: Metrics | None = None) -> int:
-        """One round of a worker, to the end of its calls; returns how many purchases it worked on."""
+        """Runs one round of a worker, to the end of its calls; returns how many purchases it worked on."""
         return asyncio.run(self.rounds_of(1, metrics))
 
     async def rounds_of(self, workers: int, metrics: Metrics | None = None) -> int:
-        """One round of several workers at the same time."""
+        """Runs one round of several workers at the same time."""
         async with http_client() as client:
             made = [self._worker(client, metrics) for _ in range(workers)]
             started = await asyncio.gather(*(one.start_due() for one in made))
@@ -65,7 +65,7 @@ class Shop:
         return Purchaser(installation, client, metrics or Metrics(), Leases(installation.store, purchases.renew))
 
     def crashed_round(self) -> None:
-        """One round of a worker whose calls are cut off."""
+        """Runs one round of a worker whose calls are cut off."""
 
         async def run() -> None:
             async with http_client() as client:
@@ -81,7 +81,7 @@ class Shop:
         return self.round()
 
     def settle(self, rounds: int = 12, step: int = MINUTE) -> None:
-        """Rounds with a minute between them, until nothing more happens or there were enough."""
+        """Runs several rounds, each `step` after the one before."""
         for _ in range(rounds):
             self.later(step)
 
@@ -99,11 +99,11 @@ class Shop:
         return [str(row[0]) for row in rows]
 
     def change(self, line: Line, table: str, what: str) -> None:
-        """Changes a row of a line past all of our code."""
+        """Changes a row of a line directly in the database."""
         self.change_rows(table, what, "id" if table == "order_lines" else "line_id", line.id)
 
     def change_rows(self, table: str, what: str, column: str, value: str) -> None:
-        """Changes rows past all of our code."""
+        """Changes rows directly in the database."""
         with raw(self.tenant.installation.settings) as other:
             other.run(f"UPDATE {table} SET {what} WHERE {column} = :value", value=value)
 
@@ -136,7 +136,7 @@ class CancellingBamboo(Bamboo):
 
 
 def sound(shop: Shop) -> None:
-    """No invariant is broken, and nothing was bought twice for one reference or without a purchase of ours."""
+    """Asserts that no invariant is violated, and nothing was bought twice for one reference or without a purchase."""
     assert violations(shop.tenant.installation) == []
     with raw(shop.tenant.installation.settings) as other:
         ours = {str(row[0]) for row in other.rows("SELECT reference FROM purchases")}

@@ -12,6 +12,6 @@ DANGLING = r"FOREIGN KEY constraint failed|violates foreign key constraint"
 
 
 def refuses(other: RawConnection, why: str, sql: str, **parameters: object) -> None:
-    """The statement breaks a constraint: one of this name, a unique one (`DOUBLE`) or a reference (`DANGLING`)."""
+    """Asserts that the statement violates a constraint: this one, a unique one (`DOUBLE`) or a reference (`DANGLING`)."""
     with pytest.raises(ERRORS, match=why):
         other.run(sql, **parameters)

@@ -1,4 +1,4 @@
-"""An outbox that no running worker looks into, with a clock of its own."""
+"""An outbox that no running worker polls, with its own clock."""
 
 from bedesten.server.installation import Installation, open_store
 from bedesten.webhooks import outbox
@@ -7,7 +7,7 @@ from tests.domain.tenant import open_tenant
 
 
 class Clock:
-    """A clock that is moved by hand."""
+    """A clock that tests move."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000_000
@@ -17,7 +17,7 @@ class Clock:
 
 
 class Mail:
-    """An outbox that no running worker looks into, and the moments at which it is looked into."""
+    """An outbox that no running worker polls; tests decide when to poll it."""
 
     def __init__(self, installation: Installation, clock: Clock) -> None:
         self.store = open_store(installation.settings, clock)
@@ -40,5 +40,5 @@ class Mail:
         return self.store.write_now(lambda tx: outbox.lease(tx, Capacity(most)))
 
     def fail(self, delivery: Delivery, status: int | None = 500, error: str = "no") -> None:
-        """The receiver did not take it."""
+        """Records that the receiver did not accept the delivery."""
         self.store.write_now(lambda tx: outbox.failed(tx, delivery, Attempt(status, error, 1)))

@@ -1,4 +1,4 @@
-"""One tenant with everybody who trades in it, at the level of values: actions are called, nothing is sent."""
+"""One tenant and its accounts, at the level of values: tests call actions and send no requests."""
 
 import itertools
 import secrets
@@ -44,7 +44,7 @@ PASSWORD = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hz
 """The form of a hash; nobody logs in here."""
 URL = "https://hooks.example.com/bedesten"
 LONG_AGO = HOUR
-"""So long ago everything was set up: see `invariants.events` for why that matters."""
+"""How long ago a tenant was set up, in ms; `invariants.events` says why that matters."""
 
 _numbers = itertools.count(1)
 
@@ -73,7 +73,7 @@ class Tenant:
     def write(
         self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
     ) -> Result:
-        """Runs a writing action in the tenant. A refusal that it answers is raised after COMMIT, as the pipeline does."""
+        """Runs a writing action in the tenant. Raises a returned refusal after COMMIT, as the pipeline does."""
         answered = self.store.write_now(lambda tx: action(tx.for_tenant(self.id), *args, **kwargs))
         if isinstance(answered, Refusal):
             raise answered
@@ -88,7 +88,7 @@ class Tenant:
     # --- goods ---
 
     def card(self, codes: int, price: int = CARD) -> str:
-        """A product that is sold from stock, with so many codes of its own."""
+        """Creates a product that is sold from stock, with this many codes."""
         made = ProductFields(name="Card", currency="USD", sku=fresh("card"), price=price, accepted_cost=0)
         product = self.write(catalogue.put_product, made)
         if codes:
@@ -96,7 +96,7 @@ class Tenant:
         return product
 
     def topup(self, price: int = TOPUP, cost: int | None = TOPUP_COST, fulfilment: str = "supplier") -> str:
-        """A product that the supplier delivers."""
+        """Creates a product that the supplier delivers."""
         made = ProductFields(
             name="Top-up",
             currency="USD",
@@ -110,11 +110,11 @@ class Tenant:
         return self.write(catalogue.put_product, made)
 
     def upload(self, product: str, codes: Sequence[str]) -> int:
-        """Puts codes into stock; how many were new."""
+        """Puts codes into stock; returns how many were new."""
         return self.write(add_codes, self.installation.cipher, product, codes).added
 
     def available(self, product: str) -> int:
-        """The product's stock level."""
+        """Returns the product's stock level."""
         found = self.read(catalogue.product, product)
         assert found is not None
         return found.available
@@ -136,7 +136,7 @@ class Tenant:
         return Buyer(self.customer, "customer", "storefront", "USD", "GLOBAL")
 
     def order(self, *wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> PlacedOrder:
-        """The partner's order of products in quantities."""
+        """Places the partner's order of products in quantities."""
         return self.write(orders.place, self.buyer, request(*wanted, reference=reference, notify_url=notify_url))
 
     def checkout(
@@ -147,7 +147,7 @@ class Tenant:
         limits: CheckoutLimits = NO_LIMITS,
         buyer: Buyer | None = None,
     ) -> PlacedOrder:
-        """The customer's checkout, or another one's."""
+        """Places a checkout of the customer or of another buyer."""
         return self.store.write_now(
             lambda tx: orders.reserve(
                 tx.for_tenant(self.id),
@@ -159,42 +159,42 @@ class Tenant:
         )
 
     def line(self, line: str, buyer: str = "") -> Line:
-        """One of the partner's lines as it is now."""
+        """Returns a line of the partner or another buyer as it is now."""
         return self.read(orders.line_of, buyer or self.partner, line)[1]
 
     # --- money ---
 
     def balance(self, owner: str = "", kind: str = "partner") -> Balance:
-        """The partner's money, or somebody's."""
+        """Returns the balance of the partner or another owner."""
         found = self.read(ledger.balance, owner or self.partner, kind, "USD")
         return found or Balance("", "USD", 0, 0, 0)
 
     def credit(self, limit: int) -> None:
-        """Lets the partner's balance go so far below zero."""
+        """Lets the partner's balance go this far below zero."""
         self.write(lambda tx: ledger.set_credit(tx, ledger.account(tx, self.partner, "partner", "USD"), limit))
 
     def deposit(self, amount: int) -> Deposit:
-        """Money for the partner, confirmed."""
+        """Books a confirmed deposit for the partner."""
         made = self.write(payments.create_deposit, self.integration, self.partner, fresh("dep"), "USD", amount)
         return self.write(payments.confirm_deposit, self.integration, made.id)
 
     def payment(self, placed: PlacedOrder) -> Payment:
-        """A payment of a checkout, announced."""
+        """Announces a payment of a checkout."""
         return self.write(payments.create_payment, self.integration, placed.order.id, fresh("pay"), placed.order.total)
 
     def capture(self, payment: Payment) -> Payment:
-        """The payment, captured."""
+        """Captures the payment."""
         captured = self.write(payments.capture_payment, self.integration, payment.id)
         assert isinstance(captured, Payment)
         return captured
 
     def notify(self, kind: str, payment: Payment, name: str = "", **values: Any) -> ProviderEvent:
-        """The provider's event about a payment."""
+        """Applies the provider's event about a payment."""
         new = NewEvent(name or fresh("evt"), kind, 0, payment_id=payment.id, **values)
         return self.write(events.notify, self.integration, new)
 
     def deliver(self, line: str, codes: Sequence[str] = (), notes: Sequence[str] = ()) -> Line:
-        """The supplier's delivery of a line."""
+        """Delivers a line as the supplier."""
         cipher = self.installation.cipher
         sent = [read_code(code) for code in codes]
         return self.write(fulfilment.deliver, cipher, self.supplier, line, sent, notes).line
@@ -207,7 +207,7 @@ def request(*wanted: tuple[str, int], reference: str = "", notify_url: str | Non
 
 
 def open_tenant(installation: Installation, credit: int = 0, clock: Clock = system_clock) -> Tenant:
-    """A fresh tenant. Its people have been there for an hour."""
+    """Opens a fresh tenant whose accounts are an hour old."""
     name = f"tenant-{secrets.token_hex(8)}"
     past = open_store(installation.settings, lambda: clock() - LONG_AGO)
     try:

@@ -17,7 +17,7 @@ from tests.domain.test_customer_records import erase
 
 
 def put(tenant: Tenant, product: str, quantity: int = 1, version: int | None = None, **data: str) -> Basket:
-    """The basket after so many units were put in."""
+    """Adds units of a product; returns the basket."""
     said = tuple(RequiredDatum(name, "", value) for name, value in data.items())
     return tenant.write(basket.add, tenant.shopper, NewLine("", product, quantity, data=said), version)
 

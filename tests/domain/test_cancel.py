@@ -1,4 +1,4 @@
-"""What was not delivered can be cancelled: its money is free again, its event is written, its supplier is out of it."""
+"""Undelivered lines can be cancelled: the money is released, the event written, and the supplier loses the line."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ EVENTS = "SELECT status FROM events WHERE line_id = :line ORDER BY sequence"
 
 
 def cancelled(tenant: Tenant, order: Order, *lines: str, actor: str = "") -> list[Line]:
-    """Cancels lines of an order, or all that is left of it; its lines afterwards."""
+    """Cancels lines of an order, or all that is left of it; returns its lines afterwards."""
 
     def work(tx: Transaction) -> list[Line]:
         locked = cancel.lock(tx, order)
@@ -28,7 +28,7 @@ def cancelled(tenant: Tenant, order: Order, *lines: str, actor: str = "") -> lis
 
 
 def refused(tenant: Tenant, order: Order, *lines: str) -> Refusal:
-    """The refusal of a cancellation, after which the lines are what they were."""
+    """Returns the refusal of a cancellation; asserts that the lines are unchanged."""
     before = tenant.read(orders.lines_of, order.id)
     with pytest.raises(Refusal) as outcome:
         cancelled(tenant, order, *lines)

@@ -1,4 +1,4 @@
-"""The catalogue: products as operator and supplier write them, stock levels, and codes that are sealed and given once."""
+"""The catalogue: products as operator and supplier write them, stock levels, and codes encrypted and delivered once."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`check` names texts that are not of their kind, which no constraint of the database can find."""
+"""`check` names malformed texts that no constraint of the database can detect."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The run over the invariants finds nothing in a sound store, and names whatever is broken on purpose."""
+"""`check` finds nothing in a sound store, and names everything that a test breaks on purpose."""
 
 import functools
 import re
@@ -34,7 +34,7 @@ ALL_BREAKS = BREAKS | REFUND_BREAKS | SUPPLIER_BREAKS
 
 @pytest.fixture(scope="module", params=ENGINES)
 def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bare]:
-    """One of everything, sound, and then without constraints. Every breakage below is undone at its test's end."""
+    """A sound store with one of everything, without its constraints. Each test rolls its breakage back."""
     with opened(request.param, tmp_path_factory.mktemp("bare")) as installation:
         everything = one_of_everything(installation)
         assert violations(installation) == []
@@ -45,7 +45,7 @@ def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def run_check(bare: Bare, *breaks: str) -> list[str]:
-    """What the run finds after the statements, all of it undone afterwards. `{name}` stands for a row of
+    """Returns what `check` finds after the statements, and rolls them back. `{name}` stands for a row of
     `Unconstrained`."""
     everything, other = bare
     names = {name: value for name, value in vars(everything).items() if isinstance(value, str)}
@@ -58,7 +58,7 @@ def run_check(bare: Bare, *breaks: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def found_after(bare: Bare) -> Callable[[str], list[str]]:
-    """What the check finds after one of `ALL_BREAKS`. Each is made once."""
+    """What `check` finds after one of `ALL_BREAKS`. Each is run once and cached."""
     return functools.cache(lambda name: run_check(bare, *ALL_BREAKS[name][1]))
 
 
@@ -132,7 +132,7 @@ OWNED = [table for table in TABLES if "tenant_id" in table.c]
 
 
 def name_of(table: Table) -> str:
-    """How a table is called in the tests' names."""
+    """Returns the name of a table for test ids."""
     return table.name
 
 
@@ -140,12 +140,12 @@ UNIQUE_WHERE: dict[str, dict[str, object]] = {
     "key_import_runs": {"state": "pending"},
     "line_assignments": {"ended": None},
 }
-"""What a row must hold for a partial unique index to count it, where made-up values do not."""
+"""Values that bring a row into a partial unique index, where made-up values do not."""
 
 
 @pytest.fixture(scope="module")
 def found_with_duplicates(bare: Bare) -> list[str]:
-    """What is found where every table has a made-up row twice."""
+    """What `check` finds where every table has a made-up row twice."""
     everything, other = bare
     with other.undone() as tx:
         for table in (*TABLES, *TABLES):
@@ -175,7 +175,7 @@ REFERENCES = [
 
 @pytest.fixture(scope="module")
 def found_with_references(bare: Bare) -> list[str]:
-    """What is found where every column that names a row names one of another tenant, and one that does not exist."""
+    """What `check` finds where every reference names a row of another tenant, and one that does not exist."""
     everything, other = bare
     with other.undone() as tx:
         for target in {target for _, target in references()}:
@@ -226,7 +226,7 @@ def test_every_id_column_is_checked_as_a_reference_or_is_a_known_exception() -> 
 
 @pytest.fixture(scope="module")
 def found_without_tenant(bare: Bare) -> list[str]:
-    """What is found where every table has a row of a tenant that does not exist."""
+    """What `check` finds where every table has a row of a tenant that does not exist."""
     everything, other = bare
     with other.undone() as tx:
         for table in OWNED:

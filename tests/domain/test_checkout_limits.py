@@ -1,4 +1,4 @@
-"""Unpaid checkouts hold no more than they may, and a refusal names the customer's own checkouts."""
+"""Unpaid checkouts hold no more than their limits allow, and a refusal names the customer's own checkouts."""
 
 import pytest
 

@@ -34,7 +34,7 @@ def lost(tenant: Tenant, payment: Payment) -> Refusal:
 
 
 def over(tenant: Tenant, *wanted: tuple[str, int]) -> tuple[PlacedOrder, Payment]:
-    """A checkout whose time is over, and its payment, announced in time."""
+    """An expired checkout, and its payment, announced in time."""
     placed = tenant.checkout(*wanted, minutes=-1)
     payment = tenant.payment(placed)
     assert tenant.write(checkout.expire, placed.order.id) is True
@@ -46,7 +46,7 @@ def state(tenant: Tenant, placed: PlacedOrder) -> int:
     return tenant.read(orders.order_of, tenant.customer, placed.order.id).state
 
 
-# --- paid when its time is over ----------------------------------------------------------------------------------------
+# --- paid after it has expired ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_payment_can_be_closed_until_it_is_captured(tenant: Tenant) -> None:
     assert refused(tenant, close, tenant.supplier, first.id).code.number == -3
 
 
-# --- the customer ends it, or goes on with it --------------------------------------------------------------------------
+# --- the customer cancels or resumes it -------------------------------------------------------------------------------
 
 
 def test_a_customer_cancels_a_checkout_and_its_goods_are_free_for_others(tenant: Tenant) -> None:

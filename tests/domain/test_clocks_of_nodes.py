@@ -1,4 +1,4 @@
-"""Two machines on one PostgreSQL whose clocks differ by minutes: what is due and what is leased goes by the database's."""
+"""Two machines on one PostgreSQL whose clocks differ by minutes: due times and leases follow the database's clock."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ from tests.support.sites import opened
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    """One of this test's own: a lease is over all tenants."""
+    """A separate installation for each test, because leases span all tenants."""
     with opened("postgresql", tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def machine(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], PostgresStore]]:
-    """Makes the store of a machine whose clock is ahead by so many milliseconds."""
+    """Opens the store of a machine whose clock is ahead by this many milliseconds."""
     made: list[PostgresStore] = []
 
     def make(ahead: int) -> PostgresStore:
@@ -47,7 +47,7 @@ def leased(store: PostgresStore) -> list[Delivery]:
 
 
 def tenant_at(installation: Installation, store: PostgresStore) -> Tenant:
-    """A tenant whose orders come to that machine."""
+    """Opens a tenant whose orders go to that machine."""
     given = installation
     at = Installation(given.settings, store, given.keyring, given.cipher, given.issuer, given.master_secrets)
     return open_tenant(at, 10_000)

@@ -1,4 +1,4 @@
-"""A product that states the form of its codes takes no other ones, by whatever way they come."""
+"""A product that states the form of its codes accepts no others, wherever they come from."""
 
 import pytest
 

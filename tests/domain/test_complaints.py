@@ -31,12 +31,12 @@ BALANCE_OF_OWNER = (
 
 
 def sold(tenant: Tenant, quantity: int = 2, spare: int = 1) -> Line:
-    """A line that was delivered from stock, and so many codes that are left."""
+    """A line delivered from stock, where `spare` codes are left."""
     return tenant.order((tenant.card(quantity + spare), quantity)).lines[0]
 
 
 def consigned(tenant: Tenant, codes: int, quantity: int) -> Line:
-    """A line from stock that its supplier had put in, and earns with."""
+    """A line delivered from stock that its supplier uploaded and earns with."""
     product = tenant.card(0)
     batch = [read_code(fresh("CONSIGNED")) for _ in range(codes)]
     source = Source("a test", tenant.supplier, tenant.supplier, COST)
@@ -75,7 +75,7 @@ def now(tenant: Tenant, one: Complaint) -> Complaint:
 
 
 def refused(tenant: Tenant, one: Complaint, kind: str, amount: int | None = None) -> int:
-    """The number of a decision's refusal, after which complaint and balance are what they were."""
+    """Returns the number of a decision's refusal; asserts that complaint and balance are unchanged."""
     before = now(tenant, one), tenant.balance()
     with pytest.raises(Refusal) as outcome:
         decide(tenant, one, kind, amount)

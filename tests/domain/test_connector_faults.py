@@ -1,4 +1,4 @@
-"""What a supplier that is called can do wrong, each with its stated outcome. Whatever it does, it sells once."""
+"""Faults of a supplier that is called, each with its stated outcome. Whatever the fault, the supplier sells once."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def double() -> Iterator[SupplierDouble]:
 def shop(
     request: pytest.FixtureRequest, mail: Mail, double: SupplierDouble, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shop]:
-    """With a short deadline for each call where an answer does not come in time."""
+    """A connected shop. Calls have a short deadline if the fault is an answer that does not come in time."""
     parameters = getattr(getattr(request.node, "callspec", None), "params", {})
     monkeypatch.setattr(http_call, "DEADLINE_S", 1.0 if parameters.get("fault") in ("slow", "silent") else 20.0)
     made = connected(mail, double)
@@ -75,7 +75,7 @@ def test_a_purchase_that_never_arrived_is_sent_again_under_the_same_reference(sh
 
 
 def test_a_purchase_that_arrives_after_all_is_not_made_twice(shop: Shop) -> None:
-    """The supplier took minutes to look at the first call: the second one is refused, and the first is delivered."""
+    """The supplier handles the first call minutes later: it refuses the second one and delivers the first."""
     shop.double.faults[PLACE] = ["error"]
     line = shop.order()
     shop.round()

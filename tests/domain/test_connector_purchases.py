@@ -155,7 +155,7 @@ def test_a_line_that_cannot_be_bought_goes_to_the_next_supplier_without_a_call(s
     assert shop.purchases(line) == []
 
 
-# --- lines that are taken away ----------------------------------------------------------------------------------------
+# --- lines that suppliers lose ----------------------------------------------------------------------------------------
 
 
 def test_a_line_that_is_cancelled_before_the_call_is_not_bought(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""Purchases under failure: every call of the store fails once, workers work side by side, and workers die in between."""
+"""Purchases under failure: every call of the store fails once, workers run side by side, and workers die in between."""
 
 import asyncio
 from collections.abc import Iterator
@@ -173,7 +173,7 @@ def test_a_crash_between_the_call_and_its_booking_buys_once(
 
 
 def test_a_store_that_has_lost_a_purchase_buys_under_the_same_reference(shop: Shop) -> None:
-    """As after a restore from a backup: the supplier refuses the reference, and what it has is collected."""
+    """As after a restore from a backup: the supplier refuses the reference, and the worker collects its cards."""
     line = shop.order()
     shop.round()
     with raw(shop.tenant.installation.settings) as other:

@@ -1,4 +1,4 @@
-"""What the store has about a customer can be read, exported and erased, and money and orders outlive the person."""
+"""A customer's records can be read, exported and erased; orders and money remain after the erasure."""
 
 import json
 from collections.abc import Callable
@@ -207,7 +207,7 @@ def rich(tenant: Tenant) -> None:
 
 
 def announced(tenant: Tenant) -> None:
-    """A payment of the customer was announced."""
+    """The customer has an announced payment."""
     tenant.payment(tenant.checkout((tenant.card(1), 1)))
 
 

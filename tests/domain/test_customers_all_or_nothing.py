@@ -71,7 +71,7 @@ def test_an_erasure_is_all_or_nothing(tenant: Tenant) -> None:
     assert done == {"id": tenant.customer, "erased": True, "changed": True, "releasedCheckouts": 1}
 
 
-def test_erasures_and_checkouts_at_once_leave_nothing_half_done(tenant: Tenant) -> None:
+def test_concurrent_erasures_and_checkouts_leave_nothing_half_done(tenant: Tenant) -> None:
     product = tenant.card(16)
 
     def buy(_: int) -> str:

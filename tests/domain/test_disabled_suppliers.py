@@ -11,7 +11,7 @@ from tests.domain.test_supplier_lines import rival, waiting
 
 
 def switch(tenant: Tenant, disabled: bool) -> int:
-    """Switches the supplier; returns how many lines wait for it."""
+    """Disables or enables the supplier; returns how many lines wait for it."""
     account = tenant.write(owners.set_disabled, Surface.SUPPLIER, tenant.supplier, disabled)
     return tenant.read(owners.waiting_lines, account)
 

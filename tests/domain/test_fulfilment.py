@@ -27,7 +27,7 @@ def waiting(tenant: Tenant, quantity: int = 1, product: str = "") -> Line:
 
 
 def refused(tenant: Tenant, line: Line, *, codes: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> int:
-    """The number of a delivery's refusal, after which the line still is what it was."""
+    """Returns the number of a delivery's refusal; asserts that the line is unchanged."""
     before = tenant.line(line.id)
     with pytest.raises(Refusal) as outcome:
         tenant.deliver(line.id, codes, notes)

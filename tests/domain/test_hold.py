@@ -19,12 +19,12 @@ Move = Callable[[Transaction, Order, Sequence[str], Actor, str], list[Line]]
 
 
 def moved(tenant: Tenant, move: Move, order: Order, *lines: str) -> list[Line]:
-    """Moves lines of an order, or all of them; its lines afterwards."""
+    """Moves some or all lines of an order; returns its lines afterwards."""
     return tenant.write(lambda tx: move(tx, cancel.lock(tx, order), lines, Actor("operator"), "a test"))
 
 
 def refused(tenant: Tenant, move: Move, order: Order, *lines: str) -> int:
-    """The number of a refusal, after which the lines are what they were."""
+    """Returns the number of a refusal; asserts that the lines are unchanged."""
     before = tenant.read(orders.lines_of, order.id)
     with pytest.raises(Refusal) as outcome:
         moved(tenant, move, order, *lines)

@@ -28,7 +28,7 @@ def account(tx: Transaction, tenant: Tenant) -> Balance:
 
 
 def hold(tenant: Tenant, amount: int, captured: int = 0, order: str = "") -> str:
-    """Sets the partner's money aside for an order that has no row: the ledger knows nothing of orders."""
+    """Holds the partner's money for an order that has no row: the ledger knows nothing of orders."""
     order = order or fresh("ord")
     tenant.write(lambda tx: tx.run_all(ledger.hold_steps(account(tx, tenant), amount, order, captured=captured)))
     return order
@@ -36,8 +36,8 @@ def hold(tenant: Tenant, amount: int, captured: int = 0, order: str = "") -> str
 
 @pytest.fixture
 def tenant(installation: Installation) -> Iterator[Tenant]:
-    """A tenant whose partner has no credit at all. Its money is forgotten afterwards: holds of orders that have no row
-    are violations that `check` reports."""
+    """A tenant whose partner has no credit at all. The fixture deletes its money afterwards: `check` reports holds of
+    orders that have no row as violations."""
     made = open_tenant(installation)
     yield made
     with raw(installation.settings) as other:

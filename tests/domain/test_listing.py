@@ -1,4 +1,4 @@
-"""Orders are listed the newest first: no page skips or repeats one while others arrive."""
+"""Orders are listed newest first: no page skips or repeats one while others arrive."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def listed(tenant: Tenant, wanted: OrderFilter = EVERYTHING, buyer: str = "") ->
 
 
 def pages(tenant: Tenant, size: int) -> Iterator[list[OrderWithLines]]:
-    """The pages of the partner's orders, each read when it is asked for."""
+    """Yields the pages of the partner's orders, each read on demand."""
     before = ""
     while True:
         found = tenant.read(listing.orders_of, tenant.partner, EVERYTHING, before, size)

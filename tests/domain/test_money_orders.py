@@ -1,4 +1,4 @@
-"""Money by hand: booked once, with a reason, and above the tenant's limit by two persons."""
+"""Money orders: booked once, with a reason, and by two persons above the tenant's limit."""
 
 import threading
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def tenant(installation: Installation) -> Tenant:
 
 
 def new(tenant: Tenant, kind: str, amount: int, owner: str = "partner", key: str | None = None) -> NewMoneyOrder:
-    """A booking on the account of the partner, the customer or the supplier."""
+    """A money order on the account of the partner, the customer or the supplier."""
     return NewMoneyOrder(kind, getattr(tenant, owner), owner, "USD", amount, "a reason", key)
 
 
@@ -228,7 +228,7 @@ def test_of_two_concurrent_decisions_one_wins(tenant: Tenant) -> None:
             assert posted(tenant) - before == (10 if outcomes[0] == BOOKED else 0)
 
 
-def test_adjusting_and_ordering_at_once_never_spend_the_same_money(tenant: Tenant) -> None:
+def test_concurrent_adjustments_and_orders_never_spend_the_same_money(tenant: Tenant) -> None:
     card = tenant.card(8)
     with ThreadPoolExecutor(2) as pool:
         for _ in range(8):

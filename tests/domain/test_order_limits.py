@@ -15,7 +15,7 @@ from tests.domain.tenant import CARD, Tenant
 
 
 def refusal(tenant: Tenant, product: str, quantity: int) -> dict[str, object]:
-    """What the refusal of an order says of the limit."""
+    """What the refusal of an order says about the limit."""
     with pytest.raises(Refusal) as outcome:
         tenant.order((product, quantity))
     assert outcome.value.code.number == -203

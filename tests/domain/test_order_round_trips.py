@@ -17,7 +17,7 @@ from tests.support.round_trips import counted
 
 
 def cost(tenant: Tenant, action: Callable[[], object]) -> int:
-    """Round trips of an action on PostgreSQL, its statements on SQLite; the second time, as everything is open then."""
+    """Counts an action's round trips on PostgreSQL, or its statements on SQLite, when it runs for the second time."""
     action()
     with counted() as count:
         action()
@@ -38,7 +38,7 @@ def test_an_order_of_one_line_takes_two_round_trips(tenant: Tenant) -> None:
 def test_on_sqlite_an_order_fills_no_table_for_a_list_of_constants(
     tenant: Tenant, other_connection: RawConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite fills one for `IN` with three constants each time it runs a statement, also in a check constraint."""
+    """SQLite fills a table for `IN` with three constants each time it runs a statement, also in a check constraint."""
     statements: list[Statement[Any]] = []
     execute = Transaction._execute
 

@@ -25,7 +25,7 @@ COUNTS = (
 
 
 def counts(other: RawConnection, tenant: Tenant) -> tuple[int, ...]:
-    """All of them for one tenant."""
+    """Returns these counts for one tenant."""
     (row,) = other.rows(COUNTS, tenant=tenant.id)
     return tuple(row)
 

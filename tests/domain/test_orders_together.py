@@ -1,4 +1,4 @@
-"""Orders of one flight on PostgreSQL: the last changes of several, committed in one transaction."""
+"""Several orders in one transaction on PostgreSQL: the last changes of each are committed together."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def tenant(installation: Installation) -> Tenant:
 
 
 class Flight:
-    """A session, and orders that have come as far as COMMIT on it."""
+    """A session, and orders on it that are ready for COMMIT."""
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
@@ -74,7 +74,7 @@ def stored(tenant: Tenant) -> int:
 
 
 def opened_accounts(tenant: Tenant) -> None:
-    """An order opens the ledger accounts, which later ones only change."""
+    """Places an order, which opens the ledger accounts; later orders only change them."""
     tenant.order((tenant.card(1), 1))
 
 
@@ -103,7 +103,7 @@ def test_each_order_gets_its_own_codes(tenant: Tenant, flight: Flight) -> None:
 def test_one_order_too_many_undoes_the_whole_group_and_the_session_stays_usable(
     tenant: Tenant, flight: Flight, prepared: bool
 ) -> None:
-    """What follows a statement that fails was never prepared, whatever the driver thinks."""
+    """Statements after a failed one were never prepared, whatever the driver thinks."""
     opened_accounts(tenant)
     if prepared:
         for _ in range(4):

@@ -46,7 +46,7 @@ def number_of(tenant: Tenant, action: Any, *args: Any) -> int:
 
 
 def announced(tenant: Tenant, units: int = 1) -> Payment:
-    """A payment of a checkout of so many cards."""
+    """Announces a payment of a checkout of this many cards."""
     return tenant.payment(tenant.checkout((tenant.card(units), units)))
 
 
@@ -67,7 +67,7 @@ def money(tenant: Tenant) -> tuple[int, int]:
 
 
 def give(tenant: Tenant, amount: int) -> None:
-    """Money in the customer's balance, as a refund of an order puts it there."""
+    """Puts money into the customer's balance, as a refund of an order does."""
     tenant.write(
         lambda tx: ledger.receive(tx, ledger.account(tx, tenant.customer, "customer", "USD"), amount, fresh("g"))
     )
@@ -293,7 +293,7 @@ def test_a_lost_dispute_takes_the_money_and_the_customer_owes_what_is_missing(te
     assert (now(tenant, payment).state, now(tenant, payment).lost) == (LOST, CARD)
     assert money(tenant) == (200 - CARD, 0)
     assert number_of(tenant, payments.cancel_payment, tenant.integration, payment.id) == -401
-    paid = captured(tenant)  # what is owed does not stop an order that is paid in full, and is not paid with its money
+    paid = captured(tenant)  # a debt does not stop an order that is paid in full, nor is it paid with that money
     assert (paid.state, money(tenant)) == (BOOKED, (200 - CARD, 0))
     give(tenant, CARD)
     assert money(tenant) == (200, 0)

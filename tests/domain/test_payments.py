@@ -1,4 +1,4 @@
-"""Money that comes in from outside is booked once, and pays for what can still be had."""
+"""Money from outside is booked once, and pays for goods that are still available."""
 
 import pytest
 

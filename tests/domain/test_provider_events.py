@@ -1,4 +1,4 @@
-"""Events of a provider: once, in any order, and nothing that a provider says is lost."""
+"""Events of a provider are applied once, in any order, and none is lost."""
 
 from itertools import permutations
 from typing import Any

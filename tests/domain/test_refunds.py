@@ -1,4 +1,4 @@
-"""What was paid for a delivered line can be given back once, and never more of it."""
+"""The price of a delivered line can be refunded once, and never more than was paid."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def refund(tenant: Tenant, line: Line, amount: int, key: str = "", buyer: str = 
 
 
 def refused(tenant: Tenant, line: Line, amount: int, key: str = "") -> int:
-    """The number of a refund's refusal, after which line and balance are what they were."""
+    """Returns the number of a refund's refusal; asserts that line and balance are unchanged."""
     before = tenant.line(line.id), tenant.balance()
     with pytest.raises(Refusal) as outcome:
         refund(tenant, line, amount, key)

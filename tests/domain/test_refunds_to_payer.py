@@ -25,7 +25,7 @@ def give_back(tenant: Tenant, named: str, amount: int | None = None, key: str = 
 
 
 def refused(tenant: Tenant, named: str, amount: int | None = None, key: str = "") -> int:
-    """The number of the refusal of such a refund, after which nothing has moved."""
+    """Returns the number of the refusal of such a refund; asserts that nothing has moved."""
     before = money(tenant)
     number = number_of(tenant, order_refunds.refund_to_payer, named, amount, key, "goodwill")
     assert money(tenant) == before

@@ -1,4 +1,4 @@
-"""A provider's statement against what is booked: every row is matched, missing on one side, or differs."""
+"""A provider's statement against our bookings: every row matches, differs, or is missing on one side."""
 
 import secrets
 from typing import Any

@@ -30,7 +30,7 @@ def offer(tenant: Tenant, code: str = "card", **more: Any) -> None:
 
 
 def unpaid(tenant: Tenant, units: int = 1) -> str:
-    """The id of the customer's checkout of so many cards."""
+    """Returns the id of the customer's checkout of this many cards."""
     return tenant.checkout((tenant.card(units), units)).order.id
 
 

@@ -25,7 +25,7 @@ def tenant(installation: Installation) -> Tenant:
 
 
 def give(tenant: Tenant, amount: int) -> None:
-    """Money for the partner, or back from it, by hand."""
+    """Books money for the partner, or back from it, by hand."""
     new = NewMoneyOrder("adjust", tenant.partner, "partner", "USD", amount, "a reason")
     tenant.write(money_orders.book, new, "ann")
 
@@ -92,7 +92,7 @@ def test_pages_neither_skip_nor_repeat_while_transfers_arrive(tenant: Tenant, si
 
 
 def late(tenant: Tenant, by_ms: int, amount: int) -> None:
-    """A transfer whose transaction began so long ago, and that becomes visible only now."""
+    """Books a transfer whose transaction began `by_ms` ago and that becomes visible only now."""
 
     def action(tx: Transaction) -> None:
         past = IdGenerator(lambda: (system_clock() - by_ms) * 1_000_000)

@@ -26,7 +26,7 @@ UNITS = 2_400
 
 
 def add(tenant: Tenant, product: str, codes: Sequence[StockCode | str], source: Source | None = None) -> Upload:
-    """One batch, the operator's own unless it is said to be a supplier's."""
+    """Adds one batch, the operator's own unless the source is a supplier's."""
     read = [read_code(one) if isinstance(one, str) else one for one in codes]
     return tenant.write(batches.add, tenant.installation.cipher, product, read, source or Source("a test", "operator"))
 

@@ -1,4 +1,4 @@
-"""Suppliers' actions do everything or nothing, and of two that exclude each other one happens."""
+"""Suppliers' actions do everything or nothing, and of two conflicting actions one succeeds."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ def delivery(tenant: Tenant, supplier: str, line: str, *codes: str) -> Action:
 
 
 def whole(tenant: Tenant, action: Action) -> object:
-    """The result of the action, of which every call of the store has failed once before."""
+    """Fails each call of the store that the action makes once; returns its result."""
     return assert_all_or_nothing(tenant.installation, tenant.id, action)
 
 
@@ -106,7 +106,7 @@ def both(tenant: Tenant, *actions: Action) -> list[object]:
 
 
 def sound(tenant: Tenant, line: str, *, units: int) -> None:
-    """Checks that the line's money is captured for the delivered units and nothing is held for a line that is over."""
+    """Checks that the line's money is captured for the delivered units and nothing is held for a finished line."""
     now = tenant.line(line)
     assert now.delivered == len(tenant.codes(line)) <= units
     assert tenant.balance().posted == -TOPUP * now.delivered
@@ -181,7 +181,7 @@ def test_a_delivery_sent_twice_at_once_is_booked_once(tenant: Tenant, attempt: i
 
 
 @pytest.mark.parametrize("attempt", ROUNDS)
-def test_a_rejection_and_a_reroute_at_once_leave_one_current_assignment(tenant: Tenant, attempt: int) -> None:
+def test_a_concurrent_rejection_and_reroute_leave_one_current_assignment(tenant: Tenant, attempt: int) -> None:
     product = tenant.topup()
     for _ in range(2):
         rival(tenant, product)

@@ -1,4 +1,4 @@
-"""Suppliers accept, reject and deliver in part; a line that one lets pass goes to the next, or ends."""
+"""Suppliers accept, reject and deliver in part; a line that one misses goes to the next supplier, or ends."""
 
 import json
 from collections.abc import Callable
@@ -95,7 +95,7 @@ def late(tenant: Tenant, line: str) -> bool:
 
 
 def deadlines(tenant: Tenant, accept: int | None = None, deliver: int | None = None) -> None:
-    """Sets how long the tenant's supplier may take, in ms; 1 ms is over when `waiting` returns."""
+    """Sets how long the tenant's supplier may take, in ms; 1 ms has passed when `waiting` returns."""
     tenant.write(suppliers.set_settings, tenant.supplier, SupplierSettings(accept, deliver, None))
 
 

@@ -1,4 +1,4 @@
-"""A supplier is paused when too many buyers complain about its units, if the operator has said how many are too many."""
+"""A supplier is paused when buyers complain about too many of its units, if the operator has set a limit."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,11 +28,11 @@ def paused(tenant: Tenant) -> str | None:
 
 
 def bad_line(tenant: Tenant) -> object:
-    """A complaint about the only unit of a line that the supplier had put into stock."""
+    """Complains about the only unit of a line, from stock that the supplier uploaded."""
     return complain(tenant, consigned(tenant, 1, 1))
 
 
-def test_complaints_alone_pause_nobody(tenant: Tenant) -> None:
+def test_complaints_pause_no_supplier_without_a_limit(tenant: Tenant) -> None:
     for _ in range(5):
         bad_line(tenant)
     assert paused(tenant) is None

@@ -1,4 +1,4 @@
-"""A supplier recalls its own codes: nothing of them is sold any more, and every buyer gets a complaint, once."""
+"""A supplier recalls its own codes: none of them is sold any more, and a complaint is opened for every buyer, once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How a worker sends: slow receivers delay nobody else, leases are short and renewed, connections are used again."""
+"""How a worker sends: a slow receiver delays no other, leases are short and renewed, connections are reused."""
 
 import asyncio
 import contextlib
@@ -42,12 +42,12 @@ def receiver() -> Iterator[BlockingReceiver]:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No attempt ends by its deadline."""
+    """Sets a deadline that no attempt reaches."""
     monkeypatch.setattr(sender, "DEADLINE_S", 3_600.0)
 
 
 def at(mail: Mail, url: str) -> EndpointDetail:
-    """The partner's endpoint, at this URL; its earlier deliveries stay where they are."""
+    """Moves the partner's endpoint to this URL; its earlier deliveries keep theirs."""
     with raw(mail.tenant.installation.settings) as other:
         other.run("UPDATE installation SET webhook_networks = '127.0.0.0/8'")
     known = mail.tenant.read(endpoints.list_endpoints, mail.tenant.partner)[0]
@@ -68,7 +68,7 @@ def lease(mail: Mail, capacity: Capacity) -> list[Delivery]:
 
 @asynccontextmanager
 async def working(mail: Mail) -> AsyncIterator[Deliverer]:
-    """What sends, without its loop."""
+    """A deliverer without its loop."""
     installation = mail.tenant.installation
     async with Receivers() as receivers:
         yield Deliverer(installation, receivers, Metrics(), Leases(installation.store, outbox.renew))
@@ -275,7 +275,7 @@ def test_an_event_wakes_a_worker_long_before_its_next_poll(
         for count in (1, 2, 3):
             await asyncio.to_thread(mail.tenant.write, endpoints.send_test, endpoint)
             await until(receiver, "/lively", count)
-            await asyncio.sleep(2 * MIN_INTERVAL_S)  # the next message is one of its own
+            await asyncio.sleep(2 * MIN_INTERVAL_S)  # so that the next message needs its own wake-up
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
 

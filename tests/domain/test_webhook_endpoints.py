@@ -25,7 +25,7 @@ NAMED_URL = "https://orders.example.com/one"
 
 
 def added(tenant: Tenant, *types: str, url: str = OTHER_URL, owner: str = "") -> EndpointDetail:
-    """Another endpoint of the partner, or of somebody else."""
+    """Adds an endpoint to the partner or to another account."""
     chosen = frozenset(types) if types else None
     cipher = tenant.installation.cipher
     return tenant.write(endpoints.create, cipher, owner or tenant.partner, url, chosen, ACTOR)[0]

@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def work(mail: Mail) -> int:
-    """One round of the worker: how many deliveries it tried."""
+    """Runs one round of the worker; returns how many deliveries it tried."""
 
     async def round_() -> int:
         async with Receivers() as receivers:

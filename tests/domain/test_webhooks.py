@@ -178,7 +178,7 @@ def test_the_database_refuses_a_second_event_of_a_change_or_delivery_of_an_event
     refuses(other_connection, DANGLING, delivery.format("event_id", "'whk_of_nobody'"), tenant=tenant.id)
 
 
-# --- the worker's side, with a clock of its own -----------------------------------------------------------------------
+# --- the worker's side, with its own clock ----------------------------------------------------------------------------
 
 
 def test_a_delivery_is_leased_to_one_worker_and_released_when_that_worker_dies(mail: Mail) -> None:
@@ -232,7 +232,7 @@ def test_the_longest_waiting_deliveries_are_leased_first_and_no_more_than_asked_
 
 
 def test_two_concurrent_workers_lease_different_deliveries(mail: Mail) -> None:
-    """On PostgreSQL the second does not wait for the first: it skips what is locked."""
+    """On PostgreSQL the second worker skips locked rows instead of waiting for the first."""
     for _ in range(4):
         mail.tenant.order((mail.tenant.card(1), 1))
     other = open_store(mail.tenant.installation.settings, mail.clock)

@@ -1,4 +1,4 @@
-"""The worker's rounds: what fails in one place does not hold up the rest."""
+"""The worker's rounds: one failure does not hold up the rest."""
 
 import asyncio
 

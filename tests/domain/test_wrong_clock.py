@@ -15,7 +15,7 @@ from tests.support.sites import ENGINES, opened
 
 @pytest.fixture(params=ENGINES)
 def mail(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mail]:
-    """An installation of this test's own, whose clock the test moves."""
+    """A separate installation for each test, which moves its clock."""
     with opened(request.param, tmp_path) as installation:
         made = Mail(installation, Clock())
         yield made

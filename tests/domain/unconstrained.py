@@ -1,4 +1,4 @@
-"""An installation with every kind of row in it, and then without a single constraint, so that anything can be broken."""
+"""An installation with every kind of row and no constraints, so that tests can break anything."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -34,7 +34,7 @@ from tests.store.raw import RawConnection
 
 @dataclass
 class Unconstrained:
-    """A tenant with one of everything, and names of its rows for those who break them."""
+    """A tenant with one of everything, and the names of its rows for tests that break them."""
 
     tenant: Tenant
     stranger: Tenant
@@ -68,7 +68,7 @@ class Unconstrained:
 
     @property
     def cipher(self) -> TenantCipher:
-        """A vault that remembers no data key."""
+        """A cipher with no cached data key."""
         return TenantCipher(self.tenant.installation.keyring)
 
 
@@ -111,7 +111,7 @@ def _cancel(tenant: Tenant, product: str) -> tuple[str, str]:
 
 
 def _consign(tenant: Tenant) -> tuple[str, str]:
-    """A product with stock codes that a supplier put in, and a line that was given two of the three."""
+    """A product with three stock codes that a supplier uploaded, and a line that got two of them."""
     product = tenant.card(0)
     batch = [StockCode(fresh("CONSIGNED"), expires=date(2090, 1, at)) for at in (1, 2, 3)]
     source = Source("a test", tenant.supplier, tenant.supplier, 120)
@@ -179,7 +179,7 @@ def payments_with_a_past(tenant: Tenant) -> tuple[str, str, str, str, str]:
 
 
 def _book_by_hand(tx: Any, tenant: Tenant) -> None:
-    """A correction that two persons booked."""
+    """An adjustment that one person requested and another approved."""
     set_approve_above(tx, 0)
     new = NewMoneyOrder("adjust", tenant.partner, "partner", "USD", -40, "a reason")
     made = money_orders.approve(tx, money_orders.book(tx, new, "ann").id, "bob")
@@ -203,7 +203,7 @@ def without_constraints(other: RawConnection) -> None:
 
 
 def insert_made_up(other: RawConnection, table: Table, **known: object) -> None:
-    """A row with a made-up value in every column that is not given."""
+    """Inserts a row with a made-up value in every column that is not given."""
     values = {column.name: known.get(column.name, _made_up(column)) for column in table.columns}
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
