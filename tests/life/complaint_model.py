@@ -25,7 +25,7 @@ class Complaint:
 
     @property
     def worth(self) -> int:
-        """The price of what it is about."""
+        """The price of the unit or line that the complaint is about."""
         return self.line.price * (1 if self.code else self.line.delivered)
 
 
@@ -66,7 +66,7 @@ class Model(MoneyModel):
         return (found.supplier, found.cost * (1 if code else line.delivered)) if found else (None, 0)
 
     def withdraw(self, complaint: Complaint) -> int:
-        """The buyer takes it back."""
+        """The buyer withdraws a complaint."""
         if complaint.state not in ("open", "withdrawn"):
             return -8
         complaint.state = "withdrawn"
@@ -94,7 +94,7 @@ class Model(MoneyModel):
     def decide(
         self, complaint: Complaint, kind: str, amount: int | None, *, charge: bool, by: str = "operator"
     ) -> tuple[int, bool]:
-        """Returns a refusal, and whether it was decided: a replacement needs a free code."""
+        """Returns a refusal, and whether the complaint was decided: a replacement needs a free code."""
         if complaint.state != "open":
             return -8, False
         if kind == "replace":

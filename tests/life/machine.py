@@ -26,9 +26,9 @@ from tests.support.stock_codes import add_codes
 Thing = TypeVar("Thing")
 
 MAX_FREE, MAX_WITHDRAWN = 12, 8
-"""Codes above which no more are uploaded or withdrawn, so that lives have time for everything else."""
+"""Number of codes above which none is uploaded or withdrawn, so that lives have time for everything else."""
 PICK = st.integers(0, 1) | st.integers(0, 10_000)
-"""Chooses one of the things that there are. The latest two are chosen most often: a life goes deep, not only wide."""
+"""Chooses one of the existing things, most often one of the latest two: a life goes deep, not only wide."""
 BASKET = st.lists(
     st.tuples(st.sampled_from(("card", "topup", "gift", "esim")), st.integers(1, 3)), min_size=1, max_size=3
 ).map(tuple)
@@ -37,7 +37,7 @@ SUPPLIER = st.sampled_from(("acme", "best"))
 
 
 def one_of(things: Sequence[Thing], pick: int) -> Thing:
-    """The thing that a number names, counted from the latest."""
+    """Returns the thing that a number names, counted from the latest."""
     return things[-1 - pick % len(things)]
 
 
@@ -85,7 +85,7 @@ class GoodsMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def act(self, data: st.DataObject) -> None:
-        """One thing happens."""
+        """Runs one possible action."""
         possible = [
             name
             for name, one in ACTIONS.items()
@@ -104,12 +104,12 @@ class GoodsMachine(RuleBasedStateMachine):
             assert not differences, "\n".join(differences)
 
     def teardown(self) -> None:
-        """No invariant of the store is broken at the end."""
+        """Asserts that no invariant of the store is violated at the end."""
         if hasattr(self, "side"):
             self.side.close()
 
     def same(self, verdict: int, number: int, what: str) -> None:
-        """The action was accepted or refused as the model says."""
+        """Asserts that the action was accepted or refused as the model says."""
         assert number == verdict, f"{what}: {number}, and the model says {verdict}"
 
     @property
@@ -147,7 +147,7 @@ class GoodsMachine(RuleBasedStateMachine):
 
     @action("stock", when=lambda self: self.model.codes and len(self.withdrawn) < MAX_WITHDRAWN, pick=PICK)
     def withdraw_code(self, pick: int) -> None:
-        """One code, whatever its state."""
+        """Withdraws one code, whatever its state."""
         code = one_of(self.model.codes, pick)
         withdrawn, sold, before = self.model.withdraw_code(code)
         texts = [read_code(code.text)]
@@ -157,7 +157,7 @@ class GoodsMachine(RuleBasedStateMachine):
 
     @action("stock", when=lambda self: len(self.withdrawn) < MAX_WITHDRAWN, pick=PICK)
     def withdraw_batch(self, pick: int) -> None:
-        """What is unsold of a batch."""
+        """Withdraws the unsold codes of a batch."""
         batch = one_of(self.model.batches, pick)
 
         def act(tx: Transaction) -> int:
@@ -169,7 +169,7 @@ class GoodsMachine(RuleBasedStateMachine):
 
     @action("stock", when=lambda self: self.withdrawn, pick=PICK)
     def upload_again(self, pick: int) -> None:
-        """A withdrawn code is sold again."""
+        """A withdrawn code is uploaded again."""
         code = one_of(self.withdrawn, pick)
         batch = self.model.upload_again(code, 90)
         source = Source("test", "operator", self.side.suppliers["acme"], 90, again=True)
@@ -212,7 +212,7 @@ class GoodsMachine(RuleBasedStateMachine):
 
     @action("stock", "payments", when=lambda self: self.model.orders, pick=PICK)
     def ask_again(self, pick: int) -> None:
-        """The same order or checkout once more."""
+        """The buyer repeats an order or checkout."""
         order = one_of(self.model.orders, pick)
         asked = self._request(order)
         if order.buyer == "partner":
@@ -272,7 +272,7 @@ class GoodsMachine(RuleBasedStateMachine):
         amount=st.sampled_from((1, 100, 350, 500, 700, 1_400)),
     )
     def refund_line(self, pick: int, at: int, amount: int) -> None:
-        """The operator gives money of a line back."""
+        """The operator refunds money of a line."""
         order = one_of(self.placed, pick)
         line = order.lines[at % len(order.lines)]
         key = self.model.fresh("refund")
@@ -350,7 +350,7 @@ class GoodsMachine(RuleBasedStateMachine):
 
     @action("stock", "suppliers", "payments")
     def worker_round(self) -> None:
-        """The worker ends what is over: checkouts first, then deadlines."""
+        """The worker ends what has expired: checkouts first, then deadlines."""
         for _, order_id in self.side.installation.store.read_now(checkout.expired_checkouts):
             assert self.side.do(checkout.expire, order_id) == (0, True)
         for order in self.model.orders:

@@ -1,4 +1,4 @@
-"""The rest of the state machine: payments, refunds, deposits, money by hand, complaints."""
+"""The rest of the state machine: payments, refunds, deposits, money orders, complaints."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
@@ -34,12 +34,12 @@ Thing = TypeVar("Thing", bound=Stateful)
 KIND = st.sampled_from(("replace", "refund", "reject"))
 PERSON = st.sampled_from(("ada", "bob"))
 MAX_BY_HAND = 5
-"""Deposits and money orders of a life, so that it has time for everything else."""
+"""Most deposits and money orders of a life, so that it has time for everything else."""
 _UNPAID = ("created", "authorised", "failed", "partlyCaptured")
 
 
 def last(things: Sequence[Thing], *states: str) -> list[Thing]:
-    """The things with those in one of the states last, so that `PICK` chooses them most often."""
+    """Sorts things in one of the states last, so that `PICK` chooses them most often."""
     return sorted(things, key=lambda one: one.state in states)
 
 
@@ -63,7 +63,7 @@ class LifeMachine(GoodsMachine):
 
     @action("payments", "suppliers", wanted=BASKET, parts=st.sampled_from((0, 0, 0, 1, 2)))
     def check_out_and_pay(self, wanted: tuple[tuple[str, int], ...], parts: int) -> None:
-        """A checkout with a payment, which is captured in so many parts; 0 leaves it open."""
+        """The customer checks out and pays in this many parts; 0 leaves the payment open."""
         known = len(self.model.orders)
         self.reserve(wanted)
         if len(self.model.orders) == known:
@@ -79,7 +79,7 @@ class LifeMachine(GoodsMachine):
 
     @action("payments", when=lambda self: self.model.payments, pick=PICK, what=st.sampled_from(("authorise", "cancel")))
     def begin_or_end(self, pick: int, what: str) -> None:
-        """A payment is authorised or given up."""
+        """A payment is authorised or cancelled."""
         payment = one_of(last(self.model.payments, *_UNPAID), pick)
         real = {"authorise": payments.authorise_payment, "cancel": payments.cancel_payment}[what]
         plain = {"authorise": self.model.authorise, "cancel": self.model.cancel_payment}[what]
@@ -88,12 +88,12 @@ class LifeMachine(GoodsMachine):
 
     @action("payments", when=lambda self: self.model.payments, pick=PICK, amount=AMOUNT, reference=REFERENCE)
     def capture(self, pick: int, amount: int | None, reference: str) -> None:
-        """All that is left of a payment, or a part."""
+        """Captures all that is left of a payment, or a part."""
         self._capture(one_of(last(self.model.payments, *_UNPAID), pick), amount, reference)
 
     @action("payments", when=lambda self: any(one.state in _UNPAID for one in self.model.payments), pick=PICK)
     def capture_the_rest(self, pick: int) -> None:
-        """All that is left of a payment that is open."""
+        """Captures all that is left of an open payment."""
         self._capture(one_of([one for one in self.model.payments if one.state in _UNPAID], pick), None, "")
 
     def _capture(self, payment: Payment, amount: int | None, reference: str) -> None:
@@ -154,7 +154,7 @@ class LifeMachine(GoodsMachine):
 
     @action("payments", when=lambda self: self.model.refunds, pick=PICK, fails=st.booleans())
     def end_refund(self, pick: int, fails: bool) -> None:
-        """The payer has the money, or never got it."""
+        """A refund reaches the payer, or fails."""
         refund = one_of(last(self.model.refunds, "requested"), pick)
         owner = self.side.tenant.integration
         if fails:
@@ -246,7 +246,7 @@ class LifeMachine(GoodsMachine):
         named=st.booleans(),
     )
     def complain(self, pick: int, which: int, reason: str, named: bool) -> None:
-        """The buyer complains about a unit, or about a line without saying about which."""
+        """The buyer complains about a unit, or about a line without naming a unit."""
         lines = [line for line in self.model.lines if line.order.state == "placed"]
         line = one_of(sorted(lines, key=lambda one: one.delivered > 0), pick)
         units = self.model.of_line(line, "delivered", "bad")

@@ -10,7 +10,7 @@ OPEN = ("created", "authorised", "partlyCaptured", "failed")
 
 @dataclass
 class Refund:
-    """Money of a payment on its way to the payer; `booked` left the customer's account."""
+    """Money of a payment on its way to the payer; `booked` is the part that left the customer's account."""
 
     payment: "Payment"
     reference: str
@@ -37,12 +37,12 @@ class Payment:
 
     @property
     def left(self) -> int:
-        """What came and has not gone."""
+        """Captured money that is neither refunded nor lost."""
         return self.captured - self.refunded - self.lost
 
     @property
     def refundable(self) -> int:
-        """What can still go back; a refused payment gives back all that was charged."""
+        """What can still be refunded; of a refused payment, all that was charged."""
         if self.state != "refused":
             return self.left
         charged = next(one.amount for one in self.refunds if one.reference == "refusal")
@@ -103,12 +103,12 @@ class MoneyModel(OrderModel):
         return 0
 
     def fail(self, payment: Payment) -> None:
-        """The provider's event: it declined the payment. Where that is no news, nothing changes."""
+        """The provider's event: it declined the payment. A payment that is not open does not change."""
         if payment.state in ("created", "authorised"):
             payment.state = "failed"
 
     def cancel_payment(self, payment: Payment) -> int:
-        """The payment service gives up a payment."""
+        """The payment service cancels a payment."""
         if payment.state in ("cancelled", "refused"):
             return 0
         if payment.state not in ("created", "authorised", "failed"):
@@ -146,14 +146,14 @@ class MoneyModel(OrderModel):
         return {"placed": -401, "withdrawn": -402}.get(order.state, 0)
 
     def _refuse(self, payment: Payment, part: int, why: int) -> int:
-        """The order cannot be paid with it: all that was charged goes back."""
+        """The payment cannot pay its order: all that was charged goes back."""
         payment.state, payment.refusal, payment.refunded = "refused", why, payment.captured
         payment.refunds.append(Refund(payment, "refusal", payment.captured + part, payment.captured, "requested"))
         self.transfer("customer", "clearing", payment.captured)
         return why
 
     def dispute(self, payment: Payment) -> None:
-        """The provider's event: the payer disputes it."""
+        """The provider's event: the payer disputes the payment."""
         if payment.state == "captured":
             payment.state = "disputed"
 
@@ -163,7 +163,7 @@ class MoneyModel(OrderModel):
             payment.state = "captured"
 
     def lose(self, payment: Payment, amount: int | None) -> None:
-        """The provider's event: it took the money; the customer may owe it."""
+        """The provider's event: the dispute is lost and the money taken; the customer may owe it."""
         taken = payment.left if amount is None else amount
         if payment.state == "disputed" and 0 < taken <= payment.left:
             payment.state, payment.lost = "lost", taken
@@ -205,7 +205,7 @@ class MoneyModel(OrderModel):
         return 0
 
     def fail_refund(self, refund: Refund) -> int:
-        """The payer did not get the money: it is the customer's again."""
+        """The payer did not get the money: it returns to the customer's account."""
         if refund.state != "failed":
             refund.state = "failed"
             payment = refund.payment
@@ -239,7 +239,7 @@ class MoneyModel(OrderModel):
         return 0
 
     def reject_deposit(self, deposit: Deposit) -> int:
-        """It never comes."""
+        """The money of a deposit never comes."""
         if deposit.state == "confirmed":
             return -400
         deposit.state = "rejected"
@@ -260,7 +260,7 @@ class MoneyModel(OrderModel):
         return 0, made
 
     def approve_money(self, order: MoneyOrder, person: str) -> int:
-        """The second person approves."""
+        """The second person approves a money order."""
         if order.state == "booked" and order.decided_by == person:
             return 0
         if order.state != "waiting" or order.by == person:
@@ -271,7 +271,7 @@ class MoneyModel(OrderModel):
         return refused
 
     def reject_money(self, order: MoneyOrder, person: str) -> int:
-        """Somebody rejects it."""
+        """A person rejects a money order."""
         if order.state == "booked":
             return -8
         if order.state == "waiting":

@@ -46,7 +46,7 @@ class OrderModel(World):
         return 0, order
 
     def reserve_again(self, order: Order) -> int:
-        """The same request again: an expired checkout is opened again, anything else is answered as it is."""
+        """The same request again: an expired checkout is opened again, anything else is returned unchanged."""
         if order.state != "expired":
             return 0
         if not self._can_be_had(order):
@@ -65,7 +65,7 @@ class OrderModel(World):
         return 0
 
     def expire(self, order: Order) -> None:
-        """Nobody paid in time."""
+        """A checkout expires unpaid."""
         self._unclaim(order)
         order.state, order.expires = "expired", None
 
@@ -120,7 +120,7 @@ class OrderModel(World):
             self.put_back(line)
 
     def _begin(self, line: Line, *, waits: bool) -> None:
-        """A line of an order whose money is held; `waits` if its codes are claimed already."""
+        """Begins a line of an order whose money is held; `waits` if its codes are claimed already."""
         line.version += 1
         if self.products[line.product].review:
             line.status = 3
@@ -147,7 +147,7 @@ class OrderModel(World):
     # --- cancelling, holding, releasing ---
 
     def cancel(self, order: Order, named: list[Line]) -> int:
-        """What is not delivered of the named lines, or of all; lines that are cancelled already count as done."""
+        """Cancels what is not delivered of the named lines, or of all; lines cancelled before count as done."""
         lines = named or order.lines
         whole = [line for line in lines if line.status == 1 and not line.cancelled]
         if order.state != "placed" or len(whole) == len(lines) or (named and whole):
@@ -258,7 +258,7 @@ class OrderModel(World):
         ]
 
     def enforce(self, line: Line) -> None:
-        """A deadline has passed."""
+        """Takes away a line whose deadline has passed."""
         self._take_away(line, "late")
 
     def _take_away(self, line: Line, outcome: str) -> None:
@@ -294,7 +294,7 @@ class OrderModel(World):
         return 0
 
     def deliver(self, line: Line, supplier: str, codes: tuple[str, ...], note: str) -> int:
-        """The supplier delivers codes for some units, or all that is left by a note alone."""
+        """The supplier delivers codes for some units, or the whole rest by a note alone."""
         mine = self.mine(line, supplier)
         if mine is None:
             return -3

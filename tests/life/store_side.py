@@ -104,14 +104,14 @@ class StoreSide:
         return made
 
     def do(self, action: Callable[..., Any], *args: object, **kwargs: object) -> tuple[int, Any]:
-        """Runs an action: 0 and what it returned, or the number of its refusal and None."""
+        """Runs an action; returns 0 and its result, or the number of its refusal and None."""
         try:
             return 0, self.tenant.write(action, *args, **kwargs)
         except Refusal as refused:
             return refused.code.number, None
 
     def close(self) -> None:
-        """Lets go of everything; no invariant is broken."""
+        """Closes everything; asserts that no invariant is violated."""
         with self._stack:
             found = violations(self.installation)
         assert found == []
@@ -119,7 +119,7 @@ class StoreSide:
     # --- what is there ---
 
     def differences(self) -> list[str]:
-        """Where store and model differ."""
+        """Returns where store and model differ."""
         found = self.found()
         return [
             f"{part} {name}: found {found[part].get(name)}, expected {values.get(name)}"
@@ -129,7 +129,7 @@ class StoreSide:
         ]
 
     def found(self) -> Parts:
-        """What the store holds, in the words of `expected`."""
+        """Returns what the store holds, in the terms of `expected`."""
         return {
             "orders": {row[0]: (ORDER_STATES[row[1]], row[2]) for row in self._rows("id, state, expires", "orders")},
             "lines": self._lines(),
@@ -183,7 +183,7 @@ class StoreSide:
     # --- what has to be there ---
 
     def expected(self) -> Parts:
-        """What the model holds."""
+        """Returns what the model holds."""
         model = self.model
         money = {name: (one.posted, one.held) for name, one in model.buyers.items()}
         money |= {name: (amount, 0) for name, amount in model.accounts.items()}

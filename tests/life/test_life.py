@@ -15,9 +15,9 @@ LIVES = int(os.environ.get("BEDESTEN_TEST_LIVES", "20"))
 
 
 def live(engine: str, number: int, steps: int) -> None:
-    """Runs two lives of so many steps, each in a store of its own; later lives of one run would repeat these too often.
+    """Runs two lives of `steps` steps, each in its own store; later lives of one run would repeat these too often.
 
-    A life that fails is shown as it was: each attempt to shorten it would need a fresh store.
+    A life that fails is not shrunk: each attempt would need a fresh store.
     """
     of_life = {"engine": engine, "subject": SUBJECTS[number % len(SUBJECTS)]}
     machine = seed(number)(type("Life", (LifeMachine,), of_life))

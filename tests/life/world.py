@@ -1,6 +1,6 @@
 """The goods and money of the plain model: dictionaries and integers, and nothing of the server.
 
-Every method decides by itself what has to happen. It returns 0, or the number of the refusal that has to come; a refused
+Every method decides by itself what has to happen. It returns 0, or the number of the expected refusal; a refused
 call changes nothing. Amounts are in minor units, times in milliseconds.
 """
 
@@ -163,7 +163,7 @@ class World:
         return [line for order in self.orders for line in order.lines]
 
     def fresh(self, prefix: str) -> str:
-        """A text that was not used before."""
+        """Returns a text that was not used before."""
         self._numbers += 1
         return f"{prefix}-{self._numbers:05}"
 
@@ -198,7 +198,7 @@ class World:
         return batch
 
     def upload_again(self, code: Code, cost: int) -> Batch | None:
-        """Uploads a code that is there already: one that was withdrawn is sold again."""
+        """Uploads a code that is in stock already: a withdrawn one is sold again."""
         if code.state != "withdrawn":
             return None
         batch = Batch(len(self.batches), code.product, "acme", cost)
@@ -207,14 +207,14 @@ class World:
         return batch
 
     def withdraw_code(self, code: Code) -> tuple[int, int, int]:
-        """Withdraws a code if it is unsold: how many were withdrawn now, are sold, were withdrawn before."""
+        """Withdraws a code if it is unsold; returns how many were withdrawn now, are sold, were withdrawn before."""
         if code.state == "free":
             code.state = "withdrawn"
             return 1, 0, 0
         return (0, 0, 1) if code.state == "withdrawn" else (0, 1, 0)
 
     def withdraw_batch(self, batch: Batch) -> int:
-        """Withdraws what is unsold of a batch, and marks it for codes that come back."""
+        """Withdraws the unsold codes of a batch, and marks the batch for codes that come back."""
         batch.withdrawn = True
         return sum(self.withdraw_code(one)[0] for one in self.codes if one.batch is batch)
 
