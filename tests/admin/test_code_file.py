@@ -1,4 +1,4 @@
-"""Files of stock codes: what is understood, and what is refused with its line and never repeated."""
+"""Files of stock codes: which are read, and which are refused with the line but without its content."""
 
 import codecs
 
@@ -65,7 +65,7 @@ def test_files_in_common_forms_are_read(name: str) -> None:
 
 
 def outcome(raw: bytes, choice: FileOptions = PLAIN) -> str:
-    """Everything that is said of a refused file."""
+    """Returns the whole text of the refusal of a file."""
     with pytest.raises(Refusal) as refused:
         read_codes("codes.csv", raw, choice)
     assert refused.value.code.number == -2

@@ -1,4 +1,4 @@
-"""The keyring's file: whose it is, how it is replaced, and what is refused."""
+"""The keyring file: who can read it, how it is replaced, and which files are refused."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A catalogue in a file: what is read, and what is said of what cannot be."""
+"""A catalogue in a file: what is read, and how problems are reported."""
 
 from decimal import Decimal
 from textwrap import dedent
@@ -18,7 +18,7 @@ def csv(text: str) -> list[Row]:
 
 
 def problems(source: str, raw: bytes) -> dict[str, str]:
-    """What a refused file is refused for."""
+    """Returns the problems for which a file is refused."""
     with pytest.raises(Refusal) as caught:
         read_rows(source, raw)
     assert caught.value.code is BAD_REQUEST

@@ -71,7 +71,7 @@ class Shop:
         return {one["sku"]: one for one in self.run(products.list_products)}
 
     def offers(self, supplier: str, sku: str, cost: int) -> str:
-        """What a supplier offers by itself; the id of its product."""
+        """Offers a product as a supplier; returns its id."""
 
         def act(tx: Transaction) -> str:
             owner = accounts.find_or_create_owner(tx, Surface.SUPPLIER, supplier)

@@ -1,5 +1,5 @@
-"""Importing products while others write: everything is planned before the transaction, and what is overtaken is planned
-again."""
+"""Importing products while others write: a plan is made before the transaction, and made again if another change
+overtakes it."""
 
 import itertools
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""An import of products is staged in short transactions and written in one: what an end in the middle leaves behind."""
+"""An import of products is staged in short transactions and written in one: what a crash midway leaves behind."""
 
 from collections.abc import Callable, Iterator
 
@@ -36,7 +36,7 @@ FILE = "sku,name,price,lowStock\n" + "".join(f"s-{n},Card {n},1,{n + 1}\n" for n
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: the tests then make sure that nothing tidies up."""
+    """Stands for a killed process: the tests make sure that nothing cleans up after it."""
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -58,7 +58,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def single_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Transactions that remove one row each, if a partner listens."""
+    """Each transaction removes one row only, if a partner receives its event."""
     monkeypatch.setattr(product_import, "MAX_EVENTS", 1)
 
 
@@ -80,7 +80,7 @@ def staged(tenant: Tenant) -> tuple[list[str], int]:
 
 
 def begun(tenant: Tenant, text: str, *, written: bool) -> None:
-    """An import whose process ended after staging, or after writing."""
+    """Begins an import whose process ended after staging, or after writing."""
     plan = tenant.read(lambda tx: product_import.plan_rows(tx, "USD", "f.csv", read_rows("f.csv", text.encode())))
     run = tenant.write(product_staging.begin, len(plan.rows))
     for part in plan.parts():
@@ -90,7 +90,7 @@ def begun(tenant: Tenant, text: str, *, written: bool) -> None:
 
 
 def worker_rounds(tenant: Tenant, touched: int) -> int:
-    """Dates every run, then lets the worker go on with what is left over; how many transactions it took."""
+    """Dates every run, then lets the worker complete the leftovers; returns how many transactions it took."""
     tenant.store.write_now(lambda tx: tx.run(_UNTOUCHED, touched=touched))
     rounds = 0
     while tenant.store.write_now(product_import.complete_leftover):

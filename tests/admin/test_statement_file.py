@@ -1,4 +1,4 @@
-"""Statements of payment providers as people have them."""
+"""Statements of payment providers in common forms."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""Many codes are loaded, withdrawn, moved and recalled a part at a time: others write in between, and what ends early is
-consistent and goes on."""
+"""Many codes are loaded, withdrawn, moved and recalled a part at a time: others write in between, and an interrupted
+run leaves a consistent store and can go on."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ PART = 3
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Stands for a killed process."""
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -63,7 +63,7 @@ def batch_of(tenant: Tenant, product: str, made: Sequence[StockCode], source: So
 
 
 def trail(tenant: Tenant, action: str, subject: str) -> int:
-    """How many parts the trail tells of."""
+    """Returns how many parts the audit trail records."""
     return len(tenant.read(lambda tx: tx.all(_TRAIL, action=action, subject=subject)))
 
 
@@ -74,7 +74,7 @@ def places(tenant: Tenant, batch: str) -> tuple[int, int, int, int]:
 
 
 def ordering(tenant: Tenant, product: str, parts: list[int]) -> Callable[[int], object]:
-    """Notes each part, and places an order of another product after it."""
+    """Records each part, and places an order of another product after it."""
 
     def advance(count: int) -> None:
         parts.append(count)
@@ -84,7 +84,7 @@ def ordering(tenant: Tenant, product: str, parts: list[int]) -> Callable[[int], 
 
 
 def dying(after: int) -> Callable[[int], object]:
-    """Ends the process after so many parts."""
+    """Kills the process after this many parts."""
     counts = iter(range(1, after + 1))
 
     def advance(_: int) -> None:

@@ -1,4 +1,4 @@
-"""What a stock code is, and when two of them are the same: one rule for every door."""
+"""What a stock code is, and when two of them are the same: one rule for every source."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""A stock code is found by its unique indexes, never by reading the table: see `stock.with_digest`."""
+"""A stock code is found by its unique indexes, never by a table scan: see `stock.with_digest`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +28,7 @@ SEARCHES: dict[str, Statement[Any]] = {
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Installation, str]]:
-    """An installation with so many codes that a search by reading them all would be slow."""
+    """An installation with so many codes that a table scan would be slow."""
     with opened(request.param, tmp_path_factory.mktemp("plans")) as installation:
         tenant = open_tenant(installation)
         product = tenant.card(0)
@@ -38,7 +38,7 @@ def shop(
 
 
 def plan(other: RawConnection, statement: Statement[Any], tenant: str) -> str:
-    """What the engine would do, as text."""
+    """Returns the engine's query plan as text."""
     explain = "EXPLAIN " if other.dialect == "postgresql" else "EXPLAIN QUERY PLAN "
     wanted = {"tenant": tenant, "digest": b"x" * 32, "folded_digest": b"y" * 32, "line": "odl_1"} | {
         "batch": "bat_1",

@@ -47,7 +47,7 @@ LINES = {("serve",), ("worker",), ("demo",), ("audit", "tail")}
 """They print JSON lines, and have their own tests."""
 
 SQLITE = {("backup",), ("move",)}
-"""From one engine only; see `test_cli_backup` and `test_cli_move`."""
+"""They start from one engine only; see `test_cli_backup` and `test_cli_move`."""
 
 CALLS = {("suppliers", "connection", "test")}
 """It calls a supplier; see `test_cli_connections`."""
@@ -233,7 +233,7 @@ NESTED = {
     ("suppliers", "connection"),
     ("payments", "methods"),
 }
-"""Nouns with nouns below them."""
+"""Nouns that have nouns below them."""
 
 
 def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -241,7 +241,7 @@ def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
-    """The arguments with what they ask for: the id of the first API key, of a fresh customer, deposit or proposal."""
+    """Fills the placeholders of arguments: the id of the first API key, of a fresh customer, deposit or proposal."""
     makers = {
         "{customer}": _customer,
         "{deposit}": _deposit,

@@ -110,7 +110,7 @@ def test_a_forgotten_database_setting_opens_no_other_store(tmp_path: Path) -> No
             message = forgetful.run_error(*command)["message"]
             assert "is kept on PostgreSQL: set BEDESTEN_DATABASE" in message
         assert not (tmp_path / "data" / "bedesten.db").exists()
-        (tmp_path / "data" / "store-is-elsewhere").unlink()  # another machine, to which the secrets were brought
+        (tmp_path / "data" / "store-is-elsewhere").unlink()  # another machine, with a copy of the secrets
         Program(tmp_path / "data", database).run_json("tenants", "list")
         assert "is kept on PostgreSQL" in forgetful.run_error("tenants", "list")["message"]
 

@@ -1,4 +1,4 @@
-"""`bedesten money`: what an operator books by hand, and what it shows."""
+"""`bedesten money` books money by hand, and shows balances and statements."""
 
 from decimal import Decimal
 

@@ -39,7 +39,7 @@ def empty() -> Iterator[str]:
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Program:
-    """A shop on SQLite in which something has happened."""
+    """A shop on SQLite with some orders and events."""
     program = Program(tmp_path / "data")
     program.run_json("init")
     with used(program) as (server, operator):
@@ -71,7 +71,7 @@ def used(program: Program) -> Iterator[tuple[InProcessServer, Operator]]:
 
 
 def rows(end: SqliteEnd | PostgresEnd) -> dict[str, list[str]]:
-    """Every row of every table, without the mark."""
+    """Every row of every table, without the column `moved`."""
     with contextlib.closing(end):
         found: dict[str, list[str]] = {}
         for table in metadata.sorted_tables:
@@ -144,7 +144,7 @@ def test_a_store_in_use_is_not_moved(filled: Program, empty: str, monkeypatch: p
 def test_a_move_waits_for_connections_that_are_about_to_end(
     filled: Program, empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that was stopped just now wrote last: what it committed is moved as well."""
+    """A server that has just stopped wrote last: the move includes what it committed."""
     filled.run_json("move", "--to", empty)
     (filled.data / "bedesten.db").rename(filled.data / "kept.db")
     with psycopg.connect(empty) as last:

@@ -18,7 +18,7 @@ def tenant(bedesten: Program) -> Tenant:
 
 
 def found(bedesten: Program, tenant: Tenant, text: str) -> list[str]:
-    """The ids that a search finds; the text goes in by standard input."""
+    """Returns the ids that a search finds; the text goes in by standard input."""
     outcome = bedesten.run_json("orders", "find", "-", "--tenant", tenant.id, stdin=f"{text}\n".encode())
     return [one["orderId"] for one in outcome["orders"]]
 

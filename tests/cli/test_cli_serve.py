@@ -264,7 +264,7 @@ def test_the_text_has_the_address_and_the_terminal_may_close(bedesten: Program) 
         client = Client(int(line.split()[3].rpartition(":")[2]), HOST)
         process.stdout.close()
         for child in children(process.pid):
-            os.kill(child, signal.SIGKILL)  # its standard output is closed: nobody reads of it
+            os.kill(child, signal.SIGKILL)  # its standard output is closed: nobody reads about it
         assert eventually(lambda: codes([client], "GET", "/Categories") == {(421, -10)})
         process.send_signal(signal.SIGINT)
         assert process.wait(120) == 0

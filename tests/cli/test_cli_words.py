@@ -62,5 +62,5 @@ def test_the_program_completes_as_a_process(shop: Program) -> None:
 
 
 def asked_by_a_shell(words: str) -> dict[str, str]:
-    """The environment in which a shell asks the program for completions."""
+    """The environment in which a shell requests completions."""
     return {"_BEDESTEN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}

@@ -1,4 +1,4 @@
-"""`bedesten worker` does what the worker beside a server does, and `serve --no-worker` leaves it to it."""
+"""`bedesten worker` does what the worker beside a server does, and `serve --no-worker` leaves the work to it."""
 
 import json
 import os
