@@ -11,7 +11,7 @@ BASKET, CHECKOUT = "/Storefront/Basket", "/Storefront/Checkout/Create"
 
 
 def token(shop: Shop) -> str:
-    """The token of a fresh customer, whose basket is empty."""
+    """The bearer token of a fresh customer, whose basket is empty."""
     account = shop.operator.account(shop.id, "customer", f"{fresh('basket')}@example.com")
     return shop.signed_in(account)
 
@@ -103,7 +103,7 @@ def test_hostile_changes_of_a_basket_are_refused(each_shop: Shop) -> None:
     assert card not in [one["productId"] for one in other["items"] if one["quantity"] == 1_000]
 
 
-def test_one_key_adds_once(each_shop: Shop) -> None:
+def test_one_idempotency_key_adds_once(each_shop: Shop) -> None:
     caller = customer(each_shop)
     for _ in range(3):
         answer = caller.post(

@@ -22,12 +22,12 @@ TRAIL = statement(
 
 @pytest.fixture
 def own_shop(each_shop: Shop) -> Shop:
-    """A shop of this test's own: others list what is in the shared one."""
+    """A shop for one test only: other tests list the products of the shared shop."""
     return open_shop(each_shop.site, each_shop.operator, fresh("catalogue"), stock=2)
 
 
 def upsert(shop: Shop, sku: str, **fields: object) -> dict[str, object]:
-    """What the supplier is answered for one product."""
+    """The result for one product in the response to the supplier."""
     body = {"products": [{"sku": sku, "name": "eSIM", "cost": 11, **fields}]}
     (item,) = shop.supplies.data("/Supplier/Products/Upsert", body)["items"]
     assert isinstance(item, dict)
@@ -35,7 +35,7 @@ def upsert(shop: Shop, sku: str, **fields: object) -> dict[str, object]:
 
 
 def priced(shop: Shop, sku: str, price: str) -> str:
-    """The id of a product of the supplier's that the operator sells at this price."""
+    """Creates a product of the supplier, sold at this price; returns its id."""
     product = str(upsert(shop, sku)["productId"])
     shop.operator.within(shop.id, lambda tx: products.set_prices(tx, "USD", {product: Decimal(price)}))
     return product
@@ -47,7 +47,7 @@ def seen(shop: Shop, product: str, **asked: object) -> dict[str, object] | None:
     return next((one for one in items if one["customerStoreProductId"] == product), None)
 
 
-def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(own_shop: Shop) -> None:
+def test_a_cost_above_the_price_stops_the_sale_and_partners_supplier_and_log_show_it(own_shop: Shop) -> None:
     shop, sku = own_shop, fresh("E")
     product = priced(shop, sku, "13.50")
     assert seen(shop, product) is not None
@@ -79,7 +79,7 @@ def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(own_shop: Sho
     assert shop.reseller.post(f"/Products/Detail/{product}").verdict == (404, -3)
 
 
-def test_a_name_for_a_product_on_sale_is_a_proposal(own_shop: Shop) -> None:
+def test_a_new_name_for_a_product_on_sale_is_only_a_proposal(own_shop: Shop) -> None:
     shop, sku = own_shop, fresh("E")
     product = priced(shop, sku, "13.50")
 
@@ -92,14 +92,14 @@ def test_a_name_for_a_product_on_sale_is_a_proposal(own_shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("written", ["{}", "{} ", "\t{}"])
-def test_one_sku_however_it_is_written_is_one_product(own_shop: Shop, written: str) -> None:
+def test_all_spellings_of_a_sku_are_one_product(own_shop: Shop, written: str) -> None:
     sku = fresh("u")
     first = upsert(own_shop, sku)
     assert upsert(own_shop, written.format(sku.upper()))["productId"] == first["productId"]
 
 
 @pytest.mark.parametrize("name", [" ", "\u200b", "a\nb", "a\u202eb", "a\x1b[2Jb", "prd_01jdqe5m7yx0c1v8k2n3p4r5s6"])
-def test_a_name_or_a_sku_that_is_none_is_refused(own_shop: Shop, name: str) -> None:
+def test_an_invalid_name_or_sku_is_refused(own_shop: Shop, name: str) -> None:
     for field in ("sku", "name"):
         body = {"products": [{"sku": "s", "name": "n", "cost": 1, field: name}]}
         answer = own_shop.supplies.post("/Supplier/Products/Upsert", body)
@@ -113,7 +113,7 @@ def test_a_name_or_a_sku_that_is_none_is_refused(own_shop: Shop, name: str) -> N
         (Surface.PAYMENT, "Paywell", "/Payment/Deposits/Create"),
     ],
 )
-def test_a_disabled_owner_s_api_keys_are_refused_at_once_and_let_in_again(
+def test_api_keys_of_a_disabled_owner_are_refused_at_once_and_accepted_when_it_is_enabled_again(
     own_shop: Shop, surface: Surface, owner: str, path: str
 ) -> None:
     shop = own_shop
@@ -134,7 +134,7 @@ def test_a_disabled_owner_s_api_keys_are_refused_at_once_and_let_in_again(
     assert client.post(path).verdict == good
 
 
-def test_the_trail_names_who_changed_what_in_decimals(own_shop: Shop) -> None:
+def test_the_audit_trail_names_the_actor_and_the_amounts_in_decimals(own_shop: Shop) -> None:
     shop, sku = own_shop, fresh("E")
     product = priced(shop, sku, "13.50")
     upsert(shop, sku, cost=12.25)

@@ -1,4 +1,4 @@
-"""What nobody may do for nothing: reserve a shop empty, register without end, go on after being shut out."""
+"""Limits on what is free: nobody reserves all of a shop's stock, registers without end, or goes on when disabled."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from tests.support.sites import Site
 
 @pytest.fixture
 def limited_shop(each_site: Site, each_operator: Operator) -> Shop:
-    """A shop of this test's own, with the limits that a tenant has by default."""
+    """A shop for one test only, with a tenant's default limits."""
     return _limited(open_shop(each_site, each_operator, fresh("guarded"), stock=60), CheckoutLimits().shown())
 
 
@@ -32,7 +32,7 @@ def _register(client: Client) -> tuple[int, int | None]:
     return client.post("/Storefront/Customers/Register", body).verdict
 
 
-def test_the_refusal_of_a_checkout_names_the_limit_and_what_is_open(limited_shop: Shop) -> None:
+def test_a_refused_checkout_names_the_limit_and_the_open_checkouts(limited_shop: Shop) -> None:
     customer = limited_shop.storefront
     opened = [customer.data("/Storefront/Checkout/Create", _items(limited_shop, 1)) for _ in range(5)]
     refused = customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1))
@@ -46,7 +46,7 @@ def test_the_refusal_of_a_checkout_names_the_limit_and_what_is_open(limited_shop
     assert customer.data("/Storefront/Checkout/Create", _items(limited_shop, 1))["state"] == "awaitingPayment"
 
 
-def test_one_customer_leaves_goods_to_the_partner_and_learns_of_its_own_reservation(limited_shop: Shop) -> None:
+def test_one_customer_cannot_reserve_all_stock_and_the_refusal_names_its_own_reservation(limited_shop: Shop) -> None:
     customer = limited_shop.storefront
     first = customer.data("/Storefront/Checkout/Create", _items(limited_shop, 48))
     refused = customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1))
@@ -58,17 +58,17 @@ def test_one_customer_leaves_goods_to_the_partner_and_learns_of_its_own_reservat
     assert limited_shop.reseller.post("/Orders/Create", limited_shop.order(quantity=12)).status == 200
 
 
-def test_an_address_registers_so_many_customers_an_hour(limited_shop: Shop) -> None:
+def test_an_address_registers_a_limited_number_of_customers_an_hour(limited_shop: Shop) -> None:
     _limited(limited_shop, {"registrations": 3})
     client = limited_shop.client(source="127.0.0.77")
     outcome = [_register(client) for _ in range(5)]
-    # the clock hour may end in between, and then the count begins again: three of five are taken at least
+    # the clock hour may end in between, which resets the count: at least three of five succeed
     assert outcome[:3] == [(200, None)] * 3
     assert outcome[3:] in ([(429, -7)] * 2, [(200, None)] * 2, [(429, -7), (200, None)])
     assert _register(limited_shop.client(source="127.0.0.78")) == (200, None)
 
 
-def test_a_customer_that_is_disabled_is_refused_at_once_and_its_goods_are_free(limited_shop: Shop) -> None:
+def test_a_disabled_customer_is_refused_at_once_and_its_reservations_are_released(limited_shop: Shop) -> None:
     customer, operator = limited_shop.storefront, limited_shop.operator
     customer.data("/Storefront/Checkout/Create", _items(limited_shop, 20))
     (found,) = operator.within(limited_shop.id, lambda tx: customers.find(tx, "CUSTOMER@"))

@@ -1,4 +1,4 @@
-"""A complaint from the buyer's call to the new code, over HTTP, on both engines."""
+"""A complaint, from the buyer's request to the replacement code, over HTTP, on both engines."""
 
 from decimal import Decimal
 from functools import partial
@@ -22,19 +22,19 @@ from tests.support.sites import Site
 
 @pytest.fixture
 def shop(each_site: Site, each_operator: Operator) -> Shop:
-    """A shop of this test's own, with four codes."""
+    """A shop for one test only, with four codes."""
     return open_shop(each_site, each_operator, fresh("complaints"), stock=4)
 
 
 def buy(shop: Shop, quantity: int = 2) -> tuple[str, list[str]]:
-    """A line of the partner's, and its codes."""
+    """Places an order of the partner; returns its line and codes."""
     placed = shop.reseller.data("/Orders/Create", shop.order(quantity=quantity))
     name = placed["details"][0]["orderDetailId"]
     return name, shop.reseller.get(f"/Orders/Detail/{name}").data["deliveryData"]
 
 
 def complain(shop: Shop, line_id: str, code: str, **more: object) -> dict[str, object]:
-    """A request that complains of a code."""
+    """The body of a complaint about a code."""
     return {"orderDetailId": line_id, "code": code, "reason": "INVALID_CODE"} | more
 
 
@@ -49,7 +49,7 @@ def decide(shop: Shop, complaint: str, kind: str) -> None:
     assert shop.operator.within(shop.id, work)
 
 
-def test_a_code_is_complained_about_and_replaced(shop: Shop) -> None:
+def test_a_code_with_a_complaint_is_replaced(shop: Shop) -> None:
     name, codes = buy(shop)
     made = shop.reseller.data("/Complaints/Create", complain(shop, name, codes[1], text="It was used before."))
     assert (made["state"], made["text"], made["answer"]) == ("open", "It was used before.", None)
@@ -89,7 +89,7 @@ def test_a_refund_shows_on_the_complaint_and_in_the_balance(shop: Shop) -> None:
         ({"photo": "base64"}, "photo"),
     ],
 )
-def test_what_is_wrong_with_a_complaint_is_named(shop: Shop, more: dict[str, object], field: str) -> None:
+def test_an_invalid_complaint_names_the_field_at_fault(shop: Shop, more: dict[str, object], field: str) -> None:
     name, codes = buy(shop)
     refused = shop.reseller.post("/Complaints/Create", complain(shop, name, codes[0]) | more)
     assert refused.verdict == (400, -2)
@@ -106,7 +106,7 @@ def test_an_idempotency_key_makes_one_complaint(shop: Shop) -> None:
     assert codes[0] not in str(first.data)
 
 
-def test_what_belongs_to_nobody_or_somebody_else_is_not_found(shop: Shop) -> None:
+def test_complaints_that_do_not_exist_or_belong_to_others_are_not_found(shop: Shop) -> None:
     name, codes = buy(shop, 1)
     made = shop.reseller.data("/Complaints/Create", complain(shop, name, codes[0]))
     storefront, supplies = shop.storefront, shop.supplies
@@ -120,7 +120,7 @@ def test_what_belongs_to_nobody_or_somebody_else_is_not_found(shop: Shop) -> Non
     assert storefront.data("/Storefront/Complaints/List", {})["items"] == []
 
 
-def test_a_supplier_sees_the_code_and_proposes(shop: Shop) -> None:
+def test_a_supplier_sees_the_code_and_proposes_a_refund(shop: Shop) -> None:
     basket = [line(shop.topup, 1, "a", topup=shop.topup)]
     placed = shop.reseller.data("/Orders/Create", {"orderReference": fresh("o"), "basketData": basket})
     name, code = placed["details"][0]["orderDetailId"], fresh("TOPUP")
@@ -158,7 +158,7 @@ def age(shop: Shop, line_id: str, days: int) -> None:
     shop.operator.within(shop.id, lambda tx: tx.run(AGE, line=line_id, by=days * DAY))
 
 
-def test_a_complaint_after_its_time_is_refused_and_a_product_may_have_its_own(shop: Shop) -> None:
+def test_a_complaint_after_the_deadline_is_refused_and_a_product_may_have_its_own_deadline(shop: Shop) -> None:
     name, codes = buy(shop)
     age(shop, name, 179)
     made = shop.reseller.data("/Complaints/Create", complain(shop, name, codes[0]))
@@ -171,7 +171,7 @@ def test_a_complaint_after_its_time_is_refused_and_a_product_may_have_its_own(sh
     assert shop.reseller.data("/Complaints/Create", complain(shop, name, codes[1]))["state"] == "open"
 
 
-def test_the_tenant_s_time_counts_for_its_products(shop: Shop) -> None:
+def test_the_tenant_s_deadline_applies_to_its_products(shop: Shop) -> None:
     shop.operator.within(shop.id, lambda tx: window.set_tenant_days(tx, 2, OPERATOR))
     name, codes = buy(shop)
     age(shop, name, 2)

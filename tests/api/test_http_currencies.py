@@ -17,7 +17,7 @@ PRICE, COST, DEPOSIT = 12_345, 2_001, 50_000
 
 
 def written(minor: int, digits: int) -> str:
-    """The amount as the wire has it."""
+    """The amount as it is written on the wire."""
     whole, rest = divmod(abs(minor), 10**digits)
     text = f"{whole}.{rest:0{digits}}" if digits else str(whole)
     return f"-{text}" if minor < 0 else text
@@ -43,12 +43,12 @@ def money(shop: Shop, minor: int) -> str:
 
 
 def raw_body(shop: Shop, **amounts: int) -> str:
-    """Members with amounts as a client writes them."""
+    """JSON members with amounts, as a client writes them."""
     return "".join(f', "{name}": {money(shop, minor)}' for name, minor in amounts.items())
 
 
 def members(answer: Any) -> dict[str, str]:
-    """The members of an answer as text, so that digits count."""
+    """The members of a response as text, so that digits are compared."""
     return {name: str(value) for name, value in answer.items()}
 
 
@@ -110,7 +110,7 @@ def test_a_customer_s_money_has_the_digits_of_its_currency(shop: Shop) -> None:
     assert (wallet["balance"], wallet["held"], wallet["available"]) == (show(PRICE), show(PRICE), show(0))
 
 
-def test_an_amount_finer_than_the_currency_is_refused_on_every_way_in(shop: Shop) -> None:
+def test_an_amount_with_more_decimals_than_the_currency_is_refused_by_every_operation(shop: Shop) -> None:
     digits = CURRENCIES[shop.category]
     finer = f"1.{'0' * digits}1"
     for client, path, body, field in (

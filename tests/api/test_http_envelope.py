@@ -1,4 +1,4 @@
-"""How answers look: the envelope, the problem document, headers, money, times, cursors, and safe repetition."""
+"""The form of responses: envelope, problem document, headers, money, times, cursors, and safe repetition."""
 
 import base64
 import re
@@ -25,7 +25,7 @@ def goods(shop: Shop) -> SampleObjects:
 
 @pytest.fixture(scope="module")
 def answers(shop: Shop, goods: SampleObjects) -> list[tuple[ExpectedRoute, Answer]]:
-    """The success of every route."""
+    """A successful response of every route."""
     found = []
     for expected_route in EXPECTED_ROUTES.values():
         sample, client = expected_route.sample(shop, goods), shop.client(None, credential_for(shop, expected_route))
@@ -81,7 +81,7 @@ def test_every_time_is_utc_to_the_second_and_every_amount_has_its_currencys_digi
     assert [one for one in amounts if not (isinstance(one[1], Decimal) and one[1].as_tuple().exponent == -2)] == []
 
 
-def test_every_request_has_an_id_of_its_own(answers: list[tuple[ExpectedRoute, Answer]]) -> None:
+def test_every_request_has_its_own_id(answers: list[tuple[ExpectedRoute, Answer]]) -> None:
     ids = [answer.header("x-request-id") for _, answer in answers]
 
     assert len(set(ids)) == len(ids)
@@ -102,7 +102,7 @@ def test_a_failure_says_its_number_twice_and_repeats_the_request_id(shop: Shop) 
     assert answer.header("content-type") == "application/json"
 
 
-def test_the_field_at_fault_is_named_as_the_wire_spells_it(shop: Shop) -> None:
+def test_the_field_at_fault_is_named_in_the_spelling_of_the_wire(shop: Shop) -> None:
     basket = [line(shop.card), {"deliverId": "2", "customerStoreProductId": shop.card, "quantity": "two"}]
 
     answer = shop.reseller.post("/Orders/Create", {"ORDERREFERENCE": "x", "basketdata": basket})
@@ -151,7 +151,7 @@ def test_a_caller_that_prefers_problem_documents_gets_one(shop: Shop, accept: st
         "\xff\xfe",
     ],
 )
-def test_anybody_else_gets_the_envelope(shop: Shop, accept: str) -> None:
+def test_a_caller_that_does_not_prefer_problem_documents_gets_the_envelope(shop: Shop, accept: str) -> None:
     answer = shop.reseller.post("/Orders/Get", {"orderReference": "never"}, [("Accept", accept)])
 
     assert answer.header("content-type") == "application/json"
@@ -182,7 +182,7 @@ def test_two_accept_lines_are_one_list(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(192)
-def test_only_the_storefront_ever_speaks_of_origins(shop: Shop, answers: list[tuple[ExpectedRoute, Answer]]) -> None:
+def test_only_the_storefront_sends_cors_headers(shop: Shop, answers: list[tuple[ExpectedRoute, Answer]]) -> None:
     origin = [("Origin", "https://evil.example"), ("Access-Control-Request-Method", "POST")]
     preflights = [
         shop.client().call("OPTIONS", path, lines=origin)
@@ -195,10 +195,10 @@ def test_only_the_storefront_ever_speaks_of_origins(shop: Shop, answers: list[tu
         assert [name for name, _ in answer.headers if name.startswith("access-control-allow")] == []
 
 
-# --- keys and paths without regard to case ----------------------------------------------------------------------------
+# --- keys and paths in any case ---------------------------------------------------------------------------------------
 
 
-def test_keys_and_paths_are_matched_without_regard_to_case_but_values_are_not(shop: Shop) -> None:
+def test_keys_and_paths_are_case_insensitive_and_values_are_not(shop: Shop) -> None:
     client = shop.reseller
     reference = fresh("Case")
     basket = [{"DELIVERID": "1", "customerstoreproductid": shop.card, "QuanTity": 1}]
@@ -214,7 +214,7 @@ def test_keys_and_paths_are_matched_without_regard_to_case_but_values_are_not(sh
 
 
 @pytest.mark.requirement(4, 7, 95)
-def test_the_two_headers_of_credentials_have_any_case(shop: Shop) -> None:
+def test_the_two_credential_headers_are_case_insensitive(shop: Shop) -> None:
     for name, scheme in (("authorization", "bearer"), ("AUTHORIZATION", "BEARER"), ("Authorization", "BeArEr")):
         client = shop.client(None, [(name, f"  {scheme} {shop.partner_token} \t")])
         assert client.get("/Account/Details").status == 200, "white space around the value is not part of it (R7)"
@@ -271,12 +271,12 @@ def test_a_cursor_belongs_to_one_list_of_one_tenant(shop: Shop, other_shop: Shop
 
 
 def _pointing_at(where: str, cursor: str) -> str:
-    """The cursor as a forger makes it: what it ends in is replaced."""
+    """A forged cursor: its last three bytes are replaced."""
     plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     return base64.urlsafe_b64encode(plain[:-3] + where.encode()).decode().rstrip("=")
 
 
-def test_a_forged_cursor_is_no_fault_of_ours_on_either_engine(each_shop: Shop) -> None:
+def test_a_forged_cursor_is_400_on_both_engines(each_shop: Shop) -> None:
     cursor = each_shop.reseller.data("/Products/List", {"pageSize": 1})["nextCursor"]
 
     for where in ("\0", "\ud7ff\0", "'--", " "):
@@ -306,7 +306,7 @@ def test_a_time_has_exactly_one_form(shop: Shop, since: str) -> None:
     assert (*answer.verdict, answer.fields) == (400, -2, ["updatedSince"])
 
 
-def test_updated_since_includes_what_changed_at_that_second(shop: Shop, goods: SampleObjects) -> None:
+def test_updated_since_includes_changes_of_that_very_second(shop: Shop, goods: SampleObjects) -> None:
     assert shop.supplies.data("/Supplier/Orders/Awaiting", {"updatedSince": "2020-01-01T00:00:00Z"})["items"]
     client = shop.reseller
     updated = client.data(f"/Products/Detail/{shop.card}")["updated"]
@@ -344,7 +344,7 @@ def test_the_region_selects_which_products_are_shown_and_sold(shop: Shop) -> Non
 # --- sending again ----------------------------------------------------------------------------------------------------
 
 
-def test_an_idempotency_key_gives_the_first_answer_again_and_refuses_another_content(shop: Shop) -> None:
+def test_an_idempotency_key_repeats_the_first_answer_and_refuses_other_content(shop: Shop) -> None:
     partner = shop.token(Surface.RESELLER, shop.partner)
     client = shop.client(None, [*bearer(partner), ("Idempotency-Key", fresh("key"))])
     body = {"orderReference": fresh("order"), "basketData": [line(shop.card)]}
@@ -359,8 +359,8 @@ def test_an_idempotency_key_gives_the_first_answer_again_and_refuses_another_con
     assert shop.reseller.get("/Account/Details").data["balance"] == before - 5
 
 
-def test_what_was_sent_as_an_idempotency_key_is_not_in_the_store(shop: Shop) -> None:
-    """It is the caller's to choose, and may be the credential by mistake."""
+def test_the_text_of_an_idempotency_key_is_not_in_the_store(shop: Shop) -> None:
+    """The caller chooses it, and may send the credential by mistake."""
     key = fresh("key")
     client = shop.client(None, [*bearer(shop.token(Surface.RESELLER, shop.partner)), ("Idempotency-Key", key)])
     body = {"orderReference": fresh("order"), "basketData": [line(shop.card)]}
@@ -387,7 +387,7 @@ def test_an_idempotency_key_belongs_to_one_owner(shop: Shop, other_shop: Shop) -
     assert shop.supplies.post("/Supplier/Stock/Upload", {**upload, "codes": ["Z"]}, key).verdict == (409, -8)
 
 
-def test_a_refusal_that_the_state_decided_is_given_again_and_a_malformed_request_may_be_corrected(shop: Shop) -> None:
+def test_an_idempotency_key_repeats_a_refusal_for_state_but_a_malformed_request_may_be_corrected(shop: Shop) -> None:
     key, order = [("Idempotency-Key", fresh("key"))], shop.order("prd_0")
 
     assert shop.reseller.post("/Orders/Create", {**order, "basketData": []}, key).verdict == (400, -2)
@@ -417,7 +417,7 @@ def test_an_idempotency_key_is_printable_ascii_of_bounded_length(shop: Shop, key
      "12.50000000000000000000000000000000000000001", "0.0100000000000000000000000000000000001",
      '"12.5"', '" 12.5 "', '"1_0"', '"NaN"', '"Infinity"', "true", "null", "[12.5]", '{"value":1}'],
 )  # fmt: skip
-def test_an_amount_that_is_none_is_refused_exactly(shop: Shop, amount: str) -> None:
+def test_an_invalid_amount_is_refused_and_its_field_is_named(shop: Shop, amount: str) -> None:
     body = f'{{"partner":"{shop.partner}","reference":"{fresh("bad")}","amount":{amount}}}'
 
     answer = shop.payments.post("/Payment/Deposits/Create", body.encode())
@@ -432,7 +432,7 @@ def test_an_amount_that_is_none_is_refused_exactly(shop: Shop, amount: str) -> N
      ("4503599627370.49", "4503599627370.49")],
 )  # fmt: skip
 def test_an_amount_is_exact_to_the_last_digit(shop: Shop, amount: str, shown: str | None) -> None:
-    partner = shop.operator.account(shop.id, "partner", f"{fresh('exact')}@example.com")  # without credit: it takes all
+    partner = shop.operator.account(shop.id, "partner", f"{fresh('exact')}@example.com")  # no credit: any deposit fits
     body = f'{{"partner":"{partner}","reference":"{fresh("exact")}","amount":{amount}}}'
 
     answer = shop.payments.post("/Payment/Deposits/Create", body.encode())

@@ -27,7 +27,7 @@ NO_TEXTS = {
     "blank": " ", "blanks": "\u00a0\t\n", "invisible": "\u200b", "invisible inside": "a\u2060b", "bidirectional": "a\u202eb",
     "an escape": "a\x1b[2Jb", "a line separator": "a\u2028b",
 }  # fmt: skip
-"""What no text of any kind is."""
+"""Values that every text field refuses."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Fault:
 
     @property
     def name(self) -> str:
-        """The place as `errors` names it."""
+        """The place as the response's `errors` names it."""
         text = ""
         for step in self.at:
             text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
@@ -49,7 +49,7 @@ class Fault:
 
 
 def accepted(kind: inspect.Type) -> set[str]:
-    """Which of `VALUES` a type takes."""
+    """Names of the `VALUES` that a type accepts."""
     match kind:
         case inspect.Metadata(plain):
             return accepted(plain)
@@ -77,7 +77,7 @@ def accepted(kind: inspect.Type) -> set[str]:
 
 
 def beyond(kind: inspect.Type) -> Iterator[tuple[str, object]]:
-    """Values of the right type that are outside of its bounds."""
+    """Values of the right type that are out of bounds."""
     match kind:
         case inspect.Metadata(plain):
             yield from beyond(plain)
@@ -103,13 +103,13 @@ def beyond(kind: inspect.Type) -> Iterator[tuple[str, object]]:
 
 
 def faults(route: Route, shape: inspect.StructType, sample: dict[str, Any], at: Path = ()) -> Iterator[Fault]:
-    """Every fault of one object, and of the objects inside it."""
+    """Every fault of one object and of the objects inside it."""
     spelt = {name.lower(): name for name in sample}
     for field in shape.fields:
         name = spelt.get(field.encode_name)
         assert name is not None, f"the sample of {route.endpoint} lacks {field.name}"
         for fault in _of_value(route, field.type, sample[name], (*at, name)):
-            if field.required or fault.at != (*at, name) or fault.why != "null":  # null is as if it were left out
+            if field.required or fault.at != (*at, name) or fault.why != "null":  # null counts as absent
                 yield fault
         if field.required:
             yield Fault(route, (*at, name), msgspec.UNSET, "missing")
@@ -135,7 +135,7 @@ def _of_value(route: Route, kind: inspect.Type, sample: object, at: Path) -> Ite
 
 
 def _inside(kind: inspect.Type) -> inspect.Type:
-    """The type without its metadata for documents, and without its null."""
+    """The type without its documentation metadata and without null."""
     if isinstance(kind, inspect.Metadata):
         return _inside(kind.type)
     if isinstance(kind, inspect.UnionType):
@@ -153,7 +153,7 @@ WITH_BODY = [route for route in ROUTES if msgspec.structs.fields(route.body)]
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.endpoint)
-def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(
+def test_every_wrong_field_is_refused_and_named_in_the_spelling_of_the_wire(
     shop: Shop, goods: SampleObjects, route: Route
 ) -> None:
     expected_route = EXPECTED_ROUTES[route.method, route.path]
@@ -190,7 +190,7 @@ def _with(body: dict[str, Any], fault: Fault) -> bytes:
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.endpoint)
-def test_a_body_that_is_no_object_is_refused(shop: Shop, route: Route) -> None:
+def test_a_body_that_is_not_an_object_is_refused(shop: Shop, route: Route) -> None:
     expected_route = EXPECTED_ROUTES[route.method, route.path]
     client = shop.client(expected_route.demand.surface)
 
@@ -198,7 +198,7 @@ def test_a_body_that_is_no_object_is_refused(shop: Shop, route: Route) -> None:
         assert client.post(expected_route.path.replace("{productId}", "x"), raw).verdict == (400, -2), raw
 
 
-def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: SampleObjects) -> None:
+def test_faults_that_types_cannot_express_are_refused_and_named_too(shop: Shop, goods: SampleObjects) -> None:
     twice = {"deliverId": "1", "customerStoreProductId": shop.card, "quantity": 1}
     said = {"productRequireId": "player", "value": "p"}
     cases: list[tuple[Surface, str, dict[str, object], str]] = [
@@ -242,13 +242,13 @@ def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: S
      "javascript:alert(1)", "file:///etc/passwd", "https://h\u00f6oks.example/", "https://hooks.example:0/",
      "https://hooks.example:99999/", "https://[::1/", "https://hooks.example/\\x", "h" * 2001],
 )  # fmt: skip
-def test_a_url_that_no_webhook_can_reach_is_refused_at_once(shop: Shop, url: str) -> None:
+def test_a_webhook_url_that_cannot_be_reached_is_refused_at_once(shop: Shop, url: str) -> None:
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), "notifyUrl": url})
 
     assert (*answer.verdict, answer.fields) == (400, -2, ["notifyUrl"])
 
 
-def test_a_login_takes_its_fields_in_any_case_and_no_other_spelling(shop: Shop) -> None:
+def test_a_login_accepts_its_fields_in_any_case_and_no_other_spelling(shop: Shop) -> None:
     body = {"EMAIL": shop.partner_email, "PassWord": PASSWORD}
 
     assert shop.client().post("/Login/Customer/Api/Verify", body).status == 200

@@ -1,4 +1,4 @@
-"""The flow that makes the platform (contract section 8), through all four surfaces, on both engines."""
+"""The platform's main flow (contract section 8), through all four surfaces, on both engines."""
 
 import json
 import re

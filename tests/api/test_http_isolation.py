@@ -1,4 +1,4 @@
-"""What belongs to another does not exist: 404, in the same bytes as an id that was never issued (contract section 5)."""
+"""Other owners' objects do not exist: 404, in the same bytes as for an id that was never issued (contract section 5)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from tests.support.wire import Answer
 
 @dataclass(frozen=True)
 class Side:
-    """Whose ids are asked for, and a way to ask for them: `home` is the shop of the caller."""
+    """The objects whose ids a test requests; `home` is the caller's shop."""
 
     home: Shop
     goods: SampleObjects
     neighbour: SampleObjects
-    """Goods of other accounts in the caller's own tenant."""
+    """Objects of other accounts in the caller's tenant."""
     away: Shop
     foreign: SampleObjects
-    """Goods of another tenant."""
+    """Objects of another tenant."""
     neighbour_product: str
 
 
@@ -69,7 +69,7 @@ Ask = Callable[[Client, str], Answer]
 
 
 def post(path: str, **fields: object) -> Ask:
-    """A POST whose body has the id where `ID` stands."""
+    """A POST whose body has the id in place of `ID`."""
 
     def ask(client: Client, wanted: str) -> Answer:
         body = {name: wanted if value == "ID" else value for name, value in fields.items()} or ABSENT
@@ -84,7 +84,7 @@ def get(path: str) -> Ask:
 
 
 def amount(value: float) -> dict[str, object]:
-    """What a payment needs besides its object."""
+    """The members that a payment needs besides its object."""
     return {"amount": value, "reference": fresh("foreign")}
 
 
@@ -133,7 +133,7 @@ NEVER_ISSUED = ("prd_01m85w6hd2syc7wwmwbrm3w473", "x", "ord_00000000000000000000
 
 @pytest.mark.requirement(86, 89)
 @pytest.mark.parametrize("what", LOOKS)
-def test_another_tenants_object_gets_the_answer_of_one_that_never_was(side: Side, what: str) -> None:
+def test_another_tenants_object_is_answered_like_one_that_never_existed(side: Side, what: str) -> None:
     surface, ask, ids = LOOKS[what]
     client = side.home.client(surface)
     tenants = (side.home.id, side.away.id)
@@ -149,7 +149,7 @@ def test_another_tenants_object_gets_the_answer_of_one_that_never_was(side: Side
     assert side.home.site.rows(*tenants) == before, "nothing was done, on either side"
 
 
-def test_another_tenants_product_cannot_be_ordered_and_looks_like_one_that_never_was(side: Side) -> None:
+def test_another_tenants_product_cannot_be_ordered_and_looks_like_one_that_never_existed(side: Side) -> None:
     partner, customer = side.home.reseller, side.home.storefront
     orders = [
         partner.post("/Orders/Create", {"orderReference": fresh("order"), "basketData": [line(product)]})
@@ -166,7 +166,7 @@ def test_another_tenants_product_cannot_be_ordered_and_looks_like_one_that_never
 
 
 @pytest.mark.requirement(87)
-def test_lists_show_only_what_is_ones_own(side: Side) -> None:
+def test_lists_show_only_the_callers_own_objects(side: Side) -> None:
     home, away = side.home, side.away
     everything = {"pageSize": 200}
 
@@ -188,7 +188,7 @@ def test_lists_show_only_what_is_ones_own(side: Side) -> None:
     assert [one["categoryId"] for one in home.reseller.get("/Categories").data["items"]] == [side.goods.category_id]
 
 
-def test_two_partners_of_one_tenant_may_use_one_reference(side: Side, operator: Operator) -> None:
+def test_two_partners_of_one_tenant_may_use_the_same_reference(side: Side, operator: Operator) -> None:
     reference = side.neighbour.order_reference
 
     placed = side.home.reseller.data("/Orders/Create", side.home.order(reference=reference))

@@ -1,4 +1,4 @@
-"""Bodies that are not what they should be: refused in bounded time, with the contract's numbers, and nothing is kept."""
+"""Invalid bodies are refused in bounded time, with the contract's numbers, and nothing is kept."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,14 +21,14 @@ def _with_member(member: bytes, text: bytes) -> bytes:
 
 
 def _again(text: bytes, spelt: Callable[[str], str]) -> bytes:
-    """The object with its first member a second time, under another spelling of its name."""
+    """The object with its first member repeated under another spelling of its name."""
     name, value = next(iter(json.loads(text).items()))
     return _with_member(encoded({spelt(name): value})[1:-1], text)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def lenient(shop: Shop) -> Iterator[None]:
-    """Only the JSON is invalid here; unknown members have tests of their own."""
+    """Makes the tenant lenient: only the JSON is invalid here; unknown members have their own tests."""
     shop.operator.within(shop.id, lambda tx: tenants.set_lenient(tx, True))
     yield
     shop.operator.within(shop.id, lambda tx: tenants.set_lenient(tx, False))
@@ -89,7 +89,7 @@ MEMBERS = {
     "a member without a value": b'"a"',
     "nothing behind a comma": b"",
 }
-"""One more member, of which nothing is asked: it would be ignored if it were JSON as it should be."""
+"""One unknown member, which the server would ignore if it were valid JSON."""
 
 WHOLE: dict[str, Callable[[bytes], bytes]] = {
     "nothing but white space": lambda text: b" \n\t ",
@@ -127,12 +127,12 @@ def goods(shop: Shop) -> SampleObjects:
 
 
 def right_body(shop: Shop, goods: SampleObjects, path: str) -> bytes:
-    """A body that the route takes."""
+    """A valid body of the route."""
     return encoded(EXPECTED_ROUTES["POST", path].sample(shop, goods).body)
 
 
 @every_route
-def test_the_body_is_taken_as_long_as_nothing_is_wrong_with_it(
+def test_the_body_with_an_unknown_member_of_valid_json_is_accepted(
     shop: Shop, goods: SampleObjects, clients: dict[str, Client], path: str
 ) -> None:
     text = right_body(shop, goods, path)
@@ -143,7 +143,7 @@ def test_the_body_is_taken_as_long_as_nothing_is_wrong_with_it(
 @pytest.mark.requirement(129, 180)
 @every_route
 @pytest.mark.parametrize("what", FLAWS)
-def test_what_is_not_strict_json_is_refused(
+def test_a_body_that_is_not_strict_json_is_refused(
     shop: Shop, goods: SampleObjects, clients: dict[str, Client], path: str, what: str
 ) -> None:
     answer = clients[path].post(path, FLAWS[what](right_body(shop, goods, path)))
@@ -168,7 +168,7 @@ def test_the_refusal_of_broken_json_names_only_the_place(shop: Shop) -> None:
     ]
 
 
-def test_an_amount_of_very_many_digits_is_refused_and_of_not_so_many_is_read(shop: Shop) -> None:
+def test_an_amount_with_too_many_digits_is_refused_and_one_with_trailing_zeros_is_accepted(shop: Shop) -> None:
     body = b'{"partner":"%s","reference":"%s","amount":%s}'
     reference = fresh("digits").encode()
     for amount, status in ((b"1" + b"0" * 39, 400), (b"1" + b"0" * 40, 400), (b"1.50" + b"0" * 90, 200)):
@@ -176,7 +176,7 @@ def test_an_amount_of_very_many_digits_is_refused_and_of_not_so_many_is_read(sho
         assert shop.payments.post("/Payment/Deposits/Create", raw).status == status
 
 
-def test_strict_json_is_read_whatever_its_spelling(shop: Shop) -> None:
+def test_strict_json_is_accepted_in_any_spelling(shop: Shop) -> None:
     reference = fresh("spelt")
     basket = encoded([line(shop.card)])
     body = (
@@ -203,7 +203,7 @@ def test_strict_json_is_read_whatever_its_spelling(shop: Shop) -> None:
     + [[("Content-Type", "application/json"), ("Content-Encoding", coding)] for coding in ("gzip", "br", "identity, br")],
     ids=lambda lines: " ".join(value for _, value in lines) or "empty",
 )  # fmt: skip
-def test_another_media_type_or_coding_is_415(
+def test_another_media_type_or_content_coding_is_415(
     clients: dict[str, Client], path: str, lines: list[tuple[str, str]]
 ) -> None:
     assert clients[path].post(path, b"{}", lines).verdict == (415, -6)
@@ -214,11 +214,11 @@ def test_another_media_type_or_coding_is_415(
     ["application/json", "Application/JSON", "application/json; charset=utf-8", 'application/json;charset="UTF-8"',
      " application/json ;  charset=utf-8 "],
 )  # fmt: skip
-def test_json_is_json_in_every_spelling(shop: Shop, kind: str) -> None:
+def test_the_json_media_type_is_accepted_in_every_spelling(shop: Shop, kind: str) -> None:
     assert shop.client().post("/Storefront/Products/List", b"{}", [("Content-Type", kind)]).status == 200
 
 
-def test_identity_is_no_coding(shop: Shop) -> None:
+def test_the_content_coding_identity_is_accepted(shop: Shop) -> None:
     assert shop.reseller.post("/Products/List", b"{}", [("Content-Encoding", "identity")]).status == 200
 
 
@@ -268,7 +268,7 @@ def test_a_refused_caller_need_not_send_its_body(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(174)
-def test_garbage_in_place_of_a_chunk_is_never_our_fault(shop: Shop) -> None:
+def test_garbage_in_place_of_a_chunk_is_never_a_server_error(shop: Shop) -> None:
     head = [*bearer(shop.partner_token), ("Transfer-Encoding", "chunked"), ("Content-Type", "application/json")]
     for garbage in (
         b"zz\r\n{}\r\n",

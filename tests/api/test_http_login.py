@@ -1,4 +1,4 @@
-"""Logins (contract section 2): one answer to everything that is wrong, and nothing granted because it was asked for."""
+"""Logins (contract section 2): one answer to every fault, and no right is granted because a body requests it."""
 
 import base64
 import json
@@ -33,12 +33,12 @@ def newcomer(shop: Shop, path: str, **how: Any) -> str:
     return email
 
 
-# --- what a token says ------------------------------------------------------------------------------------------------
+# --- what a token contains --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement(56)
 @both
-def test_a_token_says_who_where_and_what_may_be_done_and_nothing_private(shop: Shop, path: str) -> None:
+def test_a_token_names_account_tenant_surface_and_scopes_and_nothing_private(shop: Shop, path: str) -> None:
     given = shop.client().data(path, {"email": email_of(shop, path), "password": PASSWORD})
     claims = claims_of(given["token"])
     header = json.loads(base64.urlsafe_b64decode(given["token"].split(".")[0] + "=="))
@@ -76,7 +76,7 @@ def test_two_logins_never_give_the_same_token(shop: Shop, path: str) -> None:
 
 @pytest.mark.requirement(80, 130)
 @both
-def test_what_the_body_asks_for_never_reaches_the_claims(shop: Shop, other_shop: Shop, path: str) -> None:
+def test_members_of_the_body_never_reach_the_claims(shop: Shop, other_shop: Shop, path: str) -> None:
     email = newcomer(shop, path, scopes=["orders:read"])
     greedy = {
         "email": email,
@@ -101,7 +101,7 @@ def test_what_the_body_asks_for_never_reaches_the_claims(shop: Shop, other_shop:
 
 
 @both
-def test_other_credentials_that_come_with_a_login_are_ignored(shop: Shop, path: str) -> None:
+def test_other_credentials_in_a_login_request_are_ignored(shop: Shop, path: str) -> None:
     body = {"email": email_of(shop, path), "password": PASSWORD}
     for value in ("Bearer x.y.z", "Basic xyz", "", f"Bearer {shop.partner_token}"):
         lines = [("Authorization", value), ("Authorization", value), ("ApiKey", "ak_live_x")]
@@ -110,7 +110,7 @@ def test_other_credentials_that_come_with_a_login_are_ignored(shop: Shop, path: 
 
 @pytest.mark.requirement(131)
 @both
-def test_the_answer_is_not_stored_and_the_token_is_in_the_body_alone(shop: Shop, path: str) -> None:
+def test_the_response_is_not_cached_and_the_token_is_only_in_its_body(shop: Shop, path: str) -> None:
     answer = shop.client().post(path, {"email": email_of(shop, path), "password": PASSWORD})
     refused = shop.client().post(path, {"email": email_of(shop, path), "password": "wrong wrong wrong"})
 
@@ -137,7 +137,7 @@ def test_callback_data_is_echoed_unchanged(shop: Shop, value: str) -> None:
         assert f'"callbackData":{value}}}'.encode() in answer.body, "to the last digit"
 
 
-# --- one answer to everything that is wrong ---------------------------------------------------------------------------
+# --- one answer to every fault ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ def test_every_cause_of_a_refused_login_has_the_same_answer(
 
 
 @both
-def test_the_address_is_understood_in_any_spelling_of_the_same(shop: Shop, path: str) -> None:
+def test_the_e_mail_address_is_accepted_in_any_case_and_with_surrounding_white_space(shop: Shop, path: str) -> None:
     email = newcomer(shop, path)
     for spelling in (email.upper(), f"  {email}\t", email.replace("l", "L", 1)):
         assert shop.client().post(path, {"email": spelling, "password": PASSWORD}).status == 200, spelling
@@ -203,7 +203,7 @@ def test_the_address_is_understood_in_any_spelling_of_the_same(shop: Shop, path:
 
 @pytest.mark.requirement(127, 134)
 @both
-def test_a_body_that_cannot_be_understood_is_not_a_refused_login(shop: Shop, path: str) -> None:
+def test_an_invalid_body_is_not_a_refused_login(shop: Shop, path: str) -> None:
     email = email_of(shop, path)
     for body, fields in (
         ({}, ["email", "password"]),
@@ -228,7 +228,7 @@ def test_a_body_that_cannot_be_understood_is_not_a_refused_login(shop: Shop, pat
 
 
 def fail_until_told_to_wait(client: Client, path: str, *spellings: str) -> tuple[int, Answer]:
-    """How many tries were answered by -26, and the first answer that was not."""
+    """The number of attempts refused with -26, and the first other response."""
     for tries in range(100):
         answer = client.post(path, {"email": spellings[tries % len(spellings)], "password": "wrong wrong wrong"})
         if answer.verdict != (400, -26):
@@ -238,7 +238,7 @@ def fail_until_told_to_wait(client: Client, path: str, *spellings: str) -> tuple
 
 @pytest.mark.requirement(115, 120)
 @both
-def test_after_a_few_failures_known_and_unknown_accounts_have_to_wait_alike(shop: Shop, path: str) -> None:
+def test_after_a_few_failures_known_and_unknown_accounts_must_wait_alike(shop: Shop, path: str) -> None:
     known, unknown = newcomer(shop, path), f"{fresh('nobody')}@example.com"
 
     counts = []
@@ -278,7 +278,7 @@ def test_strangers_failures_do_not_lock_the_owner_out_of_where_it_logged_in_befo
     assert owner.post(PARTNERS, {"email": email, "password": PASSWORD}).status == 200
 
 
-def test_failures_of_one_account_and_tenant_are_not_anothers(shop: Shop, other_shop: Shop) -> None:
+def test_failures_count_for_one_account_of_one_tenant_only(shop: Shop, other_shop: Shop) -> None:
     email = newcomer(shop, PARTNERS)
     other_shop.operator.account(other_shop.id, "partner", email)
     fail_until_told_to_wait(shop.client(), PARTNERS, email)
@@ -291,7 +291,7 @@ def test_failures_of_one_account_and_tenant_are_not_anothers(shop: Shop, other_s
 
 
 @pytest.mark.requirement(122, 123)
-def test_registration_wants_an_address_and_a_password_that_is_hard_to_guess(shop: Shop) -> None:
+def test_registration_requires_an_e_mail_address_and_a_password_that_is_hard_to_guess(shop: Shop) -> None:
     client = shop.client()
     good = {"email": f"{fresh('reg')}@example.com", "password": "eleven sparrows on a wire"}
     for wrong, field in (
@@ -323,7 +323,7 @@ def test_a_password_is_not_the_shops_name(site: Site, operator: Operator) -> Non
 
 
 @pytest.mark.requirement(125)
-def test_a_password_may_be_typed_in_either_normal_form(shop: Shop) -> None:
+def test_a_password_may_be_typed_in_either_unicode_normal_form(shop: Shop) -> None:
     email, password = f"{fresh('nfc')}@example.com", "çöreği üç kişi yedi"
     composed, decomposed = (unicodedata.normalize(form, password) for form in ("NFC", "NFD"))
     assert composed != decomposed
@@ -334,13 +334,13 @@ def test_a_password_may_be_typed_in_either_normal_form(shop: Shop) -> None:
 
 
 def signed_in(shop: Shop) -> tuple[str, str, Client]:
-    """A customer of its own: its address, a token and a client with it."""
+    """A fresh customer: its e-mail address, a bearer token and a client that sends it."""
     email = newcomer(shop, CUSTOMERS)
     token = shop.client().data(CUSTOMERS, {"email": email, "password": PASSWORD})["token"]
     return email, token, shop.client(None, bearer(token))
 
 
-def test_a_living_token_is_exchanged_for_a_fresh_one_and_lives_on(shop: Shop) -> None:
+def test_a_valid_token_is_exchanged_for_a_fresh_one_and_stays_valid(shop: Shop) -> None:
     _, token, client = signed_in(shop)
 
     fresh_one = client.data("/Storefront/Customers/Refresh")["token"]
@@ -351,7 +351,7 @@ def test_a_living_token_is_exchanged_for_a_fresh_one_and_lives_on(shop: Shop) ->
         assert shop.client(None, bearer(one)).post("/Storefront/Customers/Profile").status == 200
 
 
-def test_logging_out_ends_this_token_or_every_token_at_once(shop: Shop) -> None:
+def test_logging_out_ends_one_token_or_every_token_at_once(shop: Shop) -> None:
     email, token, client = signed_in(shop)
     second, third = (shop.client().data(CUSTOMERS, {"email": email, "password": PASSWORD})["token"] for _ in range(2))
 
@@ -369,7 +369,7 @@ def test_logging_out_ends_this_token_or_every_token_at_once(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(132)
-def test_a_password_is_changed_by_who_knows_it_and_ends_every_token(shop: Shop) -> None:
+def test_changing_a_password_requires_the_old_one_and_ends_every_token(shop: Shop) -> None:
     email, token, client = signed_in(shop)
     change = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the reeds"}
 
@@ -395,7 +395,7 @@ def _wire_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_the_operator_names_what_an_account_may_do(shop: Shop) -> None:
+def test_the_operator_sets_the_scopes_of_an_account(shop: Shop) -> None:
     email = newcomer(shop, PARTNERS, scopes=["orders:read", "account:read"])
 
     token = shop.client().data(PARTNERS, {"email": email, "password": PASSWORD})["token"]

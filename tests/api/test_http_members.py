@@ -28,7 +28,7 @@ NOT_KNOWN = "unknown for this operation"
 
 
 def endpoint(route: Route) -> str:
-    """How a route's case is called."""
+    """The id of a route's test case."""
     return route.endpoint
 
 
@@ -38,7 +38,7 @@ def goods(shop: Shop) -> SampleObjects:
 
 
 def objects(body: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object of a body that is an operation's own, with its place."""
+    """Every object of a body with its place, except the caller's own `callbackData`."""
     if isinstance(body, list):
         for place, part in enumerate(body):
             yield from objects(part, f"{at}[{place}]")
@@ -50,13 +50,13 @@ def objects(body: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def send(shop: Shop, goods: SampleObjects, route: Route, body: object) -> Answer:
-    """The request with a good credential, which it may spend."""
+    """Sends the request with a good credential, which the request may use up."""
     expected_route = EXPECTED_ROUTES[route.method, route.path]
     return shop.client(lines=credential_for(shop, expected_route)).post(expected_route.sample(shop, goods).path, body)
 
 
 def sample(shop: Shop, goods: SampleObjects, route: Route) -> dict[str, Any]:
-    """A right body with every member."""
+    """A valid body with every member."""
     body = EXPECTED_ROUTES[route.method, route.path].sample(shop, goods).body
     assert isinstance(body, dict)
     return body
@@ -65,7 +65,7 @@ def sample(shop: Shop, goods: SampleObjects, route: Route) -> dict[str, Any]:
 # --- members that an operation does not know --------------------------------------------------------------------------
 
 
-def test_what_changes_anything_is_strict_and_nothing_else_is() -> None:
+def test_exactly_the_operations_that_change_something_are_strict() -> None:
     assert {route.endpoint for route in WITH_BODY if route.strict} == {route.endpoint for route in STRICT}
     lenient = [route for route in WITH_BODY if not route.strict]
     assert all(isinstance(route.handler, Reads | Reveals | Async) for route in lenient)
@@ -74,7 +74,7 @@ def test_what_changes_anything_is_strict_and_nothing_else_is() -> None:
 
 
 @pytest.mark.parametrize("route", STRICT, ids=endpoint)
-def test_an_unknown_member_is_refused_and_named_in_every_object_of_what_changes_anything(
+def test_an_unknown_member_is_refused_and_named_in_every_object_of_a_strict_operation(
     shop: Shop, goods: SampleObjects, route: Route
 ) -> None:
     expected_route = EXPECTED_ROUTES[route.method, route.path]
@@ -92,9 +92,7 @@ def test_an_unknown_member_is_refused_and_named_in_every_object_of_what_changes_
 
 
 @pytest.mark.parametrize("route", [route for route in WITH_BODY if not route.strict], ids=endpoint)
-def test_what_only_reads_and_every_login_ignore_members_that_they_do_not_know(
-    shop: Shop, goods: SampleObjects, route: Route
-) -> None:
+def test_reads_and_logins_ignore_unknown_members(shop: Shop, goods: SampleObjects, route: Route) -> None:
     body = sample(shop, goods, route)
     for _, one in list(objects(body)):
         one["validateOnly"] = one["\u202e"] = one[""] = {"deep": [None]}
@@ -112,7 +110,9 @@ def test_what_only_reads_and_every_login_ignore_members_that_they_do_not_know(
         ("maxPrice", f"{NOT_KNOWN}: did you mean maxUnitPrice?"),
     ],
 )
-def test_the_nearest_member_is_named_and_the_wrong_one_as_it_was_written(shop: Shop, member: str, message: str) -> None:
+def test_the_nearest_member_is_named_and_the_wrong_one_as_the_caller_wrote_it(
+    shop: Shop, member: str, message: str
+) -> None:
     body = {"orderReference": fresh("order"), "basketData": [{**line(shop.card), member: 0.01}]}
 
     answer = shop.reseller.post("/Orders/Create", body)
@@ -122,14 +122,14 @@ def test_the_nearest_member_is_named_and_the_wrong_one_as_it_was_written(shop: S
 
 
 @pytest.mark.parametrize("member", ["", " ", "a b", "\u202edata", "<script>", "x" * 65, "a\nb", "\u00e9"])
-def test_a_name_of_no_plain_form_is_not_repeated(shop: Shop, member: str) -> None:
+def test_an_unprintable_member_name_is_not_repeated(shop: Shop, member: str) -> None:
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), member: 1})
 
     assert answer.verdict == (400, -2)
     assert answer.fields == ["a member with an unprintable name"]
 
 
-def test_the_log_does_not_repeat_names_that_a_caller_made_up(shop: Shop) -> None:
+def test_the_log_does_not_repeat_unknown_member_names(shop: Shop) -> None:
     name = fresh("hush").replace("-", "_")
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), name: 1})
 
@@ -138,7 +138,9 @@ def test_the_log_does_not_repeat_names_that_a_caller_made_up(shop: Shop) -> None
     assert name not in shop.site.log.read_text("utf-8")
 
 
-def test_a_lenient_tenant_ignores_them_from_the_next_request_on_until_it_is_strict_again(each_shop: Shop) -> None:
+def test_a_lenient_tenant_ignores_unknown_members_from_the_next_request_on_until_it_is_strict_again(
+    each_shop: Shop,
+) -> None:
     def order() -> dict[str, object]:
         return {**each_shop.order(), "currency": "USD", "basketData": [{**line(each_shop.card), "note": "x"}]}
 
@@ -157,14 +159,14 @@ def test_a_lenient_tenant_ignores_them_from_the_next_request_on_until_it_is_stri
         assert each_shop.reseller.post("/Orders/Create", order()).verdict == (400, -2)
 
 
-# --- everything that is wrong, at once --------------------------------------------------------------------------------
+# --- every fault at once ----------------------------------------------------------------------------------------------
 
 
 DEMANDING = [route for route in WITH_BODY if any(field.required for field in msgspec.structs.fields(route.body))]
 
 
 @pytest.mark.parametrize("route", DEMANDING, ids=endpoint)
-def test_an_empty_body_names_every_member_that_is_required(shop: Shop, goods: SampleObjects, route: Route) -> None:
+def test_an_empty_body_names_every_required_member(shop: Shop, goods: SampleObjects, route: Route) -> None:
     required = [camel(field.name) for field in msgspec.structs.fields(route.body) if field.required]
     bodies: tuple[object, ...] = ({}, b"")
 
@@ -174,7 +176,7 @@ def test_an_empty_body_names_every_member_that_is_required(shop: Shop, goods: Sa
         assert {one["message"] for one in answer.json["errors"]} == {"is required"}
 
 
-def test_every_fault_of_a_body_is_named_at_once_missing_unknown_and_wrong_ones(shop: Shop) -> None:
+def test_every_missing_unknown_and_wrong_member_is_named_at_once(shop: Shop) -> None:
     good = line(shop.card)
     body = {
         "basketData": [
@@ -226,7 +228,7 @@ def test_a_body_of_thousands_of_faults_names_the_first_hundred(shop: Shop) -> No
 
 
 def optional_members(route: Route, body: object, shape: Any, at: str = "") -> Iterator[str]:
-    """The places of all members of a body that may be left out."""
+    """The places of all optional members of a body."""
     if isinstance(shape, inspect.Metadata):
         yield from optional_members(route, body, shape.type, at)
     elif isinstance(shape, inspect.UnionType):
@@ -257,7 +259,7 @@ def changed(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=endpoint)
-def test_null_for_an_optional_member_is_as_if_it_were_left_out(shop: Shop, goods: SampleObjects, route: Route) -> None:
+def test_null_for_an_optional_member_counts_as_absent(shop: Shop, goods: SampleObjects, route: Route) -> None:
     shape = inspect.type_info(route.body)
     places = list(optional_members(route, sample(shop, goods, route), shape))
 
@@ -271,11 +273,13 @@ def test_null_for_an_optional_member_is_as_if_it_were_left_out(shop: Shop, goods
     assert places or all(field.required for field in msgspec.structs.fields(route.body))
 
 
-# --- what documents say of it -----------------------------------------------------------------------------------------
+# --- the OpenAPI documents --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_the_document_says_what_takes_null_and_what_takes_no_more_members(surface: Surface) -> None:
+def test_the_document_says_which_members_accept_null_and_which_objects_accept_no_unknown_members(
+    surface: Surface,
+) -> None:
     made = document(ROUTES, surface, "https://api.shop.example", {})
     schemas = json.loads(msgspec.json.encode(made["components"]["schemas"]))
     own = [route for route in WITH_BODY if route.access.surface is surface]

@@ -1,4 +1,4 @@
-"""The answer -3: it distinguishes an unknown path from an unknown order, and names the nearest operation."""
+"""The error -3 distinguishes an unknown path from an unknown order, and names the nearest operation."""
 
 import pytest
 
@@ -12,7 +12,7 @@ OPERATION = "Operation not found."
 
 
 def said(answer: Answer) -> tuple[object, ...]:
-    """Status, number, text, and what is said of the path."""
+    """Status, number, text, and the messages about the path."""
     return (*answer.verdict, answer.json["message"], [one["message"] for one in answer.json.get("errors", ())])
 
 
@@ -32,7 +32,7 @@ def said(answer: Answer) -> tuple[object, ...]:
         ("/Orders/%43reate", None),
     ],
 )
-def test_an_unknown_path_is_404_with_the_nearest_operation_of_the_surfaces_of_tokens(
+def test_an_unknown_path_is_404_with_the_nearest_operation_of_the_token_surfaces(
     shop: Shop, path: str, nearest: str | None
 ) -> None:
     expected = [f"the nearest operation is {nearest}"] if nearest else []
@@ -44,7 +44,7 @@ def test_an_unknown_path_is_404_with_the_nearest_operation_of_the_surfaces_of_to
             assert outcome[3] == expected
 
 
-def test_below_a_surface_of_keys_only_a_valid_key_learns_the_nearest_of_its_own_surface(shop: Shop) -> None:
+def test_below_an_api_key_surface_only_a_valid_key_gets_the_nearest_operation_of_its_own_surface(shop: Shop) -> None:
     outcome = said(shop.supplies.post("/Supplier/Order/Deliver", {}))
     assert outcome == (404, -3, OPERATION, ["the nearest operation is POST /Supplier/Orders/Deliver"])
     outcome = said(shop.payments.post("/Payment/Deposit/Create", {}))
@@ -55,7 +55,7 @@ def test_below_a_surface_of_keys_only_a_valid_key_learns_the_nearest_of_its_own_
     assert "nearest" not in shop.payments.post("/Supplier/Order/Deliver", {}).body.decode()
 
 
-def test_what_is_switched_off_for_the_tenant_is_not_named(shop: Shop) -> None:
+def test_an_operation_that_is_switched_off_for_the_tenant_is_not_named(shop: Shop) -> None:
     closed = shop.sister("quiet", "USD")
     closed.operator.switch(closed.id, "POST /Orders/Create", False)
     assert "Orders/Create" in str(said(shop.reseller.post("/Orders/Creat", {}))[3])
@@ -66,7 +66,7 @@ def test_what_is_switched_off_for_the_tenant_is_not_named(shop: Shop) -> None:
     assert "Orders/Create" not in str(outcome[3])
 
 
-def test_what_an_operation_cannot_find_is_named_as_what_it_is(shop: Shop) -> None:
+def test_the_message_of_a_404_names_the_kind_of_the_missing_object(shop: Shop) -> None:
     nobody = "ord_01m8dxsg0d8wy7mrra77nzfc82"
     asked = [
         (shop.reseller.post("/Orders/Get", {"orderId": nobody}), "order"),
@@ -87,7 +87,7 @@ def test_what_an_operation_cannot_find_is_named_as_what_it_is(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t", "\n", "\u00a0", "\u200b", "\ufeff", "\u3000\u2028"])
-def test_a_blank_text_is_no_answer_to_what_a_product_asks_nor_any_other_name_in_an_order(
+def test_a_blank_text_in_an_order_is_refused_as_required_data_reference_and_line_id(
     each_shop: Shop, blank: str
 ) -> None:
     asked = {"productRequireId": "player", "identifier": "Player", "value": blank}

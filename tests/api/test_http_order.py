@@ -1,4 +1,4 @@
-"""The order of checks (contract section 6): each request here breaks two things at once, and the earlier one wins."""
+"""The order of checks (contract section 6): a request with two faults is refused for the earlier one."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ STAGES = (
 
 @dataclass
 class Ask:
-    """A request that is right, until something is broken in it. `members` is the body."""
+    """A valid request, until a test breaks something in it. `members` is the body."""
 
     shop: Shop
     goods: SampleObjects
@@ -46,12 +46,12 @@ Break = Callable[[Ask], None]
 
 @dataclass(frozen=True)
 class Case:
-    """One route: how to ask it right, and for each stage how to ask it wrong and what that is answered."""
+    """One route: how to make a valid request, and for each stage how to break it and the expected refusal."""
 
     right: Callable[[Shop, SampleObjects], Ask]
     wrong: dict[str, tuple[Break, Outcome]]
     never_both: frozenset[tuple[str, str]] = frozenset()
-    """Pairs that one request cannot break, or that have a test of their own."""
+    """Pairs of stages that one request cannot break, or that have their own test."""
 
 
 def _set(**members: object) -> Break:
@@ -70,7 +70,7 @@ def _attribute(name: str, value: object) -> Break:
 
 
 def _everywhere(path: str, limit: int) -> dict[str, tuple[Break, Outcome]]:
-    """What can be wrong with any request."""
+    """The faults that any request can have."""
     return {
         "framing": (lambda ask: ask.lines.append(("Content-Type", "application/json")), (400, -2, ())),
         "host": (_attribute("host", "nobody.example"), (421, -10, ())),
@@ -219,7 +219,7 @@ DELIVERY = Case(
 )
 
 
-# --- routes that ask for no credential --------------------------------------------------------------------------------
+# --- routes without a credential --------------------------------------------------------------------------------------
 
 
 def _browse(shop: Shop, goods: SampleObjects) -> Ask:
@@ -263,14 +263,14 @@ PAIRS = [
 
 
 class WornAddress:
-    """An address that was refused too often. The count is each worker's own, so one connection stays with one worker."""
+    """An address at its limit of refusals. Each worker has its own count, so one connection stays with one worker."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self._connection: Connection | None = None
 
     def connection(self) -> Connection:
-        """A connection over which everything that gets as far as the address limit is refused by it."""
+        """A connection on which the address limit refuses every request that reaches it."""
         if self._connection is None or not self._connection.alive:
             self.close()
             self._connection = Connection(self._shop.site.port)
@@ -282,14 +282,14 @@ class WornAddress:
         return self._connection
 
     def ask(self, raw: bytes) -> Answer:
-        """The answer to a request from this address."""
+        """The response to a request from this address."""
         answer = self.connection().exchange(raw)
         if answer.closes:
             self.close()
         return answer
 
     def close(self) -> None:
-        """Leaves."""
+        """Closes the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -308,7 +308,7 @@ def worn(shop: Shop) -> Iterator[WornAddress]:
 
 
 def answer_to(ask: Ask, worn: WornAddress) -> Answer:
-    """What is answered."""
+    """The response to the request."""
     if ask.from_worn_address:
         return worn.ask(ask.raw())
     with Connection(ask.shop.site.port) as connection:
@@ -316,13 +316,13 @@ def answer_to(ask: Ask, worn: WornAddress) -> Answer:
 
 
 def outcome_of(ask: Ask, worn: WornAddress) -> Outcome:
-    """What is answered, in short."""
+    """Status, number and fields of the response."""
     answer = answer_to(ask, worn)
     return (*answer.verdict, tuple(answer.fields))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_request_is_right_until_it_is_broken(
+def test_the_request_is_valid_until_it_is_broken(
     shop: Shop, goods: SampleObjects, worn: WornAddress, name: str
 ) -> None:
     assert outcome_of(CASES[name].right(shop, create_sample_objects(shop)), worn) == (200, None, ())
@@ -342,7 +342,7 @@ def test_each_stage_alone_has_its_own_refusal(
 
 
 @pytest.mark.parametrize(("name", "first", "second"), PAIRS)
-def test_of_two_things_that_are_wrong_the_earlier_is_answered(
+def test_of_two_faults_the_earlier_one_is_answered(
     shop: Shop, goods: SampleObjects, worn: WornAddress, name: str, first: str, second: str
 ) -> None:
     ask = CASES[name].right(shop, goods)
@@ -353,10 +353,10 @@ def test_of_two_things_that_are_wrong_the_earlier_is_answered(
     assert outcome_of(ask, worn) == CASES[name].wrong[first][1]
 
 
-# --- what is special --------------------------------------------------------------------------------------------------
+# --- special cases ----------------------------------------------------------------------------------------------------
 
 
-def test_below_the_keyed_surfaces_the_key_comes_before_the_path(shop: Shop, worn: WornAddress) -> None:
+def test_below_the_api_key_surfaces_the_key_is_checked_before_the_path(shop: Shop, worn: WornAddress) -> None:
     stranger, supplier, payments = shop.client(), shop.supplies, shop.payments
     for path in ("/Supplier", "/Supplier/", "/supplier/Nothing", "/SUPPLIER/Orders/Deliver/x", "/Supplier//"):
         assert stranger.post(path).verdict == (401, -23), path
@@ -373,7 +373,7 @@ def test_below_the_keyed_surfaces_the_key_comes_before_the_path(shop: Shop, worn
 
 
 @pytest.mark.requirement(93)
-def test_only_who_may_know_the_route_learns_that_a_method_is_not_allowed(shop: Shop) -> None:
+def test_below_an_api_key_surface_only_a_valid_key_gets_405(shop: Shop) -> None:
     stranger, supplier = shop.client(), shop.supplies
 
     assert stranger.get("/Orders/Create").verdict == (405, -4)
@@ -384,7 +384,7 @@ def test_only_who_may_know_the_route_learns_that_a_method_is_not_allowed(shop: S
 
 
 @pytest.mark.requirement(157)
-def test_an_address_that_was_refused_too_often_waits_whatever_it_brings(shop: Shop, worn: WornAddress) -> None:
+def test_an_address_with_too_many_refusals_is_429_even_with_a_good_credential(shop: Shop, worn: WornAddress) -> None:
     good = request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token))
     refused = worn.ask(good)
 
@@ -399,7 +399,7 @@ def test_an_address_that_was_refused_too_often_waits_whatever_it_brings(shop: Sh
 
 
 @pytest.mark.requirement(177)
-def test_what_no_credential_is_asked_for_wants_to_hear_its_media_type(shop: Shop) -> None:
+def test_routes_without_a_credential_require_a_content_type(shop: Shop) -> None:
     body = encoded({"pageSize": 1})
     bare = [("Content-Length", str(len(body)))]
     for path, lines, outcome in (

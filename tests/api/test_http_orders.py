@@ -1,4 +1,4 @@
-"""Partners and customers list their orders and cancel what is not delivered."""
+"""Partners and customers list their orders and cancel undelivered lines."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.shop import Shop, fresh, line
 
 
 def waiting(shop: Shop, quantity: int = 1) -> dict[str, str]:
-    """The partner's order of which one line is delivered and the other waits."""
+    """An order of the partner with one delivered and one waiting line."""
     basket = [line(shop.card, 1, "card"), line(shop.topup, quantity, "topup", topup=shop.topup)]
     reference = fresh("listed")
     made = shop.reseller.data("/Orders/Create", {"orderReference": reference, "basketData": basket})
@@ -18,7 +18,7 @@ def waiting(shop: Shop, quantity: int = 1) -> dict[str, str]:
     return {"id": made["orderId"], "reference": reference, "card": card, "topup": topup}
 
 
-def test_a_list_shows_no_code(shop: Shop) -> None:
+def test_a_list_of_orders_shows_no_stock_code(shop: Shop) -> None:
     order = waiting(shop)
     code = shop.reseller.get(f"/Orders/Detail/{order['card']}").data["deliveryData"][0]
     answer = shop.reseller.post("/Orders/List", {"orderReference": order["reference"]})
@@ -61,7 +61,7 @@ def test_pages_follow_each_other(shop: Shop) -> None:
         ({"pageSize": 10**9}, "pageSize"),
     ],
 )
-def test_a_wrong_condition_is_named(shop: Shop, body: dict[str, object], field: str) -> None:
+def test_an_invalid_member_of_a_list_request_is_named(shop: Shop, body: dict[str, object], field: str) -> None:
     for client, path in ((shop.reseller, "/Orders/List"), (shop.storefront, "/Storefront/Orders/List")):
         answer = client.post(path, body)
         assert (*answer.verdict, answer.fields) == (400, -2, [field])
@@ -72,7 +72,7 @@ def test_a_cursor_of_another_list_is_refused(shop: Shop) -> None:
     assert shop.reseller.post("/Orders/List", {"cursor": cursor}).verdict == (400, -2)
 
 
-def test_what_waits_is_cancelled_once_and_its_money_is_free(shop: Shop) -> None:
+def test_waiting_units_are_cancelled_once_and_their_money_is_released(shop: Shop) -> None:
     order = waiting(shop, 2)
     before = shop.reseller.get("/Account/Details").data
     cancelled = shop.reseller.data("/Orders/Cancel", {"orderReference": order["reference"], "reason": "No player"})
@@ -87,7 +87,7 @@ def test_what_waits_is_cancelled_once_and_its_money_is_free(shop: Shop) -> None:
     assert shop.reseller.get(f"/Orders/Detail/{order['topup']}").data["status"] == 0
 
 
-def test_a_delivered_line_is_refused_and_named(shop: Shop) -> None:
+def test_cancelling_a_delivered_line_is_refused_and_the_line_is_named(shop: Shop) -> None:
     order = waiting(shop)
     both = [order["card"], order["topup"]]
     answer = shop.reseller.post("/Orders/Cancel", {"orderId": order["id"], "orderDetailIds": both})
@@ -106,11 +106,13 @@ def test_a_delivered_line_is_refused_and_named(shop: Shop) -> None:
         ({"orderId": "ord_none", "lines": []}, (400, -2)),
     ],
 )
-def test_a_cancellation_of_nothing_is_refused(shop: Shop, body: dict[str, object], outcome: tuple[int, int]) -> None:
+def test_a_cancellation_without_a_known_order_is_refused(
+    shop: Shop, body: dict[str, object], outcome: tuple[int, int]
+) -> None:
     assert shop.reseller.post("/Orders/Cancel", body).verdict == outcome
 
 
-def test_orders_of_others_are_unknown(shop: Shop) -> None:
+def test_orders_of_other_accounts_are_not_found(shop: Shop) -> None:
     order = waiting(shop)
     assert shop.storefront.post("/Storefront/Orders/Cancel", {"orderId": order["id"]}).verdict == (404, -3)
     mine = waiting(shop)
@@ -145,7 +147,7 @@ def test_an_order_beyond_the_daily_limit_is_refused(shop: Shop) -> None:
     assert client.post("/Orders/Create", shop.order()).json["data"]["left"] == 2.5
 
 
-def test_a_valid_order_is_priced_and_nothing_is_kept(shop: Shop) -> None:
+def test_a_validated_order_is_priced_and_nothing_is_stored(shop: Shop) -> None:
     body = shop.order(quantity=2)
     before = shop.reseller.get("/Account/Details").data
     for _ in range(2):
@@ -162,7 +164,7 @@ def test_a_valid_order_is_priced_and_nothing_is_kept(shop: Shop) -> None:
     assert shop.reseller.data("/Orders/Create", body) == placed
 
 
-def test_an_order_that_would_be_refused_is_refused_alike(shop: Shop) -> None:
+def test_validation_refuses_an_order_like_its_placement(shop: Shop) -> None:
     body = shop.order()
     shop.reseller.data("/Orders/Create", body)
     for wrong in (

@@ -22,7 +22,7 @@ NEW_PASSWORD = "twelve herons in the reeds"
 
 
 def newcomer(shop: Shop) -> tuple[str, str]:
-    """A fresh customer's id and e-mail."""
+    """The id and e-mail address of a fresh customer."""
     email = f"{fresh('forgetful')}@example.com"
     return shop.operator.account(shop.id, "customer", email), email
 
@@ -61,7 +61,7 @@ def test_a_reset_sets_the_password_and_ends_every_session_at_once(each_shop: Sho
     )
 
 
-def test_a_link_that_is_not_good_is_refused_alike_whatever_the_cause(each_shop: Shop, other_shop: Shop) -> None:
+def test_an_invalid_link_is_refused_alike_for_every_cause(each_shop: Shop, other_shop: Shop) -> None:
     customer, _ = newcomer(each_shop)
     operator = each_shop.operator
     replaced = operator.link(each_shop.id, customer, Purpose.RESET)
@@ -80,7 +80,7 @@ def test_a_link_that_is_not_good_is_refused_alike_whatever_the_cause(each_shop: 
 
 
 @pytest.mark.requirement(122, 123)
-def test_a_weak_password_is_refused_and_the_link_stays(each_shop: Shop) -> None:
+def test_a_weak_password_is_refused_and_the_link_stays_valid(each_shop: Shop) -> None:
     customer, email = newcomer(each_shop)
     link = each_shop.operator.link(each_shop.id, customer, Purpose.RESET)
     for weak in ("short", "password1password1", email, "x" * 16_385):
@@ -104,7 +104,7 @@ def test_of_sixteen_resets_with_one_link_exactly_one_succeeds(each_shop: Shop) -
 
 
 @pytest.mark.requirement(114)
-def test_known_and_unknown_addresses_are_answered_alike_and_do_the_same_work(each_shop: Shop) -> None:
+def test_known_and_unknown_addresses_get_the_same_answer_and_cost_the_same_work(each_shop: Shop) -> None:
     known, unknown = newcomer(each_shop)[1], f"{fresh('nobody')}@example.com"
     answers = [each_shop.client().post(FORGOT, {"email": email}) for email in (known, unknown, known, unknown)]
     assert {one.verdict for one in answers} == {(200, None)}
@@ -112,14 +112,14 @@ def test_known_and_unknown_addresses_are_answered_alike_and_do_the_same_work(eac
     assert mails_to(each_shop, known) == mails_to(each_shop, unknown) == [("reset", "waiting")] * 2
 
 
-def test_an_address_gets_three_mails_an_hour_and_the_answer_never_says_so(each_shop: Shop) -> None:
+def test_an_address_gets_three_mails_an_hour_and_the_answer_does_not_show_it(each_shop: Shop) -> None:
     email = newcomer(each_shop)[1]
     for spelling in (email, email.upper(), f" {email}", email, email):
         assert each_shop.client().data(FORGOT, {"email": spelling}) == {"status": "accepted"}
     assert len(mails_to(each_shop, email)) == 3
 
 
-def test_a_network_address_that_asks_for_many_mails_waits(each_shop: Shop) -> None:
+def test_a_network_address_that_requests_too_many_mails_must_wait(each_shop: Shop) -> None:
     client = each_shop.client(source="127.0.0.77")
     outcome = [client.post(FORGOT, {"email": f"{fresh('many')}@example.com"}) for _ in range(21)]
     assert [one.verdict for one in outcome] == [(200, None)] * 20 + [(429, -7)]
@@ -158,7 +158,7 @@ def test_a_customer_verifies_its_own_address_with_its_own_link(each_shop: Shop) 
     assert own.data(VERIFY, {"token": link})["emailVerified"] is True, "people open links twice"
 
 
-def test_where_the_shop_demands_it_only_verified_customers_check_out(each_shop: Shop) -> None:
+def test_a_shop_may_require_verified_customers_for_checkout(each_shop: Shop) -> None:
     operator, password = each_shop.operator, "eleven sparrows on a wire"
     email = f"{fresh('new')}@example.com"
     basket = {"items": [{"productId": each_shop.card, "quantity": 1}]}
@@ -189,6 +189,6 @@ def test_a_change_of_the_password_ends_the_link(each_shop: Shop) -> None:
     assert each_shop.client().post(RESET, {"token": link, "newPassword": NEW_PASSWORD}).verdict == (400, -30)
 
 
-def test_a_token_of_another_surface_is_refused_where_none_is_needed(each_shop: Shop) -> None:
+def test_a_token_of_another_surface_is_refused_even_where_no_token_is_required(each_shop: Shop) -> None:
     lines = each_shop.lines(Surface.RESELLER)
     assert each_shop.client().post(FORGOT, {"email": "a@example.com"}, lines).verdict == (401, -21)

@@ -13,7 +13,7 @@ REFUSED = {400, 401, 404, 405, 413, 414, 415, 421, 431, 501}
 
 
 def refusal(port: int, raw: bytes) -> tuple[int, int | None]:
-    """What is answered to bytes that should be refused; the server below may refuse without a body, or just close."""
+    """The verdict on bytes that should be refused; the HTTP server may refuse without a body, or just close."""
     with Connection(port) as connection:
         connection.send(raw)
         answer = connection.receive_or_end(raw[:5].decode("latin-1").split(" ")[0])
@@ -39,7 +39,7 @@ def test_an_unknown_host_is_421_for_every_path(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "host", ["API.ACME.EXAMPLE", "api.acme.example.", "api.acme.example:8080", "Api.Acme.Example.:1"]
 )
-def test_a_host_has_any_case_one_trailing_dot_and_a_port(shop: Shop, host: str) -> None:
+def test_a_host_may_have_any_case_one_trailing_dot_and_a_port(shop: Shop, host: str) -> None:
     raw = request_bytes("GET", "/Account/Details", host, bearer(shop.partner_token))
 
     assert speak(shop.site.port, raw).data["accountId"] == shop.partner
@@ -93,7 +93,7 @@ TRICKS = [
 
 @pytest.mark.requirement(92, 166, 181)
 @pytest.mark.parametrize("path", TRICKS)
-def test_a_path_that_is_no_route_is_never_another_one(shop: Shop, path: str) -> None:
+def test_a_path_that_is_not_a_route_never_reaches_another_route(shop: Shop, path: str) -> None:
     for lines in ((), bearer(shop.partner_token), api_key(shop.supplier_key.text)):
         outcome = refusal(shop.site.port, request_bytes("GET", path, shop.host, lines))
         assert outcome in ((404, -3), (405, -4), (400, None), (400, -2)), outcome
@@ -105,14 +105,14 @@ def test_a_path_that_is_no_route_is_never_another_one(shop: Shop, path: str) -> 
      "/supplier/./Products/List", "/Supplier/Products/List/", "/Supplier;/Products/List", "/Supplier/Products%2fList",
      "/Orders/../Supplier/Products/List", "/Supplier\\Products\\List", "/Storefront/../Supplier/Products/List"],
 )  # fmt: skip
-def test_no_spelling_leads_to_a_keyed_surface_without_its_key_or_with_a_token(shop: Shop, path: str) -> None:
+def test_no_spelling_of_a_path_reaches_an_api_key_surface_without_a_key_or_with_a_token(shop: Shop, path: str) -> None:
     for lines in ((), bearer(shop.partner_token), bearer(shop.customer_token)):
         outcome = refusal(shop.site.port, request_bytes("POST", path, shop.host, lines, {}))
         assert outcome in ((404, -3), (401, -23), (400, None)), outcome
 
 
 @pytest.mark.requirement(200)
-def test_an_absolute_target_leads_to_the_path_in_it_and_never_to_another_tenant(shop: Shop, other_shop: Shop) -> None:
+def test_an_absolute_target_reaches_the_path_in_it_and_never_another_tenant(shop: Shop, other_shop: Shop) -> None:
     port = shop.site.port
     own = request_bytes("GET", f"http://{shop.host}/Account/Details", shop.host, bearer(shop.partner_token))
     foreign = request_bytes("GET", f"http://{shop.host}/Account/Details", other_shop.host, bearer(shop.partner_token))
@@ -123,7 +123,7 @@ def test_an_absolute_target_leads_to_the_path_in_it_and_never_to_another_tenant(
     assert refusal(port, beside) in ((404, -3), (400, None))
 
 
-def test_a_query_changes_nothing(shop: Shop) -> None:
+def test_a_query_string_changes_nothing(shop: Shop) -> None:
     client = shop.reseller
     for query in ("?", "?x=1", "?tenant=other&sub=x", "?a=%00", "?%ff", "?" + "x" * 4000):
         assert client.get("/Account/Details" + query).data["accountId"] == shop.partner
@@ -151,12 +151,12 @@ def test_another_method_is_405_with_allow(shop: Shop, name: tuple[str, str]) -> 
 
 @pytest.mark.parametrize("method", ["TRACE", "FOO", "get", "POST", "DELETE"])
 @pytest.mark.parametrize("path", ["/Supplier/Products/List", "/Supplier/None", "/payment/", "/Order/deliver"])
-def test_below_a_surface_of_api_keys_no_method_comes_before_the_key(shop: Shop, method: str, path: str) -> None:
+def test_below_an_api_key_surface_the_key_is_checked_before_the_method(shop: Shop, method: str, path: str) -> None:
     for lines in ((), api_key("ak_live_00000000000000000000000000000000"), shop.lines(Surface.RESELLER)):
         assert speak(shop.site.port, request_bytes(method, path, shop.host, lines)).verdict == (401, -23)
 
 
-def test_no_header_turns_one_method_into_another(shop: Shop) -> None:
+def test_no_header_overrides_the_method(shop: Shop) -> None:
     for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         client = shop.client(Surface.RESELLER, [(header, "GET")])
         assert client.post("/Account/Details").verdict == (405, -4)
@@ -191,7 +191,7 @@ SMUGGLED = b"GET /Account/Details HTTP/1.1\r\nHost: api.acme.example\r\n\r\n"
 
 
 def answers_to(port: int, raw: bytes) -> list[Answer]:
-    """Every answer that comes over one connection."""
+    """Every response on one connection."""
     found = []
     with Connection(port) as connection:
         connection.send(raw)
@@ -202,7 +202,7 @@ def answers_to(port: int, raw: bytes) -> list[Answer]:
 
 
 @pytest.mark.requirement(171)
-def test_a_length_beside_chunks_never_hides_a_second_request(shop: Shop) -> None:
+def test_a_content_length_beside_chunks_never_hides_a_second_request(shop: Shop) -> None:
     for lines in (
         [("Content-Length", "4"), ("Transfer-Encoding", "chunked")],
         [("Transfer-Encoding", "chunked"), ("Content-Length", "4")],
@@ -216,14 +216,14 @@ def test_a_length_beside_chunks_never_hides_a_second_request(shop: Shop) -> None
 @pytest.mark.parametrize(
     "length", ["-1", "+5", "0_5", "0x5", "5 5", "5,5", "5;5", "99999999999999999999", "five", "5.0"]
 )
-def test_a_length_that_is_none_is_refused(shop: Shop, length: str) -> None:
+def test_an_invalid_content_length_is_refused(shop: Shop, length: str) -> None:
     answers = answers_to(shop.site.port, _post(shop, ("Content-Length", length)) + b"{}   ")
 
     assert [answer.status for answer in answers] in ([], [400])
 
 
 @pytest.mark.requirement(172)
-def test_two_lengths_that_differ_are_refused(shop: Shop) -> None:
+def test_two_different_content_lengths_are_refused(shop: Shop) -> None:
     raw = _post(shop, ("Content-Length", "2"), ("Content-Length", "50")) + b"{}" + SMUGGLED
 
     assert [answer.status for answer in answers_to(shop.site.port, raw)] in ([], [400])
@@ -234,7 +234,7 @@ def test_two_lengths_that_differ_are_refused(shop: Shop) -> None:
     "coding",
     ["xchunked", "chunked, chunked", "gzip, chunked", "chunked, gzip", "identity", "chunked;x=1", "\x0bchunked"],
 )
-def test_a_transfer_coding_that_is_not_plain_chunked_is_refused(shop: Shop, coding: str) -> None:
+def test_a_transfer_coding_other_than_plain_chunked_is_refused(shop: Shop, coding: str) -> None:
     raw = _post(shop, ("Transfer-Encoding", coding)) + b"2\r\n{}\r\n0\r\n\r\n" + SMUGGLED
 
     answers = answers_to(shop.site.port, raw)
@@ -249,7 +249,7 @@ def test_a_transfer_coding_that_is_not_plain_chunked_is_refused(shop: Shop, codi
     [b"no colon at all", b"Authorization : Bearer x", b" folded: x", b"\tfolded: x", b"X\x00: y", b"X: a\x00b", b"X: a\rb",
      b": empty", b"X Y: z", b"X: a\x07b"],
 )  # fmt: skip
-def test_a_header_line_that_is_none_is_refused(shop: Shop, line: bytes) -> None:
+def test_an_invalid_header_line_is_refused(shop: Shop, line: bytes) -> None:
     raw = request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token))
     broken = raw.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n")
 
@@ -257,7 +257,7 @@ def test_a_header_line_that_is_none_is_refused(shop: Shop, line: bytes) -> None:
 
 
 @pytest.mark.requirement(20, 39, 101)
-def test_heads_beyond_all_bounds_are_refused(shop: Shop) -> None:
+def test_oversized_request_heads_are_refused(shop: Shop) -> None:
     port, good = shop.site.port, bearer(shop.partner_token)
     for raw in (
         request_bytes("GET", "/Account/Details", shop.host, [*good, ("X-Large", "x" * 61_440)]),
@@ -272,7 +272,7 @@ def test_heads_beyond_all_bounds_are_refused(shop: Shop) -> None:
     assert shop.reseller.get("/Account/Details").status == 200
 
 
-def test_pipelined_requests_are_answered_in_order_and_a_bad_one_ends_nothing_for_others(shop: Shop) -> None:
+def test_pipelined_requests_are_answered_in_order_and_a_bad_one_does_not_affect_the_others(shop: Shop) -> None:
     good = request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token))
     bad = request_bytes("GET", "/Account/Details", shop.host, bearer("x.y.z"))
 
@@ -283,7 +283,7 @@ def test_pipelined_requests_are_answered_in_order_and_a_bad_one_ends_nothing_for
     assert outcome == [(200, None), (401, -21), (200, None)]
 
 
-def test_a_repeated_header_that_may_stand_once_is_400(shop: Shop) -> None:
+def test_repeating_a_header_that_must_be_unique_is_400(shop: Shop) -> None:
     for name, value in (("Content-Type", "application/json"), ("h-region-code", "TR"), ("Idempotency-Key", "k"),
                         ("Content-Encoding", "identity")):  # fmt: skip
         client = shop.client(Surface.RESELLER, [(name, value), (name, value)])
@@ -291,7 +291,7 @@ def test_a_repeated_header_that_may_stand_once_is_400(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(186)
-def test_nothing_of_a_request_comes_back_in_a_header(shop: Shop) -> None:
+def test_nothing_of_a_request_is_echoed_in_a_response_header(shop: Shop) -> None:
     lines = [("X-Request-Id", "mine"), ("X-Correlation-Id", "mine"), ("Origin", "https://evil.example")]
     answer = shop.client(Surface.RESELLER, lines).get("/Orders/Detail/x%0d%0aSet-Cookie:%20a=b")
 

@@ -1,4 +1,4 @@
-"""A payment's life over HTTP, on both engines: parts, refunds, events, and what the customer sees of it."""
+"""The life of a payment over HTTP, on both engines: parts, refunds, events, and what the customer sees."""
 
 from decimal import Decimal
 
@@ -60,7 +60,7 @@ def test_pages_of_payments_neither_skip_nor_repeat(each_shop: Shop) -> None:
     assert [one for one in seen if one in made] == made
 
 
-def test_a_payment_that_comes_too_late_tells_the_service_and_the_customer(each_shop: Shop) -> None:
+def test_a_payment_that_comes_too_late_is_refunded_and_service_and_customer_see_it(each_shop: Shop) -> None:
     payment, calls = announced(each_shop), each_shop.payments
     each_shop.storefront.data("/Storefront/Checkout/Cancel", {"orderId": payment["orderId"]})
     outcome = calls.data("/Payment/Notify", event("captured", payment))
@@ -106,7 +106,7 @@ def test_hostile_amounts_change_nothing(each_shop: Shop, amount: str) -> None:
     assert (shown["state"], shown["captured"]) == ("created", Decimal("0.00"))
 
 
-def test_unknown_and_foreign_ids_are_alike(each_shop: Shop) -> None:
+def test_unknown_ids_and_ids_of_other_kinds_are_404_alike(each_shop: Shop) -> None:
     payment = announced(each_shop)
     for path, member in (
         ("Payments/Get", "paymentId"), ("Payments/Authorise", "paymentId"), ("Payments/Capture", "paymentId"),
@@ -117,7 +117,7 @@ def test_unknown_and_foreign_ids_are_alike(each_shop: Shop) -> None:
             assert each_shop.payments.post(f"/Payment/{path}", {member: unknown}).verdict == (404, -3), path
 
 
-def test_events_for_nothing_known_wait_and_unknown_kinds_are_shown(each_shop: Shop) -> None:
+def test_events_of_unknown_payments_wait_and_events_of_unknown_kinds_are_listed(each_shop: Shop) -> None:
     calls = each_shop.payments
     waiting = calls.data("/Payment/Notify", event("captured", {"reference": fresh("nobody")}))
     unknown = calls.data("/Payment/Notify", {**event("captured", {"reference": "x"}), "type": "invoice.sent"})

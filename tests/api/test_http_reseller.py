@@ -1,4 +1,4 @@
-"""The Reseller and Supplier surfaces over HTTP, on both engines: every route and alias, with the values it answers."""
+"""The Reseller and Supplier surfaces over HTTP, on both engines: every route and alias, with the values it returns."""
 
 from decimal import Decimal
 
@@ -32,7 +32,7 @@ def test_the_partner_browses_categories_and_products(each_shop: Shop) -> None:
     assert listed[1]["requireData"] == [{"productRequireId": "player", "name": "Player", "required": True}]
 
 
-def test_the_pages_of_a_list_are_the_list(each_shop: Shop) -> None:
+def test_the_pages_of_a_list_add_up_to_the_whole_list(each_shop: Shop) -> None:
     client = each_shop.reseller
     first = client.data("/Products/List", {"pageSize": 1})
     second = client.data("/Products/List", {"pageSize": 1, "cursor": first["nextCursor"]})
@@ -66,7 +66,7 @@ def test_an_order_from_stock_is_delivered_at_once_and_paid_from_the_balance(each
     assert by_reference["details"] == [read]
 
 
-def test_an_order_from_a_supplier_waits_holds_the_money_and_is_delivered_once(each_shop: Shop) -> None:
+def test_an_order_fulfilled_by_a_supplier_waits_holds_the_money_and_is_delivered_once(each_shop: Shop) -> None:
     client, supplier = each_shop.reseller, each_shop.supplies
     before = client.get("/Account/Details").data
 
@@ -108,7 +108,7 @@ def test_a_supplier_delivers_with_a_note_alone(each_shop: Shop) -> None:
     assert read["deliveryNote"] == ["Credited to p-77", "Teşekkürler"]
 
 
-def test_an_order_is_all_or_nothing_and_names_every_line_that_cannot_be_had(each_shop: Shop) -> None:
+def test_an_order_is_all_or_nothing_and_its_refusal_names_every_unavailable_line(each_shop: Shop) -> None:
     client = each_shop.reseller
     reference = fresh("order")
     before = client.get("/Account/Details").data
@@ -135,7 +135,7 @@ def test_an_order_is_all_or_nothing_and_names_every_line_that_cannot_be_had(each
     assert client.data("/Orders/Create", corrected)["orderReference"] == reference, "it did not use up its reference"
 
 
-def test_an_order_beyond_the_balance_is_refused_and_leaves_nothing(each_shop: Shop) -> None:
+def test_an_order_beyond_the_balance_is_refused_and_leaves_no_trace(each_shop: Shop) -> None:
     operator = each_shop.operator
     email = f"{fresh('poor')}@example.com"
     poor = operator.account(each_shop.id, "partner", email)
@@ -150,7 +150,7 @@ def test_an_order_beyond_the_balance_is_refused_and_leaves_nothing(each_shop: Sh
     assert client.get("/Account/Details").data["available"] == Decimal("-10.00")
 
 
-def test_the_same_reference_gives_the_same_order_and_another_content_a_conflict(each_shop: Shop) -> None:
+def test_the_same_reference_returns_the_same_order_and_other_content_is_a_conflict(each_shop: Shop) -> None:
     client = each_shop.reseller
     body = each_shop.order(each_shop.card, 1, fresh("order"))
     before = client.get("/Account/Details").data["balance"]
@@ -197,7 +197,7 @@ def test_a_supplier_uploads_codes_once_each(each_shop: Shop) -> None:
     ]
 
 
-def test_the_partner_sets_the_alarm_of_its_balance(each_shop: Shop) -> None:
+def test_the_partner_sets_its_low_balance_alarm(each_shop: Shop) -> None:
     client = each_shop.reseller
     spendable = client.get("/Account/Details").data["spendable"]
     answer = client.data("/Account/LowBalance", {"threshold": Decimal("12.50")})

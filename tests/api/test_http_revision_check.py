@@ -1,4 +1,4 @@
-"""A server whose store is out of reach cannot know, and says so (contract section 4, R146, R161): 503, never a guess."""
+"""A server that cannot reach its store answers 503, never a guess (contract section 4, R146, R161)."""
 
 import subprocess
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def sale_status(postgresql_site: Site) -> Shop:
 
 @pytest.fixture
 def stranded(sale_status: Shop) -> Iterator[Shop]:
-    """The shop while its database takes no connection and has dropped those that it had."""
+    """The shop while its database accepts no connection and has terminated the existing ones."""
     assert sale_status.reseller.get("/Account/Details").status == 200
     name = conninfo_to_dict(sale_status.site.database or "")["dbname"]
     with psycopg.connect(server_url(), autocommit=True) as server:
@@ -41,7 +41,7 @@ def stranded(sale_status: Shop) -> Iterator[Shop]:
 
 
 def broken_requests(shop: Shop) -> dict[str, bytes]:
-    """Requests that are wrong in whatever comes after the revision check, and some that are right."""
+    """Requests with a fault in each stage after the revision check, and some valid ones."""
     good = bearer(shop.partner_token)
     order = shop.order()
     return {
@@ -64,7 +64,7 @@ def broken_requests(shop: Shop) -> dict[str, bytes]:
     }
 
 
-def test_without_its_store_the_server_answers_503_before_anything_else_is_looked_at(stranded: Shop) -> None:
+def test_without_its_store_the_server_answers_503_before_any_other_check(stranded: Shop) -> None:
     answers = {what: speak(stranded.site.port, raw) for what, raw in broken_requests(stranded).items()}
 
     assert {what: answer.verdict for what, answer in answers.items()} == dict.fromkeys(answers, (503, -9))
@@ -74,14 +74,14 @@ def test_without_its_store_the_server_answers_503_before_anything_else_is_looked
         assert_tells_nothing(answer)
 
 
-def test_framing_is_looked_at_before_the_revision_check(stranded: Shop) -> None:
+def test_framing_is_checked_before_the_revision(stranded: Shop) -> None:
     twice = [("Content-Type", "application/json"), ("Content-Type", "application/json")]
     raw = request_bytes("POST", "/Orders/Create", stranded.host, twice, b"{}")
 
     assert speak(stranded.site.port, raw).verdict == (400, -2)
 
 
-def test_when_its_store_is_back_the_server_goes_on_by_itself(sale_status: Shop) -> None:
+def test_when_its_store_is_back_the_server_recovers_by_itself(sale_status: Shop) -> None:
     answers = {what: speak(sale_status.site.port, raw) for what, raw in broken_requests(sale_status).items()}
 
     assert answers["right"].data["details"][0]["status"] == 1
@@ -95,13 +95,13 @@ def test_when_its_store_is_back_the_server_goes_on_by_itself(sale_status: Shop) 
 
 @pytest.fixture
 def movable(tmp_path: Path) -> Iterator[Shop]:
-    """A shop of its own on SQLite, whose file can be taken away."""
+    """A separate shop on SQLite, whose file a test can move away."""
     with opened("sqlite", tmp_path) as installation, serving(installation, tmp_path) as site:
         yield open_shop(site, Operator(installation), "movable")
         assert site.failures() == []
 
 
-def test_a_store_file_that_was_taken_away_is_out_of_reach_until_it_is_back(movable: Shop) -> None:
+def test_a_store_file_that_was_moved_away_is_unavailable_until_it_is_back(movable: Shop) -> None:
     requests = broken_requests(movable)
     assert movable.reseller.data("/Orders/Create", movable.order())["total"] == 5
     files = [(file, file.with_name(f"{file.name}.away")) for file in _store_files(movable)]
@@ -118,7 +118,7 @@ def test_a_store_file_that_was_taken_away_is_out_of_reach_until_it_is_back(movab
     assert {speak(movable.site.port, requests["right"]).status for _ in range(8)} == {200}
 
 
-def test_a_store_file_that_was_replaced_is_not_taken_for_the_store(movable: Shop) -> None:
+def test_a_store_file_that_was_replaced_is_not_accepted_as_the_store(movable: Shop) -> None:
     requests = broken_requests(movable)
     assert movable.reseller.data("/Orders/Create", movable.order())["total"] == 5
     for file in _store_files(movable):
@@ -139,7 +139,7 @@ def _store_files(shop: Shop) -> list[Path]:
 
 
 def assert_tells_nothing(answer: Answer) -> None:
-    """Nothing of the inside is in the answer."""
+    """Asserts that the response reveals no internals."""
     text = answer.raw.decode("latin-1").lower()
     for word in (
         "psycopg",

@@ -1,4 +1,4 @@
-"""Instant means instant (contract section 4): no request that starts after a right was taken away is accepted.
+"""Revocation is instant (contract section 4): no request that starts after a right was revoked is accepted.
 
 Two workers serve. Connections are opened and used before, so that every worker has accepted the credential and may
 remember it; then the right is taken, and forty requests go out at once over kept and over new connections.
@@ -25,7 +25,7 @@ HALF = 20
 
 @dataclass
 class Scene:
-    """A tenant of its own, with the credentials that lose their right in it."""
+    """A separate tenant, with the credentials that lose their rights."""
 
     shop: Shop
     partner: str
@@ -36,19 +36,19 @@ class Scene:
 
     @property
     def operator(self) -> Operator:
-        """Who takes rights away."""
+        """The operator, who revokes rights."""
         return self.shop.operator
 
     def with_token(self) -> bytes:
-        """A read of the partner's."""
+        """A read by the partner."""
         return request_bytes("GET", "/Account/Details", self.shop.host, bearer(self.token))
 
     def with_key(self) -> bytes:
-        """A read of the supplier's."""
+        """A read by the supplier."""
         return request_bytes("POST", "/Supplier/Products/List", self.shop.host, api_key(self.key.text))
 
     def anonymous(self) -> bytes:
-        """A read of anybody's."""
+        """A read without a credential."""
         return request_bytes("POST", "/Storefront/Products/List", self.shop.host)
 
 
@@ -67,7 +67,7 @@ def scene(each_shop: Shop) -> Scene:
 
 
 def all_at_once(connections: list[Connection], raw: bytes) -> list[StatusAndCode]:
-    """Sends on all of them before the first answer is read."""
+    """Sends the request on all connections before it reads the first response."""
     for connection in connections:
         connection.send(raw)
     return [connection.receive().verdict for connection in connections]
@@ -76,7 +76,7 @@ def all_at_once(connections: list[Connection], raw: bytes) -> list[StatusAndCode
 def before_and_after(
     site: Site, raw: bytes, take: Callable[[], object]
 ) -> tuple[set[StatusAndCode], set[StatusAndCode]]:
-    """What is answered before and after; the second half of the requests after goes over new connections."""
+    """The verdicts before and after; half of the requests afterwards use new connections."""
     kept = [Connection(site.port) for _ in range(HALF)]
     before = set(all_at_once(kept, raw)) | set(all_at_once(kept, raw))
     take()
@@ -90,7 +90,7 @@ def before_and_after(
 
 @dataclass(frozen=True)
 class Taking:
-    """One way in which a right goes away."""
+    """One way to revoke a right."""
 
     name: str
     ask: Callable[[Scene], bytes]
@@ -131,7 +131,7 @@ TAKINGS = (
 
 
 @pytest.mark.parametrize("taking", TAKINGS, ids=lambda taking: taking.name)
-def test_after_a_right_was_taken_no_request_is_accepted(scene: Scene, taking: Taking) -> None:
+def test_after_a_right_was_revoked_no_request_is_accepted(scene: Scene, taking: Taking) -> None:
     before, after = before_and_after(scene.shop.site, taking.ask(scene), lambda: taking.take(scene))
 
     assert before == {(200, None)}
@@ -177,7 +177,7 @@ def test_under_load_no_request_that_was_sent_after_the_revocation_is_accepted(sc
 
 
 @pytest.mark.requirement(144)
-def test_a_token_from_after_the_revocation_is_good_in_the_same_second(scene: Scene) -> None:
+def test_a_token_issued_after_the_revocation_is_valid_in_the_same_second(scene: Scene) -> None:
     raw = scene.with_token()
     _, after = before_and_after(
         scene.shop.site, raw, lambda: scene.operator.end_tokens_of(scene.shop.id, scene.partner)
@@ -190,7 +190,7 @@ def test_a_token_from_after_the_revocation_is_good_in_the_same_second(scene: Sce
     assert before_and_after(scene.shop.site, raw, lambda: None) == ({(401, -21)}, {(401, -21)})
 
 
-def test_what_is_given_back_holds_at_once_and_ended_tokens_stay_ended(scene: Scene) -> None:
+def test_a_restored_right_applies_at_once_and_ended_tokens_stay_ended(scene: Scene) -> None:
     operator, shop, raw = scene.operator, scene.shop, scene.with_token()
 
     operator.suspend(shop.id)
@@ -202,7 +202,7 @@ def test_what_is_given_back_holds_at_once_and_ended_tokens_stay_ended(scene: Sce
 
 
 @pytest.mark.requirement(82)
-def test_a_scope_that_is_added_needs_a_new_token(scene: Scene) -> None:
+def test_an_added_scope_needs_a_new_token(scene: Scene) -> None:
     operator, shop = scene.operator, scene.shop
     scene.token = shop.token(Surface.RESELLER, scene.partner, ["orders:read"])
     verdicts = before_and_after(
@@ -215,7 +215,7 @@ def test_a_scope_that_is_added_needs_a_new_token(scene: Scene) -> None:
     assert before_and_after(shop.site, scene.with_token(), lambda: None)[1] == {(200, None)}
 
 
-def test_revoking_one_credential_leaves_the_others_alone(scene: Scene) -> None:
+def test_revoking_one_credential_does_not_affect_the_others(scene: Scene) -> None:
     shop, operator = scene.shop, scene.operator
     second_key = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     second_token = shop.token(Surface.RESELLER, scene.partner)

@@ -1,4 +1,4 @@
-"""When a request is the same one sent again: by its reference and by its `Idempotency-Key` the same rule."""
+"""When a request counts as a repetition: one rule for its reference and its `Idempotency-Key`."""
 
 import pytest
 
@@ -35,14 +35,14 @@ OTHER = {
 
 
 def written(text: str, reference: str, card: str) -> bytes:
-    """The order's body."""
+    """The body of the order."""
     if "%(card)s" in text:
         return (text % {"reference": reference, "card": card}).encode()
     return (text % (reference, card)).encode()
 
 
 @pytest.mark.parametrize("how", SAME)
-def test_the_same_meaning_is_the_same_request_by_reference_and_by_key(each_shop: Shop, how: str) -> None:
+def test_a_body_of_the_same_meaning_is_a_repetition_by_reference_and_by_key(each_shop: Shop, how: str) -> None:
     for by_key in (False, True):
         reference = fresh("same")
         lines = [("Idempotency-Key", reference)] if by_key else []
@@ -53,7 +53,7 @@ def test_the_same_meaning_is_the_same_request_by_reference_and_by_key(each_shop:
 
 
 @pytest.mark.parametrize("how", OTHER)
-def test_another_meaning_is_a_conflict_by_reference_and_by_key(each_shop: Shop, how: str) -> None:
+def test_a_body_of_another_meaning_is_a_conflict_by_reference_and_by_key(each_shop: Shop, how: str) -> None:
     for by_key in (False, True):
         reference = fresh("other")
         lines = [("Idempotency-Key", reference)] if by_key else []

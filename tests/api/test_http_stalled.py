@@ -1,4 +1,4 @@
-"""Bodies that stop and clients that leave: they have asked nothing, and hold nothing for long."""
+"""Bodies that stall and clients that disconnect change nothing, and hold no resource for long."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.support.wire import Connection
 
 @pytest.fixture
 def stalled(shop: Shop) -> Iterator[dict[str, Connection]]:
-    """Connections over which the body of an order stopped coming."""
+    """Connections on which the body of an order has stalled."""
     connections = {}
     for what, raw in unfinished(shop, "stalled").items():
         connections[what] = Connection(shop.site.port, timeout=60)
@@ -23,7 +23,7 @@ def stalled(shop: Shop) -> Iterator[dict[str, Connection]]:
 
 @pytest.mark.parametrize("what", ["nothing", "half", "whole", "chunk"])
 @pytest.mark.parametrize("politely", [True, False])
-def test_a_client_that_goes_away_before_the_end_of_its_body_has_asked_nothing(
+def test_a_client_that_disconnects_before_the_end_of_its_body_changes_nothing(
     shop: Shop, what: str, politely: bool
 ) -> None:
     reference = fresh("left")
@@ -41,9 +41,7 @@ def test_a_client_that_goes_away_before_the_end_of_its_body_has_asked_nothing(
 
 @pytest.mark.requirement(176)
 @pytest.mark.slow
-def test_a_body_that_stopped_coming_meets_a_deadline_and_nothing_was_done(
-    shop: Shop, stalled: dict[str, Connection]
-) -> None:
+def test_a_stalled_body_hits_a_deadline_and_changes_nothing(shop: Shop, stalled: dict[str, Connection]) -> None:
     for what, connection in stalled.items():
         answer = connection.receive()
         assert answer.verdict == (400, -2), what

@@ -1,4 +1,4 @@
-"""A customer chooses a method and starts a payment over HTTP; its payment service takes it up."""
+"""A customer chooses a method and starts a payment over HTTP; the payment service continues it."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from tests.support.shop import CARD_PRICE, Shop, fresh
 
 
 def offer(shop: Shop, code: str = "") -> str:
-    """A fresh method of the shop's integration."""
+    """A fresh payment method of the shop's integration."""
     named = code or fresh("method")
 
     def add(tx: Transaction) -> None:
@@ -21,7 +21,7 @@ def offer(shop: Shop, code: str = "") -> str:
 
 
 def checkout(shop: Shop, units: int = 1) -> str:
-    """The id of a checkout of so many cards."""
+    """The id of a checkout of this many cards."""
     items = [{"productId": shop.card, "quantity": units}]
     order: str = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})["orderId"]
     return order
@@ -72,7 +72,7 @@ def test_the_customer_reads_why_the_provider_declined(each_shop: Shop) -> None:
     assert (seen["state"], seen["reason"]) == ("captured", None)
 
 
-def test_a_checkout_without_a_total_is_placed_at_once_and_once(each_shop: Shop) -> None:
+def test_a_checkout_without_a_total_is_placed_at_once_and_only_once(each_shop: Shop) -> None:
     sku = fresh("free")
     fields = ProductFields(name="Free", currency="USD", sku=sku, price=0, accepted_cost=0)
     product = each_shop.operator.product(each_shop.id, fields, [fresh("FREE"), fresh("FREE")])
@@ -87,7 +87,7 @@ def test_a_checkout_without_a_total_is_placed_at_once_and_once(each_shop: Shop) 
     assert each_shop.payments.post("/Payment/Payments/Create", announced).json["code"] in (-2, -8, -401)
 
 
-def test_what_cannot_be_started_is_refused_with_its_number(each_shop: Shop) -> None:
+def test_a_payment_that_cannot_be_started_is_refused_with_its_number(each_shop: Shop) -> None:
     method, customer = offer(each_shop), each_shop.storefront
     dear = checkout(each_shop, 11)
     answer = customer.post("/Storefront/Payments/Start", {"orderId": dear, "method": method})
@@ -107,7 +107,7 @@ def test_what_cannot_be_started_is_refused_with_its_number(each_shop: Shop) -> N
     assert customer.post("/Storefront/Payments/Start", start).verdict == (409, -8)
 
 
-def test_a_payment_service_has_endpoints_and_hears_of_a_started_payment(each_shop: Shop) -> None:
+def test_a_payment_service_has_webhook_endpoints_and_is_notified_of_a_started_payment(each_shop: Shop) -> None:
     made = each_shop.payments.data(
         "/Payment/Webhooks/Endpoints/Create", {"url": "https://hooks.example/pay", "eventTypes": ["payment.started"]}
     )["endpoint"]

@@ -1,4 +1,4 @@
-"""Statements over HTTP: the own account only, page by page, with the balance after each transfer."""
+"""Statements over HTTP: only the caller's account, page by page, with the balance after each transfer."""
 
 from decimal import Decimal
 from typing import Any
@@ -75,7 +75,7 @@ def test_a_wallet_is_the_customer_s_own_and_empty_at_first(each_shop: Shop) -> N
 
 
 @pytest.mark.parametrize("surface", PATHS)
-def test_odd_pages_and_periods_are_refused(each_shop: Shop, surface: str) -> None:
+def test_invalid_pages_and_periods_are_refused(each_shop: Shop, surface: str) -> None:
     client, path = getattr(each_shop, surface), PATHS[surface]
     other = client.data("/Products/List" if surface == "reseller" else path, {"pageSize": 1})["nextCursor"] or "abc"
     for body, field in (

@@ -1,4 +1,4 @@
-"""A shop that is fed what people have sells nothing that is no code, and nothing twice; and its suppliers earn."""
+"""Whatever files people upload, a shop sells only codes, and each once; and its suppliers earn."""
 
 from decimal import Decimal
 from typing import Any
@@ -38,18 +38,18 @@ FILES: dict[str, tuple[bytes, list[str]]] = {
 
 @pytest.fixture(scope="module")
 def stocked_shop(each_site: Site, each_operator: Operator) -> Shop:
-    """A shop of these tests' own, which fill it with products, on each of the two engines."""
+    """A shop for these tests only, which fill it with products, on each of the two engines."""
     return open_shop(each_site, each_operator, fresh("stock"), stock=0)
 
 
 @pytest.fixture(scope="module")
 def fed_shop(site: Site, operator: Operator) -> Shop:
-    """The same on one engine."""
+    """The same shop on one engine."""
     return open_shop(site, operator, fresh("files"), stock=0)
 
 
 def product(shop: Shop, **fields: Any) -> str:
-    """A product of the shop's supplier, on sale, of which there is no code."""
+    """A product of the shop's supplier that is on sale and has no stock code."""
     sku = fresh("stock")
     made = ProductFields(
         name="Card", currency="USD", sku=sku, price=500, supplier_id=shop.supplier, supplier_sku=sku, **fields
@@ -58,7 +58,7 @@ def product(shop: Shop, **fields: Any) -> str:
 
 
 def bought(shop: Shop, card: str) -> list[dict[str, Any]]:
-    """Everything that can be bought of the product, unit by unit, with its parts."""
+    """Buys the product unit by unit until it is sold out; returns the parts of each code."""
     found: list[dict[str, Any]] = []
     while True:
         answer = shop.reseller.post("/Orders/Create", shop.order(card))
@@ -78,7 +78,7 @@ def waiting(shop: Shop) -> str:
     return answer
 
 
-def test_white_space_sells_no_voucher_twice(stocked_shop: Shop) -> None:
+def test_white_space_around_a_code_does_not_sell_it_twice(stocked_shop: Shop) -> None:
     card = product(stocked_shop)
     answer = stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": SENT})
     assert (answer["added"], answer["duplicates"], answer["available"]) == (4, 3, 4)
@@ -88,7 +88,7 @@ def test_white_space_sells_no_voucher_twice(stocked_shop: Shop) -> None:
     assert [one["code"] for one in bought(stocked_shop, card)] == ["W-2", "W-3", "W-4", "W-5"]
 
 
-def test_every_text_that_is_no_code_is_named_and_nothing_is_put_in(stocked_shop: Shop) -> None:
+def test_every_invalid_code_is_named_and_nothing_is_stored(stocked_shop: Shop) -> None:
     card = product(stocked_shop)
     codes = ["FINE-1", "\t", "   ", "CSV-1,5555,2027-12-31", "code", "1.23457E+15", "AB\u200bCD"]
     items = [{"code": "FINE-2", "expires": "soon"}, {"code": '"QUO-1"', "pin": "1\u202e2"}]
@@ -122,7 +122,7 @@ def test_a_stocked_or_sold_code_is_not_delivered_in_another_spelling(stocked_sho
     assert [(one["reason"], one["productId"]) for one in again["skipped"]] == [("sold", card)]
 
 
-def test_the_parts_of_a_code_are_fields_on_every_way(stocked_shop: Shop) -> None:
+def test_the_parts_of_a_code_are_fields_in_uploads_and_deliveries(stocked_shop: Shop) -> None:
     card = product(stocked_shop)
     code = fresh("PARTS")
     url = f"https://gift.example/redeem?code={code}"
@@ -139,7 +139,9 @@ def test_the_parts_of_a_code_are_fields_on_every_way(stocked_shop: Shop) -> None
     assert stocked_shop.reseller.get(f"/Orders/Detail/{line}").data["deliveryItems"] == [other]
 
 
-def test_a_code_of_another_form_is_refused_with_its_row_on_every_way(stocked_shop: Shop) -> None:
+def test_a_code_that_does_not_match_the_pattern_is_refused_with_its_row_in_uploads_and_deliveries(
+    stocked_shop: Shop,
+) -> None:
     card = product(stocked_shop, code_pattern="@@-#{3}", pin_pattern="####|")
     offers = stocked_shop.supplies.data("/Supplier/Products/List", {"pageSize": 200})["items"]
     assert [one["codePattern"] for one in offers if one["productId"] == card] == ["@@-#{3}"]
@@ -165,7 +167,7 @@ def test_a_url_that_is_not_https_is_refused_with_its_place(stocked_shop: Shop, u
     items = [{"code": fresh("URL")}, {"code": fresh("URL"), "url": url}]
     upload = {"productId": product(stocked_shop), "items": items}
     delivery = {"orderDetailId": waiting(stocked_shop), "deliveryItems": items[1:]}
-    if url == "https://gift.example/\n":  # white space around a text is no part of it
+    if url == "https://gift.example/\n":  # white space around a text is trimmed
         assert stocked_shop.supplies.data("/Supplier/Stock/Upload", upload)["added"] == 2
         return
     answer = stocked_shop.supplies.post("/Supplier/Stock/Upload", upload)
@@ -174,7 +176,7 @@ def test_a_url_that_is_not_https_is_refused_with_its_place(stocked_shop: Shop, u
     assert (*answer.verdict, answer.fields) == (400, -2, ["deliveryItems[0].url"])
 
 
-def test_a_supplier_earns_what_it_asked_at_the_upload_with_each_code_that_is_sold(stocked_shop: Shop) -> None:
+def test_a_supplier_earns_the_cost_at_upload_for_each_code_that_is_sold(stocked_shop: Shop) -> None:
     card, offer = product(stocked_shop, cost=COST), {"name": "Card", "cost": Decimal("4.00")}
     (sku,) = [
         one["sku"]
@@ -190,7 +192,7 @@ def test_a_supplier_earns_what_it_asked_at_the_upload_with_each_code_that_is_sol
 
 
 def earned(shop: Shop) -> int:
-    """What the supplier has earned in all, in minor units."""
+    """The total earnings of the supplier, in minor units."""
     from tests.store.raw import raw
 
     with raw(shop.operator.installation.settings) as opened:
@@ -199,7 +201,7 @@ def earned(shop: Shop) -> int:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_of_a_business_day_sells_its_codes_and_nothing_else(fed_shop: Shop, name: str) -> None:
-    """By the command, by the API line by line, and by both of them: never what is no code, never one twice."""
+    """By command, by API line by line, and by both: it never sells what is not a code, and no code twice."""
     raw, goods = FILES[name]
     settings = fed_shop.operator.installation.settings
     program = Program(settings.data, settings.database)

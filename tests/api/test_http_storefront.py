@@ -13,7 +13,9 @@ from tests.support.shop import Shop, fresh, line
 
 
 @pytest.mark.requirement(114)
-def test_a_customer_registers_logs_in_and_is_greeted_alike_when_known(each_shop: Shop) -> None:
+def test_registration_gets_the_same_answer_for_a_new_and_a_known_address_and_the_customer_logs_in(
+    each_shop: Shop,
+) -> None:
     client = each_shop.client()
     email = f"{fresh('cus')}@example.com"
     registration = {"email": email, "password": "eleven sparrows on a wire", "name": "Ada"}
@@ -31,7 +33,7 @@ def test_a_customer_registers_logs_in_and_is_greeted_alike_when_known(each_shop:
     )
 
 
-def test_anybody_browses_the_catalogue_of_a_shop(each_shop: Shop) -> None:
+def test_anyone_can_browse_the_catalogue_of_a_shop(each_shop: Shop) -> None:
     client = each_shop.client()
 
     listed = client.data("/Storefront/Products/List", {"pageSize": 200})["items"]
@@ -72,7 +74,7 @@ def test_a_checkout_reserves_is_paid_and_shows_its_codes(each_shop: Shop) -> Non
     assert payments.post("/Payment/Payments/Create", second).verdict == (409, -401), "it is paid already"
 
 
-def test_a_checkout_of_a_supplied_product_is_asked_for_once_it_is_paid(each_shop: Shop) -> None:
+def test_a_checkout_fulfilled_by_a_supplier_is_requested_once_it_is_paid(each_shop: Shop) -> None:
     customer, payments, supplier = each_shop.storefront, each_shop.payments, each_shop.supplies
     required = line(each_shop.topup, topup=each_shop.topup)["requireData"]
     items = [{"productId": each_shop.topup, "quantity": 1, "requireData": required}]
@@ -114,7 +116,7 @@ def test_a_customer_cancels_a_checkout_and_its_payment_is_refused_for_good(each_
     assert customer.post("/Storefront/Checkout/Cancel", {"orderId": "ord_x"}).verdict == (404, -3)
 
 
-def test_a_paid_checkout_cannot_be_cancelled_and_a_closed_payment_not_be_captured(each_shop: Shop) -> None:
+def test_a_paid_checkout_cannot_be_cancelled_and_a_closed_payment_cannot_be_captured(each_shop: Shop) -> None:
     customer, payments = each_shop.storefront, each_shop.payments
     order = customer.data("/Storefront/Checkout/Create", {"items": [{"productId": each_shop.card, "quantity": 1}]})
 
@@ -194,7 +196,7 @@ def test_a_large_deposit_waits_for_the_operator_and_a_larger_one_is_refused(each
     ("path", "login"),
     [("/Login/Customer/Api/Verify", "partner_email"), ("/Storefront/Customers/Login", "customer_email")],
 )
-def test_a_login_gives_a_token_that_works_and_says_when_it_ends(each_shop: Shop, path: str, login: str) -> None:
+def test_a_login_returns_a_working_token_and_its_expiry(each_shop: Shop, path: str, login: str) -> None:
     given = each_shop.client().data(path, {"email": getattr(each_shop, login), "password": PASSWORD})
 
     assert set(given) == {"token", "expiration", "idleTimeoutSeconds", "callbackData"}
@@ -207,7 +209,7 @@ def test_a_login_gives_a_token_that_works_and_says_when_it_ends(each_shop: Shop,
         assert client.data("/Storefront/Checkout/Create", {"items": items})["state"] == "awaitingPayment"
 
 
-def test_the_documents_are_open_to_all_and_link_to_each_other(each_shop: Shop) -> None:
+def test_the_documents_are_public_and_link_to_each_other(each_shop: Shop) -> None:
     client = each_shop.client()
     guide, errors = (client.get(f"/documentation/guides/{name}") for name in ("authentication", "errors"))
 

@@ -12,13 +12,13 @@ from tests.support.client import bearer
 from tests.support.shop import Shop, fresh, line
 
 SENT = frozenset({"deliveries", "delivery_attempts", "webhook_endpoints"})
-"""What the worker changes beside the requests."""
+"""Tables that the worker changes independently of requests."""
 MAX_AMOUNT = Decimal(MAX_MINOR - 1).scaleb(-2)
 
 
 @pytest.fixture(scope="module")
 def dear(each_shop: Shop) -> str:
-    """A product whose single unit costs the largest amount that there is."""
+    """A product whose single unit costs the largest possible amount."""
     name = fresh("dear")
     fields = ProductFields(name=name, currency="USD", sku=name, price=MAX_MINOR - 1)
     return each_shop.operator.product(each_shop.id, fields, [f"{name}-{number}" for number in range(4)])
@@ -26,14 +26,14 @@ def dear(each_shop: Shop) -> str:
 
 @pytest.fixture(scope="module")
 def half(each_shop: Shop) -> str:
-    """A product of which two units reach the bound, and no single one does."""
+    """A product of which two units reach the bound, and a single one does not."""
     name = fresh("half")
     fields = ProductFields(name=name, currency="USD", sku=name, price=MAX_MINOR // 2)
     return each_shop.operator.product(each_shop.id, fields, [f"{name}-{number}" for number in range(4)])
 
 
 def rich(shop: Shop) -> str:
-    """A fresh partner with the largest balance that there can be, deposited over the Payment surface."""
+    """A fresh partner with the largest possible balance, deposited over the Payment surface."""
     partner = shop.operator.account(shop.id, "partner", f"{fresh('rich')}@example.com")
     shop.payments.data("/Payment/Deposits/Confirm", {"depositId": deposit(shop, partner, MAX_AMOUNT)})
     return partner
@@ -44,7 +44,7 @@ def deposit(shop: Shop, partner: str, amount: Decimal) -> str:
     return str(shop.payments.data("/Payment/Deposits/Create", body)["depositId"])
 
 
-def test_a_line_and_an_order_that_nobody_can_ever_pay_are_refused_with_the_field(
+def test_a_line_and_an_order_above_the_largest_amount_are_refused_with_the_field(
     each_shop: Shop, dear: str, half: str
 ) -> None:
     before = each_shop.site.rows(each_shop.id, without=SENT)
@@ -68,7 +68,9 @@ def test_a_line_and_an_order_that_nobody_can_ever_pay_are_refused_with_the_field
     assert each_shop.site.rows(each_shop.id, without=SENT) == before
 
 
-def test_the_dearest_unit_can_be_bought_by_a_partner_and_paid_by_a_customer(each_shop: Shop, dear: str) -> None:
+def test_a_unit_at_the_largest_amount_can_be_bought_by_a_partner_and_paid_by_a_customer(
+    each_shop: Shop, dear: str
+) -> None:
     partner = rich(each_shop)
     client = each_shop.client(lines=bearer(each_shop.token(Surface.RESELLER, partner)))
     assert client.get("/Account/Details").data["spendable"] == MAX_AMOUNT
@@ -86,7 +88,7 @@ def test_the_dearest_unit_can_be_bought_by_a_partner_and_paid_by_a_customer(each
     )
 
 
-def test_a_deposit_that_a_balance_cannot_take_is_refused_with_its_field(each_shop: Shop) -> None:
+def test_a_deposit_that_would_exceed_the_largest_balance_is_refused_with_its_field(each_shop: Shop) -> None:
     partner = each_shop.operator.account(each_shop.id, "partner", f"{fresh('full')}@example.com")
     first, second = deposit(each_shop, partner, MAX_AMOUNT), deposit(each_shop, partner, Decimal("0.01"))
     each_shop.payments.data("/Payment/Deposits/Confirm", {"depositId": first})
@@ -102,7 +104,7 @@ def test_a_deposit_that_a_balance_cannot_take_is_refused_with_its_field(each_sho
 
 
 @pytest.mark.parametrize("amount", ["1e15", "10000000000000.00", "9999999999999.999", "1e300"])
-def test_an_amount_beyond_bounds_is_refused_wherever_there_is_one(shop: Shop, amount: str) -> None:
+def test_an_amount_out_of_bounds_is_refused_by_every_operation(shop: Shop, amount: str) -> None:
     references = (fresh("beyond") for _ in itertools.count())
     order = f'{{"orderReference": "%s", "basketData": [{{"deliverId": "1", "customerStoreProductId": "{shop.card}", '
     order += f'"quantity": 1, "maxUnitPrice": {amount}}}]}}'
@@ -118,7 +120,7 @@ def test_an_amount_beyond_bounds_is_refused_wherever_there_is_one(shop: Shop, am
         assert (*answer.verdict, answer.fields) == (400, -2, [field]), path
 
 
-def test_a_limit_below_the_debt_ends_new_orders_and_leaves_the_debt(each_shop: Shop) -> None:
+def test_a_credit_limit_below_the_debt_stops_new_orders_and_keeps_the_debt(each_shop: Shop) -> None:
     partner = each_shop.operator.account(each_shop.id, "partner", f"{fresh('debtor')}@example.com")
     client = each_shop.client(lines=bearer(each_shop.token(Surface.RESELLER, partner)))
     each_shop.operator.credit(each_shop.id, partner, 10_00)

@@ -9,14 +9,14 @@ Body = dict[str, object]
 
 
 def waiting(shop: Shop, quantity: int = 1) -> str:
-    """A line of the partner's that waits for the shop's supplier."""
+    """An order line of the partner that waits for the shop's supplier."""
     basket = [line(shop.topup, quantity, "1", topup=shop.topup)]
     made = shop.reseller.data("/Orders/Create", {"orderReference": fresh("supplied"), "basketData": basket})
     return str(made["details"][0]["orderDetailId"])
 
 
 def awaited(shop: Shop, wanted: str) -> Body | None:
-    """The line as the supplier's list shows it."""
+    """The order line as the supplier's list shows it."""
     found = shop.supplies.data("/Supplier/Orders/Awaiting", {"pageSize": 200})["items"]
     return next((one for one in found if one["orderDetailId"] == wanted), None)
 
@@ -42,7 +42,7 @@ def test_a_line_is_accepted_delivered_in_parts_and_read_by_its_buyer(shop: Shop)
     assert awaited(shop, wanted) is None
 
 
-def test_a_rejected_line_is_cancelled_and_codes_that_come_then_are_in_the_supplier_s_stock(shop: Shop) -> None:
+def test_a_rejected_line_is_cancelled_and_codes_delivered_afterwards_go_to_the_supplier_s_stock(shop: Shop) -> None:
     wanted = waiting(shop)
     body = {"orderDetailId": wanted, "reason": "no more of it"}
     answer = shop.supplies.data("/Supplier/Orders/Reject", body)
@@ -83,7 +83,7 @@ def test_a_rejected_line_is_cancelled_and_codes_that_come_then_are_in_the_suppli
         ("Stock/Withdraw", {"codes": ["A-1"]}, -2),
     ],
 )
-def test_a_call_that_cannot_be_done_changes_nothing(shop: Shop, path: str, body: Body, number: int) -> None:
+def test_an_invalid_call_changes_nothing(shop: Shop, path: str, body: Body, number: int) -> None:
     wanted = waiting(shop)
     before = awaited(shop, wanted)
     sent = {name: wanted if value == "{line}" else value for name, value in body.items()}

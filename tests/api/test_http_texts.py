@@ -1,4 +1,4 @@
-"""Texts of a request come to one normal form at the door, so that two spellings of one thing are one thing."""
+"""The server normalises the texts of a request first, so that two spellings of one thing are one thing."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.shop import Shop, fresh, line
 
 
 @pytest.mark.parametrize("around", ["{} ", "\t{}", "{}\n", " {}\u00a0"])
-def test_white_space_around_an_order_reference_makes_no_second_order(each_shop: Shop, around: str) -> None:
+def test_white_space_around_an_order_reference_does_not_make_a_second_order(each_shop: Shop, around: str) -> None:
     reference = fresh("v")
     first = each_shop.reseller.data("/Orders/Create", each_shop.order(reference=reference))
 
@@ -26,7 +26,7 @@ def test_composed_and_decomposed_references_name_one_order(each_shop: Shop) -> N
     assert found["orderId"] == first["orderId"]
 
 
-def test_a_blank_answer_to_what_a_product_asks_is_none(each_shop: Shop) -> None:
+def test_a_blank_value_for_required_data_is_refused(each_shop: Shop) -> None:
     for blank in ("   ", "\u00a0", "\t"):
         asked = line(each_shop.topup, topup=each_shop.topup)
         asked["requireData"] = [{"productRequireId": "player", "identifier": "Player", "value": blank}]
@@ -44,7 +44,7 @@ def test_every_wrong_text_of_a_request_is_named_at_once(each_shop: Shop) -> None
     assert answer.fields == ["orderReference", "basketData[0].deliverId", "basketData[1].deliverId"]
 
 
-def test_a_customer_may_be_called_in_persian(each_shop: Shop) -> None:
+def test_a_customer_may_have_a_persian_name(each_shop: Shop) -> None:
     email = f"{fresh('persian')}@example.com"
     name = "می\u200cخواهم"
     each_shop.client().data(

@@ -1,4 +1,4 @@
-"""Webhooks that cannot arrive: refused at once where that can be known, else logged when it shows."""
+"""Webhooks that cannot arrive: their URLs are refused at once if that can be known, else failures are logged."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from tests.support.shop import Shop, fresh
 from tests.support.sites import Site
 
 SENT = frozenset({"deliveries", "delivery_attempts", "webhook_endpoints"})
-"""What the worker changes beside the requests."""
+"""Tables that the worker changes independently of requests."""
 PRIVATE = ("https://10.0.0.1/x", "https://169.254.169.254/latest", "https://[fd00::1]/", "http://10.0.0.1/x")
 
 
@@ -29,7 +29,7 @@ def test_an_order_that_names_a_private_address_is_refused_at_once_with_its_field
     assert each_shop.site.rows(each_shop.id, without=SENT) == before
 
 
-def test_an_order_may_name_it_once_the_operator_allowed_its_network_and_sent_again_it_is_the_same_order(
+def test_an_order_may_name_a_private_address_once_the_operator_allows_its_network_and_can_be_repeated(
     each_shop: Shop, each_operator: Operator
 ) -> None:
     body = {**each_shop.order(), "notifyUrl": "https://10.99.0.1/x"}
@@ -41,7 +41,7 @@ def test_an_order_may_name_it_once_the_operator_allowed_its_network_and_sent_aga
     assert each_shop.reseller.post("/Orders/Create", other).verdict == (400, -2)
 
 
-def test_the_log_line_of_a_failing_webhook_says_whose_it_is_and_where_it_went(
+def test_the_log_line_of_a_failing_webhook_names_its_owner_and_its_target(
     each_shop: Shop, each_operator: Operator, each_site: Site
 ) -> None:
     partner = each_operator.account(each_shop.id, "partner", f"{fresh('deaf')}@example.com")
@@ -67,10 +67,10 @@ def test_the_log_line_of_a_failing_webhook_says_whose_it_is_and_where_it_went(
     assert "s3cr3t" not in json.dumps(line)
 
 
-def test_each_event_is_stored_with_the_request_that_caused_it_however_many_are_committed_together(
+def test_each_event_is_stored_with_the_request_that_caused_it_even_in_a_group_commit(
     each_shop: Shop, each_operator: Operator, each_site: Site
 ) -> None:
-    """Also a later change of the line, by another request of another account."""
+    """Including a later change of the line by a request of another account."""
     stored = "SELECT request_id, status FROM events WHERE tenant_id = :tenant AND line_id = :line ORDER BY sequence"
 
     def place(number: int) -> tuple[str | None, str]:
@@ -93,7 +93,7 @@ def test_each_event_is_stored_with_the_request_that_caused_it_however_many_are_c
 
 
 def _log_line(site: Site, event: str, order: str) -> dict[str, object]:
-    """The first line of the log about an order, once it is there."""
+    """Waits for the first log line about an order."""
     for _ in range(600):
         for text in site.log.read_text("utf-8").splitlines():
             if order in text and text.startswith("{"):
