@@ -1,8 +1,8 @@
-"""Where the verifier is stricter than a library: each rule as a predicate over a token, written without our reader.
+"""The rules in which the verifier is stricter than a library, as predicates over a token that do not use our parser.
 
-A rule is looked at only for tokens that PyJWT accepts, so it may take for granted what PyJWT checks itself: three
-segments, the alphabet, a JSON object, HS256, the MAC, `iss`, `aud`, the presence of claims. The names of the rules are
-those of `docs/explanation/trust.md`.
+The rules apply only to tokens that PyJWT accepts, so they rely on what PyJWT checks itself: three segments, the
+alphabet, a JSON object, HS256, the MAC, `iss`, `aud`, the presence of claims. Their names are those of
+`docs/explanation/trust.md`.
 """
 
 import json
@@ -32,7 +32,7 @@ TIMES = ("iat", "exp", "nbf", "auth_time")
 
 @dataclass(frozen=True)
 class Presented:
-    """A token that PyJWT read: its bytes, the JSON texts in it, and what it made of them."""
+    """A token that PyJWT accepts: its bytes, its JSON texts, and their parsed header and claims."""
 
     token: bytes
     texts: tuple[bytes, bytes]
@@ -41,7 +41,7 @@ class Presented:
 
     @classmethod
     def of(cls, token: bytes) -> "Presented":
-        """Of the bytes of a token of three segments."""
+        """Parses a token of three segments."""
         header, payload = (_decoded(segment) for segment in token.split(b".")[:2])
         return cls(token, (header, payload), json.loads(header), json.loads(payload))
 
@@ -55,7 +55,7 @@ def _decoded(segment: bytes) -> bytes:
 
 
 class _Loose(Exception):
-    """Something that two readers could take for different things."""
+    """Raised for JSON that two parsers could read differently."""
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -95,7 +95,7 @@ def _strings(value: object) -> list[str]:
 
 
 def _loose(raw: bytes) -> bool:
-    """Whether a text is JSON for the standard library and not for us."""
+    """Whether the standard library accepts a text as JSON and our parser does not."""
     try:
         value = json.loads(
             raw.decode("utf-8"),
@@ -104,7 +104,7 @@ def _loose(raw: bytes) -> bool:
             parse_int=_whole,
             parse_float=_broken,
         )
-    except (_Loose, ValueError):  # also what is not UTF-8 or begins with a byte order mark
+    except (_Loose, ValueError):  # includes text that is not UTF-8 or begins with a byte order mark
         return True
     return _depth(value) > 32 or any("\0" in text or re.search("[\ud800-\udfff]", text) for text in _strings(value))
 
@@ -154,7 +154,7 @@ def _expired(one: Presented) -> bool:
 
 
 NEVER = {"crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "zip", "cty", "enc"}
-NOT_CANONICAL = "a segment is not canonical base64url|wrong MAC"  # of the signature, text is compared with text
+NOT_CANONICAL = "a segment is not canonical base64url|wrong MAC"  # the signature is compared as text
 RULES: Mapping[str, tuple[str, Callable[[Presented], bool]]] = {
     "size": ("too long", lambda one: len(one.token) > 4096),
     "one spelling": (NOT_CANONICAL, lambda one: b"=" in one.token),
@@ -178,11 +178,11 @@ RULES: Mapping[str, tuple[str, Callable[[Presented], bool]]] = {
     "lifetime": ("lifetime out of bounds", _lifetime),
     "no leeway": ("past its exp", _expired),
 }
-"""Each stricter rule: the causes that our verifier may give, and whether a token breaks it."""
+"""Each stricter rule: the causes that our verifier may report, and whether a token breaks the rule."""
 
 
 def broken(token: bytes) -> set[str]:
-    """The stricter rules that a token breaks which PyJWT accepts."""
+    """The stricter rules that a token breaks although PyJWT accepts it."""
     one = Presented.of(token)
     return {name for name, (_, breaks) in RULES.items() if breaks(one)}
 

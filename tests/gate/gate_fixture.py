@@ -1,4 +1,4 @@
-"""A gate with a store of a few entries behind it, all written by hand: what is decided without any store at all."""
+"""A gate over a handwritten dictionary in place of the store, to test decisions without any store."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -61,7 +61,7 @@ def seeded_randomness(seed: str) -> Randomness:
 
 @dataclass
 class GateFixture:
-    """One gate; `store` is what could be read, `reads` what was, in order. The installation's epoch is 1."""
+    """One gate; `store` has what can be read, `reads` what was, in order. The installation's token version is 1."""
 
     keyring: Keyring = field(default_factory=lambda: Keyring.generate(seeded_randomness("keyring")))
     tenant: TenantEntry = TENANT
@@ -80,7 +80,7 @@ class GateFixture:
             self.store[CacheKey("account", account.id)] = account
 
     def decide_with_store(self, decide: Callable[[Fetched], Result], *, remember: bool = False) -> Result:
-        """Asks, and reads what is lacking until there is an answer, as the pipeline does."""
+        """Decides, and reads missing entries until the decision succeeds, as the pipeline does."""
         fetched: dict[CacheKey, Entry | None] = {}
         for _ in range(8):
             try:
@@ -104,7 +104,7 @@ class GateFixture:
     # --- credentials ---
 
     def claims(self, surface: Surface = Surface.RESELLER, **changes: object) -> Claims:
-        """What a good token of the surface says, or one with something changed."""
+        """The claims of a good token of the surface, with the given changes."""
         owner, tenant = OWNERS[surface], self.tenant
         said: dict[str, object] = {
             "issuer": "https://issuer.example",
@@ -122,14 +122,14 @@ class GateFixture:
         return Claims(**(said | changes))  # type: ignore[arg-type]
 
     def signed_token(self, claims: Claims) -> bytes:
-        """The token that says so, signed with the key that its `kid` names."""
+        """The token with these claims, signed with the key that its `kid` names."""
         master, _, generation = claims.kid.partition(".")
         key = self.keyring.signing_key(master, claims.tenant, Surface(claims.audience), int(generation))
         assert key is not None
         return mint(claims, key).encode()
 
     def token(self, surface: Surface = Surface.RESELLER, **changes: object) -> Credentials:
-        """A request's credentials: a good token of the surface, or one that says something else."""
+        """A request's credentials: a good token of the surface, with the given changes of its claims."""
         return bearer(self.signed_token(self.claims(surface, **changes)))
 
     def issue_key(self, entry: KeyEntry = SUPPLIER_KEY, key: str = LIVE_KEY, pepper: str | None = None) -> Credentials:
@@ -139,13 +139,13 @@ class GateFixture:
         return api_key(key)
 
     def digest(self, text: str, pepper: str | None = None) -> bytes:
-        """What an API key is stored under."""
+        """The digest under which an API key is stored."""
         return self.keyring.key_digest(self.tenant.id, text, pepper)
 
-    # --- questions ---
+    # --- decisions ---
 
     def authenticate(self, access: Access, credentials: Credentials, now: int = NOW) -> Principal | None:
-        """Who is calling."""
+        """The principal of the credentials."""
         return self.decide_with_store(
             lambda fetched: self.gate.authenticate(self.tenant, access, credentials, now, fetched)
         )
@@ -166,7 +166,7 @@ def api_key(*keys: str, address: str = ADDRESS) -> Credentials:
 
 
 def refusal(ask: Callable[[], object]) -> Refusal:
-    """The refusal that is the answer."""
+    """The refusal that the call raises."""
     try:
         ask()
     except Refusal as refused:
@@ -175,10 +175,10 @@ def refusal(ask: Callable[[], object]) -> Refusal:
 
 
 def code_and_cause(refused: Refusal) -> tuple[ErrorCode, str]:
-    """What the caller sees and what the log says."""
+    """The error code for the caller and the cause for the log."""
     return refused.code, refused.cause
 
 
 def kinds(wants: Iterable[CacheKey]) -> list[str]:
-    """What was read, without which."""
+    """The kinds of the entries that were read."""
     return [key.kind for key in wants]

@@ -1,4 +1,4 @@
-"""Tokens as nobody should write them, and as anybody may: hypothesis strategies around one genuine token."""
+"""Malformed and forged tokens: hypothesis strategies around one genuine token."""
 
 import hmac
 import json
@@ -69,7 +69,7 @@ CODECS = ["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "latin-1"]
 def changed(
     draw: st.DrawFn, base: dict[str, object], values: Mapping[str, st.SearchStrategy[object]]
 ) -> dict[str, object]:
-    """The members, with one or another left out or of another value."""
+    """The members, some of them removed or changed."""
     made = dict(base)
     for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 1, 2]))):
         name = draw(st.sampled_from(sorted(values)))
@@ -81,7 +81,7 @@ def changed(
 
 
 def spelt(draw: st.DrawFn, members: dict[str, object]) -> bytes:
-    """The members as JSON of one style or another, most often our own, perhaps with something that does not belong."""
+    """The members as JSON in some style, most often our own, perhaps with an odd extra member."""
     style = draw(st.sampled_from(["compact"] * 6 + ["spaced", "indented", "reversed", "utf-8", "raw", "raw", "codec"]))
     match style:
         case "spaced":
@@ -100,7 +100,7 @@ def spelt(draw: st.DrawFn, members: dict[str, object]) -> bytes:
 
 
 def segment(draw: st.DrawFn, raw: bytes) -> bytes:
-    """The bytes as a segment of one spelling or another, most often the right one."""
+    """The bytes as a segment in some encoding, most often the right one."""
     right = b64(raw)
     match draw(st.sampled_from(["right"] * 14 + ["padded", "unused bits", "junk", "standard", "more padding"])):
         case "padded":
@@ -118,7 +118,7 @@ def segment(draw: st.DrawFn, raw: bytes) -> bytes:
 
 
 def signature(draw: st.DrawFn, signed: bytes, kid: object) -> bytes:
-    """The MAC of what was signed, or of something else."""
+    """The MAC of the signed text, right or wrong in some way."""
     key = KEYS.get(kid, KEY) if isinstance(kid, str) else KEY
     right = hmac.digest(key, signed, "sha256")
     match draw(st.sampled_from(["right"] * 16 + ["other key", "sha512", "short", "long", "zeros", "none"])):
@@ -139,7 +139,7 @@ def signature(draw: st.DrawFn, signed: bytes, kid: object) -> bytes:
 
 @st.composite
 def tokens(draw: st.DrawFn) -> bytes:
-    """A token, genuine or with a few things wrong, the MAC most often over what is there."""
+    """A token, genuine or with a few faults, most often with the MAC of its actual text."""
     header, claims = changed(draw, HEADER, headers), changed(draw, CLAIMS, names)
     texts = [segment(draw, spelt(draw, members)) for members in (header, claims)]
     signed = b".".join(texts)
@@ -159,7 +159,7 @@ def tokens(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def claims_of_ours(draw: st.DrawFn) -> Claims:
-    """Whatever `mint` may be asked to write for this issuer, surface and tenant."""
+    """Any claims that `mint` accepts for this issuer, surface and tenant."""
     word = st.text("abcz:._-!#~", min_size=1, max_size=12)
     name = st.text("aZ0_-", min_size=1, max_size=64)
     count = st.integers(0, 2**53)

@@ -1,4 +1,4 @@
-"""What a route can demand is a closed vocabulary of values."""
+"""The access that a route can demand is a closed set of values."""
 
 from dataclasses import FrozenInstanceError
 
@@ -8,7 +8,7 @@ from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped, SignedI
 from bedesten.gate.scopes import SCOPES, Surface
 
 
-def test_the_grants_of_the_surfaces_of_keys_are_these() -> None:
+def test_the_grants_of_the_api_key_surfaces_are_these() -> None:
     assert {surface: set(grants) for surface, grants in GRANTS.items()} == {
         Surface.PAYMENT: {"deposits:manage", "payments:manage", "keys:manage", "webhooks:manage"},
         Surface.SUPPLIER: {
@@ -35,6 +35,6 @@ def test_a_surface_has_scopes_or_grants_and_never_both() -> None:
     ],
     ids=repr,
 )
-def test_an_access_is_a_value_that_nobody_alters(access: Open | Anonymous | SignedIn | Scoped | Keyed) -> None:
+def test_an_access_is_immutable(access: Open | Anonymous | SignedIn | Scoped | Keyed) -> None:
     with pytest.raises(FrozenInstanceError):
         access.surface = Surface.SUPPLIER  # type: ignore[misc]

@@ -38,7 +38,7 @@ def test_the_documented_sample_is_never_issued_and_never_imported() -> None:
 
 
 @pytest.mark.parametrize("value", [KEY, f"  {KEY}", f"{KEY}\t ", KEY.replace("live", "test")])
-def test_a_well_formed_key_is_taken_out_of_its_header(value: str) -> None:
+def test_a_well_formed_key_is_extracted_from_its_header(value: str) -> None:
     assert extract([value.encode()]) == value.strip()
 
 
@@ -54,7 +54,7 @@ def test_a_well_formed_key_is_taken_out_of_its_header(value: str) -> None:
         ["ａｋ".encode() + KEY[2:].encode()],
     ],
 )  # fmt: skip
-def test_to_any_other_header_is_malformed(values: list[bytes]) -> None:
+def test_any_other_api_key_header_is_malformed(values: list[bytes]) -> None:
     with pytest.raises(MalformedKey) as refused:
         extract(values)
     assert str(refused.value) in {"no ApiKey header", "sent twice", "not of the form of an API key"}
@@ -71,7 +71,7 @@ def test_only_a_well_formed_key_is_imported() -> None:
         assert not is_importable(key)
 
 
-def test_a_foreign_key_is_known_by_its_sha_256_in_a_form_that_no_key_has() -> None:
+def test_an_imported_key_is_recorded_by_its_sha_256_in_a_form_that_no_key_has() -> None:
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     assert imported_form_of_sha256(digest) == f"sha256:{digest}"
     assert imported_form("ak_live_" + "0" * 32) == (
@@ -79,16 +79,16 @@ def test_a_foreign_key_is_known_by_its_sha_256_in_a_form_that_no_key_has() -> No
     )
 
 
-# --- keys in texts of others ---
+# --- keys in other texts ---
 
 
-def test_keys_are_found_in_a_text_each_once_and_in_their_order() -> None:
+def test_each_key_in_a_text_is_found_once_and_in_order() -> None:
     other = KEY.replace("live", "test")
     assert find_keys(f"{other}, then '{KEY}' and x{other}y, {KEY[:-1]}") == [other, KEY]
     assert find_keys("nothing here") == []
 
 
-def test_a_text_is_kept_without_the_keys_in_it() -> None:
+def test_keys_in_a_text_are_masked() -> None:
     assert mask_keys(f"curl -H 'ApiKey: {KEY}' # {KEY}") == "curl -H 'ApiKey: ak_live_…cdef' # ak_live_…cdef"
     assert mask_keys("nothing here") == "nothing here"
 
@@ -138,13 +138,13 @@ def test_a_peer_is_allowed_by_the_networks_it_lies_in(networks: list[str], peer:
 
 
 @pytest.mark.parametrize("text", ["", "x", "192.0.2.1/24", "192.0.2.0/33", "2001:db8::1/32", "192.0.2", "1"])
-def test_what_is_no_network_is_named(text: str) -> None:
+def test_an_invalid_network_is_named(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_networks(["192.0.2.0/24", text])
     assert str(refused.value) == f"not a network in CIDR notation, or with bits set outside of it: {text!r}"
 
 
-def test_only_the_beginning_of_what_is_no_network_is_named() -> None:
+def test_the_error_quotes_only_64_characters_of_an_invalid_network() -> None:
     with pytest.raises(ValueError) as refused:
         parse_networks(["x" * 65])
     assert str(refused.value).endswith(f" {'x' * 64!r}")

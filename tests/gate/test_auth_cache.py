@@ -1,5 +1,5 @@
-"""The directory remembers what was read until the revision check says that it changed, and never remembers that
-something is not."""
+"""The auth cache keeps entries until the revision check reports a change, and never caches that something does not
+exist."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +30,7 @@ KEY_WANT = CacheKey("key", (DIGEST,))
 
 
 def at(number: int) -> Revision:
-    """A revision of a store that never went back."""
+    """A revision of a store that was never rolled back."""
     return Revision(number, -number)
 
 
@@ -44,7 +44,7 @@ def full() -> AuthCache:
 
 
 def known(made: AuthCache) -> set[str]:
-    """Which of the four entries are in memory."""
+    """Names of the cached ones among the four entries."""
     found = set()
     for name, ask in (
         ("host or tenant", lambda: made.tenant_of_host("shop.example")),
@@ -65,14 +65,14 @@ EVERYTHING = {"host or tenant", "tenant", "account", "key"}
 # --- remembering --------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_directory_knows_nothing_and_is_older_than_any_store() -> None:
+def test_a_new_cache_is_empty_and_older_than_any_store() -> None:
     made = AuthCache()
     assert made.revision is None
     assert made.token_version == 0
     assert made.sizes() == {"hosts": 0, "tenants": 0, "accounts": 0, "keys": 0, "revoked": 0}
 
 
-def test_what_was_put_in_is_found_under_what_it_was_asked_for() -> None:
+def test_an_entry_is_found_under_its_key() -> None:
     made = full()
     assert made.tenant_of_host("shop.example") is TENANT
     assert made.account("par_1") is PARTNER
@@ -80,7 +80,7 @@ def test_what_was_put_in_is_found_under_what_it_was_asked_for() -> None:
     assert made.sizes() == {"hosts": 1, "tenants": 1, "accounts": 1, "keys": 1, "revoked": 1}
 
 
-def test_what_is_not_in_memory_is_asked_for_by_name() -> None:
+def test_a_cache_miss_names_the_key() -> None:
     made = AuthCache()
     for ask, key in (
         (lambda: made.tenant_of_host("shop.example"), HOST),
@@ -94,7 +94,7 @@ def test_what_is_not_in_memory_is_asked_for_by_name() -> None:
         assert str(miss.value) == key.kind
 
 
-def test_what_was_read_for_this_decision_counts_without_being_remembered() -> None:
+def test_an_entry_fetched_for_a_decision_is_used_without_being_cached() -> None:
     made = AuthCache()
     assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: TENANT}) is TENANT
     assert made.account("par_1", {PARTNER_WANT: PARTNER}) is PARTNER
@@ -102,7 +102,7 @@ def test_what_was_read_for_this_decision_counts_without_being_remembered() -> No
     assert set(made.sizes().values()) == {0}
 
 
-def test_there_is_no_such_thing_is_an_answer_too_and_is_not_remembered() -> None:
+def test_the_absence_of_an_entry_is_used_and_not_cached() -> None:
     made = AuthCache()
     assert made.tenant_of_host("shop.example", {HOST: None}) is None
     assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: None}) is None
@@ -113,7 +113,7 @@ def test_there_is_no_such_thing_is_an_answer_too_and_is_not_remembered() -> None
         made.account("par_1")
 
 
-def test_an_entry_of_another_kind_is_no_answer() -> None:
+def test_an_entry_of_another_kind_is_ignored() -> None:
     made = AuthCache()
     assert made.tenant_of_host("shop.example", {HOST: PARTNER}) is None
     assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: PARTNER}) is None
@@ -121,7 +121,7 @@ def test_an_entry_of_another_kind_is_no_answer() -> None:
     assert made.key((DIGEST,), {KEY_WANT: PARTNER}) is None
 
 
-def test_what_is_in_memory_is_stronger_than_what_was_read() -> None:
+def test_a_cached_entry_takes_precedence_over_a_fetched_one() -> None:
     made = full()
     assert made.account("par_1", {PARTNER_WANT: replace(PARTNER, disabled=True)}) is PARTNER
     assert made.tenant_of_host("shop.example", {HOST: "ten_2"}) is TENANT
@@ -152,7 +152,7 @@ MEMORIES: dict[str, tuple[Callable[[int], tuple[CacheKey, Entry]], Callable[[Aut
 
 
 @pytest.mark.parametrize("kind", MEMORIES)
-def test_a_memory_that_is_full_forgets_its_older_half(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_a_full_cache_drops_its_older_half(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(auth_cache, "MAX_ENTRIES", 10)
     made = AuthCache()
     entry, found = MEMORIES[kind]
@@ -171,7 +171,7 @@ def test_a_memory_that_is_full_forgets_its_older_half(monkeypatch: pytest.Monkey
     assert [number for number in range(16) if kept(number)] == [10, 11, 12, 13, 14, 15]
 
 
-def test_two_hundred_thousand_entries_of_a_kind_are_kept() -> None:
+def test_the_cache_keeps_200_000_entries_of_a_kind() -> None:
     assert auth_cache.MAX_ENTRIES == 200_000
 
 
@@ -193,7 +193,7 @@ def test_two_hundred_thousand_entries_of_a_kind_are_kept() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_change_makes_forget_exactly_what_it_touched(change: tuple[str, str], left: set[str]) -> None:
+def test_a_change_drops_exactly_the_entries_that_it_affects(change: tuple[str, str], left: set[str]) -> None:
     made = full()
     assert known(made) == EVERYTHING
     made.apply([Change(at(8), *change)])
@@ -201,7 +201,7 @@ def test_a_change_makes_forget_exactly_what_it_touched(change: tuple[str, str], 
     assert made.revision == at(8)
 
 
-def test_a_revoked_token_is_known_from_the_change_on_until_it_has_expired() -> None:
+def test_a_revoked_token_is_remembered_from_the_change_until_it_has_expired() -> None:
     made = full()
     assert made.revoked("tok_old")
     assert not made.revoked("tok_9")
@@ -219,7 +219,7 @@ def test_a_revoked_token_is_known_from_the_change_on_until_it_has_expired() -> N
     assert made.sizes()["revoked"] == 0
 
 
-def test_changes_are_applied_in_their_order_to_the_last() -> None:
+def test_all_changes_are_applied_in_order() -> None:
     made = full()
     made.apply(
         [Change(at(8), "account", "par_1"), Change(at(9), "key", DIGEST.hex()), Change(at(10), "token", "tok_9 9000")]
@@ -231,7 +231,7 @@ def test_changes_are_applied_in_their_order_to_the_last() -> None:
 
 
 @pytest.mark.parametrize("seq", [6, 7, 9, 800])
-def test_a_change_that_is_not_the_next_one_is_refused_and_forgets_nothing(seq: int) -> None:
+def test_a_change_out_of_sequence_is_refused_and_drops_nothing(seq: int) -> None:
     made = full()
     with pytest.raises(ValueError) as refused:
         made.apply([Change(at(seq), "account", "par_1")])
@@ -240,7 +240,7 @@ def test_a_change_that_is_not_the_next_one_is_refused_and_forgets_nothing(seq: i
     assert known(made) == EVERYTHING
 
 
-def test_a_gap_among_changes_stops_before_it() -> None:
+def test_changes_are_applied_up_to_a_gap() -> None:
     made = full()
     with pytest.raises(ValueError, match="missing"):
         made.apply([Change(at(8), "account", "par_1"), Change(at(10), "key", DIGEST.hex())])
@@ -249,7 +249,7 @@ def test_a_gap_among_changes_stops_before_it() -> None:
 
 
 @pytest.mark.parametrize("kind", ["installation", "something new", ""])
-def test_a_change_of_an_unknown_kind_asks_for_a_fresh_start_and_is_not_passed_over(kind: str) -> None:
+def test_a_change_of_an_unknown_kind_demands_a_reset_and_is_not_skipped(kind: str) -> None:
     made = full()
     with pytest.raises(ValueError) as refused:
         made.apply([Change(at(8), kind, "")])
@@ -257,7 +257,7 @@ def test_a_change_of_an_unknown_kind_asks_for_a_fresh_start_and_is_not_passed_ov
     assert made.revision == at(7)
 
 
-def test_a_fresh_start_forgets_everything_and_takes_over_what_the_store_says() -> None:
+def test_a_reset_drops_everything_and_takes_the_state_of_the_store() -> None:
     made = full()
     revoked = {"tok_2": 9}
     made.reset(at(12), 5, revoked)
@@ -288,23 +288,23 @@ def test_a_fresh_start_forgets_everything_and_takes_over_what_the_store_says() -
          False),
     ],
 )  # fmt: skip
-def test_an_endpoints_own_switch_is_stronger_than_its_surfaces(
+def test_an_endpoints_own_switch_overrides_that_of_its_surface(
     access: dict[str, bool], surface: Surface, endpoint: str, allowed: bool
 ) -> None:
     assert replace(TENANT, access=access).allows(surface, endpoint) is allowed
 
 
-def test_an_entry_of_a_key_is_of_a_current_secret_that_has_been_used_unless_it_says_otherwise() -> None:
+def test_a_key_entry_is_by_default_of_a_current_used_secret_that_was_not_imported() -> None:
     entry = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None)
     assert (entry.digest, entry.pepper_id, entry.slot) == (b"", "", 0)
     assert (entry.imported, entry.unused) == (False, False)
 
 
-def test_an_entry_of_a_tenant_has_no_imported_keys_unless_it_says_so() -> None:
+def test_a_tenant_entry_has_by_default_no_imported_keys() -> None:
     assert TENANT.imports is False
 
 
-def test_entries_are_values_that_nobody_alters() -> None:
+def test_entries_are_immutable() -> None:
     for entry, name in ((TENANT, "suspended"), (CUSTOMER, "disabled"), (KEY, "tenant"), (HOST, "kind")):
         with pytest.raises(AttributeError):
             setattr(entry, name, True)
@@ -313,7 +313,7 @@ def test_entries_are_values_that_nobody_alters() -> None:
     assert isinstance(TENANT, TenantEntry)
 
 
-def test_a_session_that_ends_joins_the_revoked_ones_and_nothing_is_forgotten() -> None:
+def test_an_ended_session_is_added_to_the_revoked_ones_and_no_entry_is_dropped() -> None:
     made = full()
     before = known(made)
     made.apply([Change(at(8), "session", "ses_1 9000")])
@@ -321,7 +321,7 @@ def test_a_session_that_ends_joins_the_revoked_ones_and_nothing_is_forgotten() -
     assert known(made) == before
 
 
-def test_revoked_tokens_that_are_over_are_dropped_as_others_join_them() -> None:
+def test_expired_revoked_tokens_are_dropped_as_others_are_added() -> None:
     day = 24 * 3_600_000
     made = AuthCache()
     made.reset(at(0), 1, {})

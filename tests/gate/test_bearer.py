@@ -1,4 +1,4 @@
-"""A bearer token is minted, found in its header, verified to the letter, and remembered under its exact bytes."""
+"""A bearer token is minted, extracted from its header, verified strictly, and cached under its exact bytes."""
 
 import hmac
 import json
@@ -55,12 +55,12 @@ def refusal(token: bytes, now: int = NOW, max_lifetime: int = 3_600_000) -> Bear
 IDS, LIFETIME = "subject, token id and session id are ids", "a token expires after it was issued"
 
 
-def test_what_is_minted_is_read_back_whole() -> None:
+def test_a_minted_token_verifies_to_the_same_claims() -> None:
     assert accept() == CLAIMS
 
 
 @pytest.mark.requirement(56)
-def test_a_token_says_exactly_this() -> None:
+def test_a_token_contains_exactly_the_documented_header_and_claims() -> None:
     header, payload, _ = (part + "=" * (-len(part) % 4) for part in TOKEN.decode().split("."))
     assert json.loads(urlsafe_b64decode(header)) == {"alg": "HS256", "typ": "JWT", "kid": "s1.4"}
     assert json.loads(urlsafe_b64decode(payload)) == {
@@ -77,7 +77,7 @@ def test_a_token_says_exactly_this() -> None:
     }
 
 
-def test_what_a_token_says_is_a_value_that_nobody_alters() -> None:
+def test_claims_are_immutable() -> None:
     with pytest.raises(AttributeError):
         CLAIMS.tenant = "ten_02"  # type: ignore[misc]
 
@@ -89,7 +89,7 @@ def test_the_last_second_that_can_be_minted_is_the_last_of_the_year_9999() -> No
         mint(replace(last, expires_at=253_402_300_800), KEY)
 
 
-def test_a_token_may_be_minted_in_the_first_second_of_all() -> None:
+def test_a_token_may_be_minted_in_the_first_second_of_the_epoch() -> None:
     first = replace(CLAIMS, issued_at=0, expires_at=1)
     assert accept(mint(first, KEY).encode(), now=0) == first
 
@@ -110,7 +110,7 @@ def test_the_signature_is_the_standard_librarys_hmac() -> None:
         (replace(CLAIMS, expires_at=10**12), LIFETIME),
     ],
 )
-def test_minting_refuses_what_verifying_would(claims: Claims, reason: str) -> None:
+def test_minting_refuses_claims_that_verifying_would_refuse(claims: Claims, reason: str) -> None:
     with pytest.raises(ValueError) as refused:
         mint(claims, KEY)
     assert str(refused.value) == reason
@@ -133,12 +133,12 @@ def test_a_token_without_scopes_is_valid_and_may_do_nothing() -> None:
     "value",
     [b"Bearer a.b.c", b"bearer a.b.c", b"BEARER a.b.c", b"BeArEr a.b.c", b"  Bearer   a.b.c \t", b"\tBearer a.b.c"],
 )
-def test_the_scheme_has_no_case_and_white_space_around_the_value_is_not_part_of_it(value: bytes) -> None:
+def test_the_scheme_is_case_insensitive_and_white_space_around_the_value_is_ignored(value: bytes) -> None:
     assert extract([value]) == b"a.b.c"
 
 
 @pytest.mark.parametrize("token", [b"X", b"XXX", b"Xa.b.cX", b"x.y.z==", b"a-._~+/9"])
-def test_a_token_is_taken_as_it_is(token: bytes) -> None:
+def test_a_token_is_extracted_unchanged(token: bytes) -> None:
     assert extract([b"Bearer " + token]) == token
 
 
@@ -155,13 +155,13 @@ def test_a_token_is_taken_as_it_is(token: bytes) -> None:
         [b"Bearer ="], [b"Bearer =="], [b"XBearer a.b.c"], [b"Bearer a.b.c=d"],
     ],
 )  # fmt: skip
-def test_to_any_other_form_is_a_missing_token(values: list[bytes]) -> None:
+def test_any_other_form_of_the_header_counts_as_a_missing_token(values: list[bytes]) -> None:
     with pytest.raises(BearerRefusal) as refused:
         extract(values)
     assert refused.value.reason is RefusalReason.MISSING
 
 
-def test_the_reasons_have_the_numbers_of_the_wire() -> None:
+def test_the_refusal_reasons_have_the_error_numbers() -> None:
     assert [(reason.name, reason.value) for reason in RefusalReason] == [
         ("MISSING", -20),
         ("INVALID", -21),
@@ -173,33 +173,33 @@ def test_the_reasons_have_the_numbers_of_the_wire() -> None:
 
 
 @pytest.mark.requirement(45)
-def test_a_token_lives_until_the_very_millisecond_of_its_exp() -> None:
+def test_a_token_is_valid_until_the_very_millisecond_of_its_exp() -> None:
     expiry = CLAIMS.expires_at * 1000
     assert accept(now=expiry - 1) == CLAIMS
     assert refusal(TOKEN, now=expiry).reason is RefusalReason.EXPIRED
     assert refusal(TOKEN, now=expiry + 1).reason is RefusalReason.EXPIRED
 
 
-def test_expired_is_said_only_when_nothing_else_is_wrong() -> None:
+def test_expired_is_reported_only_when_nothing_else_is_wrong() -> None:
     late = CLAIMS.expires_at * 1000
     assert refusal(TOKEN[:-1] + b"A", now=late).reason is RefusalReason.INVALID
     assert refusal(TOKEN, now=late, max_lifetime=3_599_999).reason is RefusalReason.INVALID
 
 
 @pytest.mark.requirement(48)
-def test_a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() -> None:
+def test_a_token_from_the_future_is_refused_beyond_the_clock_skew() -> None:
     assert accept(now=NOW - 60_000) == CLAIMS
     assert refusal(TOKEN, now=NOW - 60_001).cause == "iat in the future"
 
 
 @pytest.mark.requirement(44)
-def test_no_token_lives_longer_than_the_ceiling() -> None:
+def test_no_token_is_valid_longer_than_the_ceiling() -> None:
     assert accept(max_lifetime=3_600_000) == CLAIMS
     assert refusal(TOKEN, max_lifetime=3_599_999).cause == "lifetime out of bounds"
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, -60])
-def test_a_token_that_never_lived_is_out_of_bounds_and_not_merely_expired(lifetime: int) -> None:
+def test_a_token_without_a_positive_lifetime_is_out_of_bounds_and_not_merely_expired(lifetime: int) -> None:
     text, second = b64decode_payload(TOKEN), NOW // 1000 + 30
     text["iat"], text["exp"] = second, second + lifetime
     for now in (NOW, NOW + 3_600_000):
@@ -218,7 +218,7 @@ def b64decode_payload(token: bytes) -> dict[str, object]:
 
 
 def resigned(claims: dict[str, object], header: dict[str, object] | None = None) -> bytes:
-    """A token that says this under the right MAC."""
+    """A token with these members and the right MAC."""
     texts = (header or {"alg": "HS256", "typ": "JWT", "kid": "s1.4"}, claims)
     signed = b".".join(urlsafe_b64encode(json.dumps(text).encode()).rstrip(b"=") for text in texts)
     return signed + b"." + urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
@@ -226,7 +226,7 @@ def resigned(claims: dict[str, object], header: dict[str, object] | None = None)
 
 @pytest.mark.requirement(21)
 @pytest.mark.parametrize("token", [b"..", b".a.b", b"a..b", b"a.b."])
-def test_an_empty_segment_is_seen_before_anything_is_read(token: bytes) -> None:
+def test_an_empty_segment_is_refused_before_anything_is_parsed(token: bytes) -> None:
     assert refusal(token).cause == "an empty segment"
 
 
@@ -241,12 +241,12 @@ def test_an_empty_segment_is_seen_before_anything_is_read(token: bytes) -> None:
         ({"x5t#S256": "x"}, "a header member that is never accepted"),
     ],
 )
-def test_the_log_tells_apart_what_is_wrong_with_a_header(change: dict[str, object], cause: str) -> None:
+def test_the_log_distinguishes_the_faults_of_a_header(change: dict[str, object], cause: str) -> None:
     header = {"alg": "HS256", "typ": "JWT", "kid": "s1.4"} | change
     assert refusal(resigned(b64decode_payload(TOKEN), header)).cause == cause
 
 
-def test_headers_are_remembered_only_from_genuine_tokens_and_only_so_many() -> None:
+def test_only_headers_of_genuine_tokens_are_cached_and_only_256_of_them() -> None:
     claims = b64decode_payload(TOKEN)
     known = bearer._genuine_headers
     sizes = []
@@ -275,7 +275,7 @@ def test_one_bit_changed_at_any_position_is_refused() -> None:
 
 
 @pytest.mark.requirement(40)
-def test_altered_copies_never_borrow_the_genuine_ones_answer() -> None:
+def test_altered_copies_never_get_the_result_of_the_genuine_token() -> None:
     for position in range(0, len(TOKEN), 7):
         altered = bytearray(TOKEN)
         altered[position] ^= 1
@@ -285,7 +285,7 @@ def test_altered_copies_never_borrow_the_genuine_ones_answer() -> None:
 
 @given(st.binary(max_size=80) | st.text("eyJhbGciOiJIUzI1NiJ9.-_=", max_size=80).map(str.encode))
 @settings(max_examples=300)
-def test_no_bytes_whatever_raise_anything_but_a_refusal(token: bytes) -> None:
+def test_no_bytes_raise_anything_but_a_refusal(token: bytes) -> None:
     refused = refusal(token)
     assert refused.reason is RefusalReason.INVALID
     assert refused.__context__ is None
@@ -296,7 +296,7 @@ def test_the_mac_is_the_standard_librarys_for_every_key_and_message(message: byt
     assert hmac_sha256(key, message) == hmac.digest(key, message, "sha256")
 
 
-def test_a_refusal_never_holds_any_of_the_token() -> None:
+def test_a_refusal_contains_no_part_of_the_token() -> None:
     refused = refusal(TOKEN[:-1] + b"A")
     assert str(refused) == "INVALID: wrong MAC"
     assert refused.__context__ is None
@@ -306,7 +306,7 @@ def test_a_refusal_never_holds_any_of_the_token() -> None:
 # --- the token cache ---
 
 
-def test_a_cached_token_is_found_under_its_exact_bytes_tenant_and_surface_only() -> None:
+def test_a_cached_token_is_found_only_under_its_exact_bytes_tenant_and_surface() -> None:
     cache = TokenCache()
     cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
     assert cache.get(TOKEN, "ten_01", "reseller", NOW) is CLAIMS
@@ -323,7 +323,7 @@ def test_a_cached_token_expires_at_the_same_millisecond() -> None:
     assert cache.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000) is None
 
 
-def test_the_cache_is_bounded_and_keeps_what_is_used() -> None:
+def test_the_cache_is_bounded_and_keeps_used_tokens() -> None:
     cache = TokenCache(limit=10)
     cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
     for number in range(1000):
@@ -333,7 +333,7 @@ def test_the_cache_is_bounded_and_keeps_what_is_used() -> None:
     assert cache.get(b"0", "ten_01", "reseller", NOW) is None
 
 
-def test_the_cache_can_be_emptied_and_never_shows_a_token() -> None:
+def test_the_cache_can_be_cleared_and_its_repr_shows_no_token() -> None:
     cache = TokenCache()
     cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
     assert repr(cache) == "TokenCache(1 tokens)"
@@ -341,7 +341,7 @@ def test_the_cache_can_be_emptied_and_never_shows_a_token() -> None:
     assert cache.get(TOKEN, "ten_01", "reseller", NOW) is None
 
 
-def test_a_cache_that_is_emptied_forgets_its_old_half_too() -> None:
+def test_clearing_a_cache_drops_its_old_half_too() -> None:
     cache = TokenCache(limit=10)
     for number in range(8):
         cache.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
@@ -368,7 +368,7 @@ def test_a_process_caches_at_most_65536_tokens() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
-def test_the_smallest_cache_still_has_the_last_token(limit: int) -> None:
+def test_the_smallest_cache_still_keeps_the_last_token(limit: int) -> None:
     cache = TokenCache(limit)
     for number in range(5):
         cache.put(b"%d" % number, "ten_01", "reseller", CLAIMS)

@@ -1,7 +1,7 @@
-"""The verifier beside PyJWT: they agree on every token, except for rules that are written down, each of them stricter.
+"""The verifier compared with PyJWT: they agree on every token, except for documented rules, each of them stricter.
 
 Ours accepts a token if, and only if, PyJWT in its strictest configuration accepts it *and* it breaks none of the rules in
-`bearer_rules.RULES`; and then both say that it claims the same.
+`bearer_rules.RULES`; and then both return the same claims.
 """
 
 import hmac
@@ -26,7 +26,7 @@ EXAMPLES = int(os.environ.get("BEDESTEN_FUZZ_EXAMPLES", "1000"))
 
 
 class Stopped(datetime):
-    """The clock that PyJWT reads, which stands still."""
+    """A stopped clock for PyJWT."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> "Stopped":
@@ -65,7 +65,7 @@ def theirs(token: bytes) -> dict[str, object] | None:
 
 
 def as_they_say_it(claims: Claims) -> dict[str, object]:
-    """Our claims in the wire's words."""
+    """Our claims under their names on the wire."""
     since = {"auth_time": claims.authenticated_at} if claims.authenticated_at else {}
     return since | {
         "iss": claims.issuer,
@@ -82,7 +82,7 @@ def as_they_say_it(claims: Claims) -> dict[str, object]:
 
 
 def judge(token: bytes) -> str:
-    """Asserts that both agree, and says on what."""
+    """Asserts that both agree, and returns the verdict."""
     mine, claimed = ours(token), theirs(token)
     rules = set() if claimed is None else broken(token)
     if isinstance(mine, Claims):
@@ -101,19 +101,19 @@ def judge(token: bytes) -> str:
     return "both refuse" if claimed is None else "only we refuse"
 
 
-# --- what holds for all of them -----------------------------------------------------------------------------------------
+# --- all tokens ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=IN_CI, suppress_health_check=list(HealthCheck))
 @given(tokens())
-def test_ours_accepts_exactly_what_pyjwt_accepts_and_no_written_rule_forbids(token: bytes) -> None:
+def test_ours_accepts_exactly_what_pyjwt_accepts_and_no_documented_rule_forbids(token: bytes) -> None:
     event(judge(token))
 
 
 @settings(max_examples=EXAMPLES // 5, deadline=None, derandomize=IN_CI)
 @given(claims_of_ours())
-def test_what_ours_mints_pyjwt_reads_and_says_the_same(claims: Claims) -> None:
+def test_pyjwt_reads_the_same_claims_from_the_tokens_that_ours_mints(claims: Claims) -> None:
     token = mint(claims, KEY).encode()
 
     assert ours(token) == claims
@@ -160,7 +160,7 @@ WITNESSES = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_each_rule_refuses_what_pyjwt_accepts_and_stands_in_the_documents(rule: str) -> None:
+def test_each_rule_refuses_a_token_that_pyjwt_accepts_and_is_documented(rule: str) -> None:
     for token in WITNESSES[rule]:
         assert rule in broken(token)
         assert judge(token) == "only we refuse"

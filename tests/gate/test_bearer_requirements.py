@@ -1,4 +1,4 @@
-"""The security requirements on tokens, one by one: each id names its own. A forgery has the right MAC unless it says not."""
+"""The security requirements on tokens: each id names its requirement. A forgery has the right MAC by default."""
 
 import hmac
 import json
@@ -30,7 +30,7 @@ CLAIMS: dict[str, object] = {
 
 
 class Absent:
-    """Stands for a member that is left out."""
+    """Stands for a missing member."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -308,7 +308,7 @@ FORGERIES = [*structure(), *json_forms(), *claims(), *algorithms(), *header_memb
 
 @pytest.mark.parametrize("token", [token for _, token in FORGERIES], ids=[name for name, _ in FORGERIES])
 def test_refused_as_invalid(token: bytes) -> None:
-    for _ in range(2):  # the second time, the header may be remembered
+    for _ in range(2):  # the second time, the header may be cached
         with pytest.raises(BearerRefusal) as refused:
             present(token)
         assert refused.value.reason is RefusalReason.INVALID
@@ -368,7 +368,7 @@ def test_expired_without_any_leeway(exp: int) -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_expired_is_said_only_of_a_token_with_nothing_else_wrong(wrong: dict[str, object]) -> None:
+def test_expired_is_reported_only_of_a_token_with_nothing_else_wrong(wrong: dict[str, object]) -> None:
     with pytest.raises(BearerRefusal) as refused:
         present(with_claims(iat=IAT - 3600, exp=IAT, **wrong))
     assert refused.value.reason is RefusalReason.INVALID
@@ -397,13 +397,13 @@ def test_a_forged_header_never_reaches_the_key() -> None:
     assert asked == []
 
 
-def test_claims_are_not_read_before_the_mac_is_right() -> None:
+def test_claims_are_not_parsed_before_the_mac_is_verified() -> None:
     with pytest.raises(BearerRefusal) as refused:
         present(raw_token(compact(HEADER), b"not json", OTHER_KEY))
     assert refused.value.cause == "wrong MAC"
 
 
-def test_what_the_lookup_of_keys_raises_passes_through() -> None:
+def test_errors_of_the_key_lookup_propagate() -> None:
     def out_of_reach(kid: str) -> bytes | None:
         raise ConnectionError(kid)
 
@@ -412,7 +412,7 @@ def test_what_the_lookup_of_keys_raises_passes_through() -> None:
 
 
 def of_length(length: int) -> bytes:
-    """A genuine token of exactly so many bytes."""
+    """A genuine token of exactly this many bytes."""
     for note in range(4):
         for fill in range(length):
             header, claims = compact({**HEADER, "note": "n" * note}), compact({**CLAIMS, "fill": "f" * fill})
@@ -443,7 +443,7 @@ def test_times_go_from_the_epoch_to_the_end_of_the_year_9999() -> None:
     assert refused.value.cause == "a claim is missing or of the wrong type"
 
 
-def test_epochs_go_from_0_to_what_every_reader_of_json_counts_exactly() -> None:
+def test_token_versions_go_from_0_to_the_largest_exact_json_integer() -> None:
     assert present(with_claims(ep=[0, 1, 2**53 - 1, 2**53])).token_versions == (0, 1, 2**53 - 1, 2**53)
     with pytest.raises(BearerRefusal):
         present(with_claims(ep=[0, 1, 2, 2**53 + 1]))

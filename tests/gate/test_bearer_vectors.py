@@ -1,7 +1,7 @@
 """Published vectors (Wycheproof, RFC 7515, 7519, 7520, 7797), held at the level of a compact JWS with a given key.
 
-They claim other things than our tokens do, so the same steps are taken as in `verify`, without `typ` and claims; and
-the whole of `verify` must refuse every one of them, valid or not: none is a token of ours.
+Their claims are not ours, so the test takes the steps of `verify` without `typ` and claims. The whole of `verify` must
+refuse every vector, valid or not: none is a token of ours.
 """
 
 import json
@@ -79,7 +79,7 @@ def test_there_are_as_many_vectors_as_were_published() -> None:
 
 
 @pytest.mark.parametrize("vector", [v for v in ALL if v.valid], ids=lambda v: v.name)
-def test_a_valid_hs256_vector_opens_to_its_payload(vector: Vector) -> None:
+def test_a_valid_hs256_vector_verifies_to_its_payload(vector: Vector) -> None:
     assert open_compact(vector.token, vector.key) == decode(vector.token.decode().split(".")[1])
 
 
@@ -92,7 +92,7 @@ def test_every_other_vector_is_refused(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", ALL, ids=lambda v: v.name)
-def test_none_of_them_is_a_token_of_ours_even_under_its_own_key(vector: Vector) -> None:
+def test_no_vector_is_accepted_as_our_token_even_under_its_own_key(vector: Vector) -> None:
     with pytest.raises(BearerRefusal) as refused:
         bearer.verify(
             vector.token,

@@ -1,4 +1,4 @@
-"""The gate's three questions: each refusal has one cause, in one order, and says nothing of it to the caller."""
+"""The gate's three decisions: each refusal has one cause, in a fixed order, and does not reveal it to the caller."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def fixture() -> GateFixture:
 # --- which tenant -------------------------------------------------------------------------------------------------------
 
 
-def test_a_tenant_is_found_by_its_canonical_host_and_then_remembered(fixture: GateFixture) -> None:
+def test_a_tenant_is_found_by_its_canonical_host_and_then_cached(fixture: GateFixture) -> None:
     fixture.store |= {CacheKey("host", "shop.example"): "ten_1", CacheKey("tenant", "ten_1"): TENANT}
 
     found = fixture.decide_with_store(
@@ -80,13 +80,13 @@ def test_a_host_that_is_missing_repeated_or_malformed_is_a_bad_request(
 
 
 @pytest.mark.parametrize("access", [Open(None), Open(Surface.RESELLER), Open(Surface.STOREFRONT)])
-def test_an_open_route_looks_at_no_credential(fixture: GateFixture, access: Open) -> None:
+def test_an_open_route_ignores_credentials(fixture: GateFixture, access: Open) -> None:
     rubbish = Credentials([b"Bearer x", b"y"], [b"z"], ADDRESS)
     assert fixture.authenticate(access, rubbish) is None
     assert fixture.authenticate(access, fixture.token()) is None
 
 
-def test_a_suspended_tenant_shows_no_documents_but_answers_a_login_itself(fixture: GateFixture) -> None:
+def test_a_suspended_tenant_shows_no_documents_and_leaves_refusing_logins_to_the_handler(fixture: GateFixture) -> None:
     fixture.tenant = replace(TENANT, suspended=True)
     assert code_and_cause(fixture.refused(Open(None), ABSENT)) == (
         errors.UNKNOWN_HOST,
@@ -95,7 +95,7 @@ def test_a_suspended_tenant_shows_no_documents_but_answers_a_login_itself(fixtur
     assert fixture.authenticate(Open(Surface.RESELLER), ABSENT) is None
 
 
-def test_an_anonymous_route_needs_no_token_but_one_that_is_sent_must_be_good(fixture: GateFixture) -> None:
+def test_an_anonymous_route_needs_no_token_but_refuses_an_invalid_one(fixture: GateFixture) -> None:
     assert fixture.authenticate(CATALOGUE, ABSENT) is None
     assert fixture.authenticate(CATALOGUE, api_key("rubbish")) is None
     principal = fixture.authenticate(CATALOGUE, fixture.token(Surface.STOREFRONT))
@@ -106,7 +106,7 @@ def test_an_anonymous_route_needs_no_token_but_one_that_is_sent_must_be_good(fix
     assert fixture.refused(CATALOGUE, fixture.token(Surface.RESELLER)).code is errors.TOKEN_INVALID
 
 
-def test_a_suspended_tenants_shop_is_closed_to_everybody(fixture: GateFixture) -> None:
+def test_a_suspended_tenants_shop_is_closed_to_everyone(fixture: GateFixture) -> None:
     token = fixture.token(Surface.STOREFRONT)
     fixture.tenant = replace(TENANT, suspended=True)
     for credentials in (ABSENT, token):
@@ -138,7 +138,7 @@ def test_a_good_token_proves_who_its_account_is(fixture: GateFixture, access: Sc
     assert fixture.reads == [CacheKey("account", "par_1")]
 
 
-def test_what_counts_is_the_tokens_snapshot_and_todays_scopes(fixture: GateFixture) -> None:
+def test_the_scopes_are_those_of_both_the_token_and_the_account_today(fixture: GateFixture) -> None:
     fixture.add_accounts(replace(PARTNER, scopes=frozenset({"orders:read", "account:read"})))
     principal = fixture.authenticate(READS, fixture.token(scopes=frozenset({"orders:read", "orders:create"})))
     assert principal is not None
@@ -167,7 +167,7 @@ def test_a_token_that_cannot_be_read_is_refused_with_its_challenge(
     assert fixture.reads == [], "nothing is read for a stranger"
 
 
-def test_a_token_dies_with_its_second(fixture: GateFixture) -> None:
+def test_a_token_expires_at_the_second_of_its_exp(fixture: GateFixture) -> None:
     token = fixture.token()
     assert fixture.authenticate(READS, token, NOW + 3_599_999) is not None
     refused = fixture.refused(READS, token, NOW + 3_600_000)
@@ -175,7 +175,7 @@ def test_a_token_dies_with_its_second(fixture: GateFixture) -> None:
     assert refused.headers == challenge(errors.TOKEN_EXPIRED)
 
 
-def test_no_token_lives_longer_than_a_day(fixture: GateFixture) -> None:
+def test_no_token_is_valid_longer_than_a_day(fixture: GateFixture) -> None:
     assert MAX_LIFETIME_MS == 86_400_000
     assert fixture.authenticate(READS, fixture.token(expires_at=SECOND + 86_400)) is not None
     refused = fixture.refused(READS, fixture.token(expires_at=SECOND + 86_401))
@@ -191,7 +191,7 @@ def test_a_token_of_another_installation_surface_or_tenant_is_not_valid(fixture:
         assert code_and_cause(fixture.refused(READS, other)) == (errors.TOKEN_INVALID, "wrong MAC")
 
 
-def test_a_token_that_lies_about_its_surface_or_tenant_is_not_valid(fixture: GateFixture) -> None:
+def test_a_token_whose_surface_or_tenant_does_not_match_its_key_is_not_valid(fixture: GateFixture) -> None:
     signing = fixture.keyring.signing_key("s1", "ten_1", Surface.RESELLER, 4) or b""
     for claims, cause in (
         (fixture.claims(audience="storefront"), "wrong aud"),
@@ -236,7 +236,7 @@ def test_the_subject_is_an_account_of_this_tenant_and_of_the_surfaces_kind(
     assert refused.account == "", "the account of a stranger is nobody's business"
 
 
-def test_a_customer_is_who_a_storefronts_token_names(fixture: GateFixture) -> None:
+def test_the_subject_of_a_storefront_token_is_a_customer(fixture: GateFixture) -> None:
     principal = fixture.authenticate(SIGNED, fixture.token(Surface.STOREFRONT))
     assert principal is not None
     assert (principal.owner, principal.surface) == ("cus_1", Surface.STOREFRONT)
@@ -259,7 +259,7 @@ def test_a_customer_is_who_a_storefronts_token_names(fixture: GateFixture) -> No
          "issued before a revocation"),
     ],
 )  # fmt: skip
-def test_what_was_taken_away_refuses_a_token_that_was_good(
+def test_a_suspension_a_disabling_or_another_token_version_refuses_a_good_token(
     fixture: GateFixture, tenant: TenantEntry, account: AccountEntry, cause: str
 ) -> None:
     token = fixture.token()
@@ -272,14 +272,16 @@ def test_what_was_taken_away_refuses_a_token_that_was_good(
     assert refused.account == "par_1"
 
 
-def test_another_surfaces_revocation_leaves_this_ones_tokens_alone(fixture: GateFixture) -> None:
+def test_a_revocation_on_one_surface_does_not_affect_tokens_of_another(fixture: GateFixture) -> None:
     token = fixture.token()
     fixture.tenant = replace(TENANT, surface_token_versions={**TENANT.surface_token_versions, Surface.STOREFRONT: 99})
     assert fixture.authenticate(READS, token) is not None
 
 
 @pytest.mark.parametrize("token_version", [0, 2])
-def test_the_end_of_everybodys_tokens_refuses_them_all(fixture: GateFixture, token_version: int) -> None:
+def test_another_token_version_of_the_installation_refuses_every_token(
+    fixture: GateFixture, token_version: int
+) -> None:
     token = fixture.token()
     fixture.gate.auth_cache.reset(Revision(8, 80), token_version, {})
     assert code_and_cause(fixture.refused(READS, token)) == (errors.TOKEN_INVALID, "issued before a revocation")
@@ -294,10 +296,10 @@ def test_a_single_token_that_was_revoked_is_refused_and_no_other_one(fixture: Ga
     assert fixture.authenticate(READS, other) is not None
 
 
-# --- tokens that were verified before -----------------------------------------------------------------------------------
+# --- cached tokens ------------------------------------------------------------------------------------------------------
 
 
-def test_a_verified_token_is_remembered_for_its_tenant_and_surface(fixture: GateFixture) -> None:
+def test_a_verified_token_is_cached_for_its_tenant_and_surface(fixture: GateFixture) -> None:
     token = fixture.token()
     fixture.authenticate(READS, token)
     assert len(fixture.gate.token_cache) == 1
@@ -306,20 +308,20 @@ def test_a_verified_token_is_remembered_for_its_tenant_and_surface(fixture: Gate
     assert len(fixture.gate.token_cache) == 1
 
 
-def test_a_refused_token_is_not_remembered(fixture: GateFixture) -> None:
+def test_a_refused_token_is_not_cached(fixture: GateFixture) -> None:
     fixture.refused(READS, bearer(fixture.signed_token(fixture.claims())[:-1] + b"A"))
     fixture.refused(READS, fixture.token(), NOW + 3_600_000)
     assert len(fixture.gate.token_cache) == 0
 
 
-def test_a_remembered_token_is_taken_at_its_word_and_not_read_again(fixture: GateFixture) -> None:
+def test_a_cached_token_is_not_verified_again(fixture: GateFixture) -> None:
     fixture.gate.token_cache.put(b"x.y.z", "ten_1", "reseller", fixture.claims(token_id="tok_5"))
     principal = fixture.authenticate(READS, bearer(b"x.y.z"))
     assert principal is not None
     assert principal.credential == "tok_5"
 
 
-def test_a_new_generation_ends_remembered_tokens_too(fixture: GateFixture) -> None:
+def test_a_new_generation_ends_cached_tokens_too(fixture: GateFixture) -> None:
     token = fixture.token()
     fixture.authenticate(READS, token)
     fixture.tenant = replace(TENANT, generation=5)
@@ -337,7 +339,7 @@ def test_a_retired_signing_secret_still_verifies_until_it_is_forgotten(fixture: 
     assert code_and_cause(fixture.refused(READS, token)) == (errors.TOKEN_INVALID, "no key of this kid")
 
 
-def test_rotating_the_key_sets_forgets_what_was_verified_under_the_old_ones(fixture: GateFixture) -> None:
+def test_rotating_the_key_sets_clears_the_token_cache(fixture: GateFixture) -> None:
     fixture.authenticate(READS, fixture.token())
     other = Keyring.generate(seeded_randomness("other"))
     fixture.gate.use_keyring(other)
@@ -346,12 +348,12 @@ def test_rotating_the_key_sets_forgets_what_was_verified_under_the_old_ones(fixt
     assert code_and_cause(fixture.refused(READS, fixture.token())) == (errors.TOKEN_INVALID, "wrong MAC")
 
 
-def test_each_gate_has_a_memory_of_its_own(fixture: GateFixture) -> None:
+def test_each_gate_has_its_own_token_cache(fixture: GateFixture) -> None:
     one, other = (Gate(AuthCache(), fixture.keyring, "x") for _ in range(2))
     assert one.token_cache is not other.token_cache
 
 
-# --- may they -----------------------------------------------------------------------------------------------------------
+# --- authorisation ------------------------------------------------------------------------------------------------------
 
 
 def a_partner(*scopes: str) -> Principal:
@@ -382,7 +384,7 @@ def off(*names: str, on: str = "") -> TenantEntry:
         (off("reseller", "post /orders/get"), Open(Surface.RESELLER), None),
     ],
 )
-def test_who_has_what_is_demanded_goes_on(
+def test_a_principal_with_the_demanded_right_is_authorised(
     tenant: TenantEntry,
     access: Scoped | SignedIn | Anonymous | Keyed | Open,
     principal: Principal | None,
@@ -415,7 +417,7 @@ LACKS = f'Bearer realm="{REALM}", error="insufficient_scope", scope="orders:read
          "a key of another surface", None),
     ],
 )  # fmt: skip
-def test_who_lacks_the_right_gets_a_403_that_says_so(
+def test_a_principal_without_the_demanded_right_gets_a_403_that_says_so(
     tenant: TenantEntry,
     access: Scoped | SignedIn | Anonymous | Keyed,
     principal: Principal | None,
@@ -449,7 +451,7 @@ def test_every_401_has_its_challenge(code: errors.ErrorCode, header: bytes) -> N
     assert challenge(code) == ((b"www-authenticate", header),)
 
 
-def test_a_decision_says_what_it_lacks_and_is_the_same_when_asked_again(fixture: GateFixture) -> None:
+def test_a_decision_names_the_missing_entry_and_is_the_same_when_repeated(fixture: GateFixture) -> None:
     token = fixture.token()
     for _ in range(2):
         with pytest.raises(CacheMiss) as miss:

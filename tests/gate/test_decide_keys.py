@@ -1,4 +1,4 @@
-"""An API key is looked up, its faults are looked at in one order, and every refusal is the same and costs the same."""
+"""The gate looks up an API key and checks it in a fixed order; every refusal is the same and costs the same."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def test_a_good_key_proves_who_its_owner_is(fixture: GateFixture) -> None:
     assert fixture.reads == [CacheKey("key", (digest,)), CacheKey("account", "sup_1")]
 
 
-def test_a_key_in_memory_is_not_read_again(fixture: GateFixture) -> None:
+def test_a_cached_key_is_not_read_again(fixture: GateFixture) -> None:
     fixture.issue_key()
     entry = fixture.store[CacheKey("key", (fixture.digest(LIVE_KEY),))]
     fixture.gate.auth_cache.put(CacheKey("key", (fixture.digest(LIVE_KEY),)), entry)
@@ -75,7 +75,7 @@ KEYED_CAUSES = {
 
 
 @pytest.mark.parametrize("cause", KEYED_CAUSES)
-def test_a_key_that_nobody_has_is_looked_up_like_any_other(fixture: GateFixture, cause: str) -> None:
+def test_an_unknown_key_is_looked_up_like_any_other(fixture: GateFixture, cause: str) -> None:
     refused = fixture.refused(DELIVERS, KEYED_CAUSES[cause](fixture))
 
     assert code_and_cause(refused) == (errors.KEY_REFUSED, cause)
@@ -148,7 +148,7 @@ def test_a_key_with_a_fault_gets_the_answer_of_an_unknown_one_and_costs_as_much(
     ], "as much is looked up as for a key that is not there"
 
 
-def test_faults_are_looked_at_in_one_order(fixture: GateFixture) -> None:
+def test_faults_are_checked_in_a_fixed_order(fixture: GateFixture) -> None:
     entry = replace(SUPPLIER_KEY, tenant="ten_2", expires=0, networks=parse_networks(["198.51.100.0/24"]))
     fixture.add_accounts(replace(SUPPLIER, disabled=True))
     fixture.tenant = replace(TENANT, sandbox=True)
@@ -171,13 +171,13 @@ def test_faults_are_looked_at_in_one_order(fixture: GateFixture) -> None:
     assert fixture.authenticate(DELIVERS, fixture.issue_key(entry)) is not None
 
 
-def test_a_key_lives_until_the_millisecond_of_its_end(fixture: GateFixture) -> None:
+def test_a_key_is_valid_until_the_millisecond_of_its_expiry(fixture: GateFixture) -> None:
     credentials = fixture.issue_key(replace(SUPPLIER_KEY, expires=NOW))
     assert fixture.authenticate(DELIVERS, credentials, NOW - 1) is not None
     assert fixture.refused(DELIVERS, credentials, NOW).cause == "expired (key_1)"
 
 
-def test_a_test_key_opens_a_sandbox(fixture: GateFixture) -> None:
+def test_a_test_key_is_accepted_in_a_sandbox(fixture: GateFixture) -> None:
     fixture.tenant = replace(TENANT, sandbox=True)
     assert fixture.authenticate(DELIVERS, fixture.issue_key(key=TEST_KEY)) is not None
 
@@ -199,7 +199,7 @@ def test_a_key_is_found_under_a_retired_pepper_after_the_current_one(fixture: Ga
     assert fixture.reads == [CacheKey("key", digests), CacheKey("account", "sup_1")]
 
 
-def test_a_key_that_is_in_memory_under_a_retired_pepper_is_not_read_again(fixture: GateFixture) -> None:
+def test_a_cached_key_under_a_retired_pepper_is_not_read_again(fixture: GateFixture) -> None:
     fixture.issue_key()
     entry = fixture.store[CacheKey("key", (fixture.digest(LIVE_KEY),))]
     fixture.gate.auth_cache.put(CacheKey("key", (fixture.digest(LIVE_KEY),)), entry)
@@ -208,7 +208,7 @@ def test_a_key_that_is_in_memory_under_a_retired_pepper_is_not_read_again(fixtur
     assert kinds(fixture.reads) == ["account"]
 
 
-def test_an_imported_key_is_looked_for_by_what_another_system_knew_of_it(fixture: GateFixture) -> None:
+def test_an_imported_key_is_looked_up_by_its_imported_form_too(fixture: GateFixture) -> None:
     fixture.tenant = replace(TENANT, imports=True)
     foreign = fixture.digest(imported_form(LIVE_KEY))
     fixture.store[CacheKey("key", (foreign,))] = replace(SUPPLIER_KEY, digest=foreign, imported=True)
@@ -225,7 +225,7 @@ def test_an_imported_key_is_looked_for_by_what_another_system_knew_of_it(fixture
     assert fixture.reads[0] == CacheKey("key", digests)
 
 
-def test_without_imports_nothing_else_is_looked_for(fixture: GateFixture) -> None:
+def test_without_imports_the_imported_form_is_not_looked_up(fixture: GateFixture) -> None:
     foreign = fixture.digest(imported_form(LIVE_KEY))
     fixture.store[CacheKey("key", (foreign,))] = replace(SUPPLIER_KEY, digest=foreign)
     assert fixture.refused(DELIVERS, api_key(LIVE_KEY)).cause == "no live key has this digest"
@@ -245,7 +245,7 @@ def test_a_surface_ignores_the_other_mechanisms_header(fixture: GateFixture) -> 
     assert fixture.refused(DELIVERS, token).code is errors.KEY_REFUSED
 
 
-def test_only_a_good_key_of_the_surface_learns_that_there_is_no_such_path(fixture: GateFixture) -> None:
+def test_only_a_good_key_of_the_surface_passes_to_the_404_of_an_unknown_path(fixture: GateFixture) -> None:
     credentials = fixture.issue_key()
     payment = fixture.issue_key(
         replace(SUPPLIER_KEY, key_id="key_2", surface=Surface.PAYMENT, owner=INTEGRATION.id), key="ak_live_" + "a" * 32
@@ -265,7 +265,7 @@ def test_only_a_good_key_of_the_surface_learns_that_there_is_no_such_path(fixtur
     assert refusal(lambda: ask(Surface.SUPPLIER, ABSENT)).code is errors.KEY_REFUSED
 
 
-def test_there_is_one_refusal_of_keys_for_every_part_that_refuses_one() -> None:
+def test_every_part_that_refuses_a_key_uses_the_same_refusal() -> None:
     refused = key_refused("expired (key_1)", "sup_1")
     assert code_and_cause(refused) == (errors.KEY_REFUSED, "expired (key_1)")
     assert refused.account == "sup_1"

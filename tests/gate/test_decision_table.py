@@ -1,4 +1,4 @@
-"""What was decided once is decided so again, for as long as everything that it was decided by stays as it was."""
+"""A decision is reused as long as everything that it depends on is unchanged."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def by_key(expires: int | None) -> Principal:
     return Principal("ten_1", Surface.SUPPLIER, "sup_1", "key_1", frozenset(), None, key=entry)
 
 
-def test_it_answers_for_the_same_route_tenant_and_bytes_only(fixture: GateFixture) -> None:
+def test_an_acceptance_is_found_for_the_same_route_tenant_and_bytes_only(fixture: GateFixture) -> None:
     table, accepted = fixture.gate.decisions(), principal(fixture)
     table.put(ROUTE, TENANT, CREDENTIAL, accepted)
 
@@ -44,14 +44,14 @@ def test_it_answers_for_the_same_route_tenant_and_bytes_only(fixture: GateFixtur
     assert table.get(ROUTE, TENANT, CREDENTIAL + b" ", NOW) is None
 
 
-def test_a_token_is_unknown_from_the_millisecond_in_which_it_expires(fixture: GateFixture) -> None:
+def test_the_acceptance_of_a_token_ends_at_the_millisecond_of_its_expiry(fixture: GateFixture) -> None:
     table, end = fixture.gate.decisions(), (SECOND + 60) * 1000
     table.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
     assert table.get(ROUTE, TENANT, CREDENTIAL, end - 1) is not None
     assert table.get(ROUTE, TENANT, CREDENTIAL, end) is None
 
 
-def test_a_key_is_unknown_from_the_millisecond_in_which_it_expires_and_known_for_ever_without_an_end() -> None:
+def test_the_acceptance_of_a_key_ends_at_the_millisecond_of_its_expiry_if_it_has_one() -> None:
     table = DecisionTable(None, GateFixture().gate.keyring)
     table.put(ROUTE, TENANT, b"ak_1", by_key(NOW))
     table.put(ROUTE, TENANT, b"ak_2", by_key(None))
@@ -60,7 +60,7 @@ def test_a_key_is_unknown_from_the_millisecond_in_which_it_expires_and_known_for
     assert table.get(ROUTE, TENANT, b"ak_2", NOW * 2) is not None
 
 
-def test_any_change_of_the_revision_empties_it(fixture: GateFixture) -> None:
+def test_any_change_of_the_revision_starts_a_new_table(fixture: GateFixture) -> None:
     cache = fixture.gate.auth_cache
     cache.reset(Revision(1, 11), 0, {})
     first = fixture.gate.decisions()
@@ -75,7 +75,7 @@ def test_any_change_of_the_revision_empties_it(fixture: GateFixture) -> None:
     assert fixture.gate.decisions() is not second, "a cache that was dropped may have been wrong"
 
 
-def test_another_keyring_empties_it(fixture: GateFixture) -> None:
+def test_another_keyring_starts_a_new_table(fixture: GateFixture) -> None:
     gate = fixture.gate
     first = gate.decisions()
     first.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
@@ -83,7 +83,7 @@ def test_another_keyring_empties_it(fixture: GateFixture) -> None:
     assert len(gate.decisions()) == 0
 
 
-def test_a_request_that_waited_while_the_state_moved_adds_to_a_table_that_nobody_reads(fixture: GateFixture) -> None:
+def test_a_request_from_before_a_change_adds_only_to_the_old_table(fixture: GateFixture) -> None:
     cache = fixture.gate.auth_cache
     cache.reset(Revision(1, 11), 0, {})
     taken_before = fixture.gate.decisions()
@@ -94,7 +94,7 @@ def test_a_request_that_waited_while_the_state_moved_adds_to_a_table_that_nobody
     assert fixture.gate.decisions().get(ROUTE, TENANT, CREDENTIAL, NOW) is None
 
 
-def test_it_is_bounded(fixture: GateFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_bounded(fixture: GateFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decision_table, "MAX_DECISIONS", 3)
     monkeypatch.setattr(decision_table, "MAX_HOSTS", 3)
     table = fixture.gate.decisions()
@@ -107,7 +107,7 @@ def test_it_is_bounded(fixture: GateFixture, monkeypatch: pytest.MonkeyPatch) ->
     assert table.tenant(b"0.example") is None
 
 
-def test_it_does_not_show_credentials(fixture: GateFixture) -> None:
+def test_the_repr_of_the_table_shows_no_credentials(fixture: GateFixture) -> None:
     table = fixture.gate.decisions()
     table.put(ROUTE, TENANT, CREDENTIAL, principal(fixture))
     assert repr(table) == "DecisionTable(1 acceptances, 0 refusals)"
@@ -118,7 +118,9 @@ def test_it_does_not_show_credentials(fixture: GateFixture) -> None:
 REFUSED = RememberedRefusal(Refusal(TOKEN_INVALID, "wrong MAC"), None, NOW, NOW + 1000)
 
 
-def test_a_refusal_holds_for_the_same_route_tenant_bytes_and_address_within_its_time(fixture: GateFixture) -> None:
+def test_a_refusal_is_found_for_the_same_route_tenant_bytes_and_address_within_its_lifetime(
+    fixture: GateFixture,
+) -> None:
     table = fixture.gate.decisions()
     table.put_refusal(ROUTE, TENANT, CREDENTIAL, "", REFUSED)
 
@@ -132,7 +134,7 @@ def test_a_refusal_holds_for_the_same_route_tenant_bytes_and_address_within_its_
     assert table.refusal(ROUTE, TENANT, CREDENTIAL, "192.0.2.1", NOW) is None
 
 
-def test_a_change_of_the_revision_forgets_refusals_and_unknown_hosts(fixture: GateFixture) -> None:
+def test_a_change_of_the_revision_drops_refusals_and_unknown_hosts(fixture: GateFixture) -> None:
     cache = fixture.gate.auth_cache
     cache.reset(Revision(1, 11), 0, {})
     table = fixture.gate.decisions()
@@ -163,7 +165,7 @@ def test_a_flood_of_refusals_is_bounded_and_displaces_no_acceptance(
     assert table.tenant(b"shop.example") is TENANT
 
 
-def test_no_long_credential_and_no_long_host_is_kept_for_its_refusal(fixture: GateFixture) -> None:
+def test_refusals_of_long_credentials_and_long_unknown_hosts_are_not_kept(fixture: GateFixture) -> None:
     table, long = fixture.gate.decisions(), b"x" * (decision_table.MAX_REFUSED_LENGTH + 1)
     table.put_refusal(ROUTE, TENANT, long, "", REFUSED)
     table.put_unknown_host(long)
@@ -171,7 +173,7 @@ def test_no_long_credential_and_no_long_host_is_kept_for_its_refusal(fixture: Ga
     assert not table.names_no_tenant(long)
 
 
-def test_a_token_from_the_future_and_one_of_no_account_are_not_refused_for_good(fixture: GateFixture) -> None:
+def test_refusals_of_a_token_from_the_future_or_of_an_unknown_account_are_not_lasting(fixture: GateFixture) -> None:
     early = fixture.token(issued_at=SECOND + 600, expires_at=SECOND + 1200)
     unknown = fixture.token(subject="par_none")
     for token in (early, unknown):
@@ -180,7 +182,7 @@ def test_a_token_from_the_future_and_one_of_no_account_are_not_refused_for_good(
         assert not isinstance(refused, LastingRefusal)
 
 
-def test_a_refused_copy_holds_no_frames(fixture: GateFixture) -> None:
+def test_a_copy_of_a_refusal_holds_no_frames(fixture: GateFixture) -> None:
     refused = fixture.refused(ACCESS, bearer(b"a.b.c"))
     copy = refused.copy()
     assert (type(copy), str(copy), copy.headers) == (LastingRefusal, str(refused), refused.headers)

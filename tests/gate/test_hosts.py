@@ -52,7 +52,7 @@ def test_a_host_header_has_one_canonical_form(raw: bytes, host: str) -> None:
         b"[v1.a]", b"[127.0.0.1]", b"[::ffff:127.0.0.1]", b"[::ffff:7f00:1]", b"a" * 254, b"\xff", b"http://a.example",
     ],
 )  # fmt: skip
-def test_a_malformed_host_header_has_none(raw: bytes) -> None:
+def test_a_malformed_host_header_has_no_canonical_form(raw: bytes) -> None:
     assert canonical_host(raw) is None
 
 
@@ -94,7 +94,9 @@ def test_a_public_name_may_be_a_tenants_host(text: str, host: str, allow_loopbac
     ],
 )
 @pytest.mark.parametrize("allow_loopback", [False, True])
-def test_what_no_tenant_may_have_is_refused_with_a_reason(text: str, reason: str, allow_loopback: bool) -> None:
+def test_a_name_that_cannot_be_a_tenants_host_is_refused_with_a_reason(
+    text: str, reason: str, allow_loopback: bool
+) -> None:
     with pytest.raises(ValueError) as refused:
         valid_tenant_host(text, allow_loopback=allow_loopback)
     assert str(refused.value) == reason
@@ -111,7 +113,7 @@ def test_what_no_tenant_may_have_is_refused_with_a_reason(text: str, reason: str
         ("[::1]:80", "[::1]"),
     ],
 )
-def test_loopback_may_be_a_host_only_while_the_server_listens_there_only(text: str, host: str) -> None:
+def test_a_loopback_host_is_allowed_only_while_the_server_listens_on_loopback_only(text: str, host: str) -> None:
     assert valid_tenant_host(text, allow_loopback=True) == host
     with pytest.raises(ValueError) as refused:
         valid_tenant_host(text, allow_loopback=False)
@@ -124,7 +126,7 @@ def test_loopback_may_be_a_host_only_while_the_server_listens_there_only(text: s
     ["co.uk", "COM.TR", "com.tr.", "com.au", "co.jp", "com.br", "co.za", "github.io", "pages.dev:443", "azurewebsites.net",
      "uk.eu.org", "ip6.arpa"],
 )  # fmt: skip
-def test_a_public_suffix_is_nobodys_host_and_a_name_below_it_may_be_one(text: str) -> None:
+def test_a_public_suffix_cannot_be_a_host_and_a_name_below_it_can(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         valid_tenant_host(text, allow_loopback=True)
     assert str(refused.value) == "a public suffix: the names below it are other people's"
@@ -133,7 +135,7 @@ def test_a_public_suffix_is_nobodys_host_and_a_name_below_it_may_be_one(text: st
 
 
 @pytest.mark.parametrize("text", ["web.de", "co.example", "uk.example", "co.uk.example", "com.example", "github.com"])
-def test_a_name_that_only_looks_like_a_public_suffix_may_be_a_host(text: str) -> None:
+def test_a_name_that_only_resembles_a_public_suffix_can_be_a_host(text: str) -> None:
     assert valid_tenant_host(text, allow_loopback=False) == text
 
 
@@ -151,7 +153,7 @@ def test_every_listed_suffix_is_refused_and_a_name_below_it_is_not() -> None:
 @pytest.mark.parametrize(
     ("host", "public"), [("shop.ck", True), ("www.ck", False), ("x.kobe.jp", True), ("city.kobe.jp", False)]
 )
-def test_wildcards_and_exceptions_of_the_list_count(host: str, public: bool) -> None:
+def test_wildcards_and_exceptions_of_the_suffix_list_apply(host: str, public: bool) -> None:
     assert is_public_suffix(host) is public
 
 
@@ -167,7 +169,7 @@ def test_the_list_is_the_one_that_the_library_ships(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.requirement(222)
-def test_the_operators_own_names_are_no_tenants_in_whatever_spelling() -> None:
+def test_the_operators_own_names_cannot_be_a_tenants_host_in_any_spelling() -> None:
     reserved = ["Ops.Example.COM", "metrics.internal.", "192.0.2.1", "bücher"]
     for text in ("ops.example.com", "OPS.example.com.:8081", "metrics.internal"):
         with pytest.raises(ValueError) as refused:

@@ -1,4 +1,4 @@
-"""Keys are derived from a few master secrets, which are never weak, never shown and never readable by others."""
+"""Keys are derived from a few master secrets, which are never weak, never shown and never readable by other users."""
 
 import contextlib
 import hashlib
@@ -60,19 +60,19 @@ def keyring() -> Keyring:
         ),
     ],
 )
-def test_hkdf_holds_the_vectors_of_its_rfc(secret: str, salt: str, info: str, length: int, output: str) -> None:
+def test_hkdf_satisfies_the_vectors_of_its_rfc(secret: str, salt: str, info: str, length: int, output: str) -> None:
     derived = hkdf_sha256(bytes.fromhex(secret), bytes.fromhex(salt), bytes.fromhex(info), length)
     assert derived.hex() == output
 
 
 @pytest.mark.parametrize("length", [0, -1, 255 * 32 + 1])
-def test_hkdf_refuses_a_length_that_it_cannot_give(length: int) -> None:
+def test_hkdf_refuses_an_impossible_length(length: int) -> None:
     with pytest.raises(ValueError, match=r"^HKDF-SHA256 gives 1 to 8160 bytes$"):
         hkdf_sha256(b"secret", b"", b"", length)
 
 
 @given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
-def test_no_two_lists_of_fields_are_framed_alike(one: list[str], other: list[str]) -> None:
+def test_different_lists_of_fields_have_different_frames(one: list[str], other: list[str]) -> None:
     assert (frame(*one) == frame(*other)) == (one == other)
 
 
@@ -132,7 +132,7 @@ def test_one_pepper_gives_unrelated_keys_for_unrelated_purposes(keyring: Keyring
     assert len(set(outputs)) == 8
 
 
-def test_a_retired_pepper_is_still_asked_for_after_the_current_one(keyring: Keyring) -> None:
+def test_a_retired_pepper_is_still_used_after_the_current_one(keyring: Keyring) -> None:
     fresh = seeded_randomness("d2")(32)
     both = Keyring(keyring.sign, KeySet("d2", {**keyring.digest.secrets, "d2": fresh}), keyring.wrap)
     assert both.digest_ids() == ("d2", "d1")
@@ -157,7 +157,7 @@ def test_rotating_signs_with_a_fresh_secret_and_keeps_the_old_one(keyring: Keyri
 
 
 @pytest.mark.requirement(147, 148)
-def test_a_forgotten_secret_verifies_nothing_and_its_id_is_not_used_again(keyring: Keyring) -> None:
+def test_a_forgotten_secret_verifies_nothing_and_its_id_is_not_reused(keyring: Keyring) -> None:
     rotated = keyring.rotate_signing(seeded_randomness("r1")).forget_signing("s1")
     assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) is None
     assert rotated.rotate_signing(seeded_randomness("r2")).sign.ids == ("s3", "s2")
@@ -187,7 +187,7 @@ def test_a_kid_has_one_spelling(kid: str) -> None:
 
 
 @pytest.mark.parametrize(("master", "generation"), [("S1", 0), ("s1", -1), ("", 0), ("s.1", 0), ("s1", 10**9)])
-def test_no_other_kid_is_made(master: str, generation: int) -> None:
+def test_make_kid_refuses_an_invalid_master_or_generation(master: str, generation: int) -> None:
     with pytest.raises(ValueError, match=r"^not a kid$"):
         make_kid(master, generation)
 
@@ -207,7 +207,7 @@ def test_a_keyring_shows_ids_only_and_is_not_pickled(keyring: Keyring) -> None:
 # --- text ---
 
 
-def test_a_keyring_survives_its_text(keyring: Keyring) -> None:
+def test_a_keyring_is_unchanged_after_a_round_trip_through_json(keyring: Keyring) -> None:
     rotated = keyring.rotate_signing(seeded_randomness("r"))
     again = Keyring.from_json(rotated.to_json())
     assert again.to_json() == rotated.to_json()
@@ -260,7 +260,7 @@ def test_a_weak_or_misspelt_secret_is_refused_by_its_name_and_not_shown(
 
 
 @pytest.mark.requirement(76)
-def test_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
+def test_the_same_secret_may_not_occur_twice(keyring: Keyring) -> None:
     key_sets = json.loads(keyring.to_json())
     key_sets["wrap"]["secrets"]["w1"] = key_sets["sign"]["secrets"]["s1"]
     with pytest.raises(ValueError) as refused:
@@ -299,21 +299,21 @@ def test_an_incomplete_or_unknown_setting_is_named(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"sign": 1, "sign": 2}', "\ud800", "[" * 5000])
-def test_what_is_not_strict_json_is_no_keyring(text: str) -> None:
+def test_a_keyring_is_read_from_strict_json_only(text: str) -> None:
     with pytest.raises(ValueError, match="keyring: "):
         Keyring.from_json(text)
 
 
-def test_randomness_that_repeats_itself_makes_no_keyring() -> None:
+def test_repeating_randomness_is_refused_when_a_keyring_is_generated() -> None:
     with pytest.raises(ValueError, match=r"^digest.d1: the same secret as sign.s1$"):
         Keyring.generate(lambda count: hashlib.sha256(b"always").digest()[:count])
 
 
-# --- what mutation testing found nobody to notice ---
+# --- added after mutation testing ---
 
 
 def test_every_derived_key_stays_what_it_is_from_release_to_release(keyring: Keyring) -> None:
-    """Rows of a store are found and opened by these: another value loses every key, password and code."""
+    """Stored rows are found and decrypted with these keys: a changed value loses every API key, password and code."""
     pepper, wrap = (key_set.secrets[key_set.current] for key_set in (keyring.digest, keyring.wrap))
 
     def derived(secret: bytes, purpose: str) -> bytes:
@@ -332,24 +332,24 @@ def test_every_derived_key_stays_what_it_is_from_release_to_release(keyring: Key
 
 
 @pytest.mark.parametrize("length", [1, 31, 32, 33, 255 * 32])
-def test_hkdf_gives_as_many_bytes_as_are_asked_for_and_the_longer_begins_with_the_shorter(length: int) -> None:
+def test_hkdf_returns_the_requested_number_of_bytes_and_shorter_outputs_are_prefixes(length: int) -> None:
     output = hkdf_sha256(b"secret", b"salt", b"info", length)
     assert len(output) == length
     assert hkdf_sha256(b"secret", b"salt", b"info", 255 * 32).startswith(output)
 
 
-def test_hkdf_without_a_salt_takes_as_many_zeros_as_the_hash_is_long() -> None:
+def test_hkdf_without_a_salt_uses_zeros_of_the_length_of_the_hash() -> None:
     assert hkdf_sha256(b"secret", b"", b"info") == hkdf_sha256(b"secret", bytes(32), b"info")
     assert len(hkdf_sha256(b"secret", b"", b"info")) == 32
 
 
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
-def test_the_quick_hmac_equals_the_library_s_for_keys_around_a_block(length: int) -> None:
+def test_the_fast_hmac_equals_the_library_s_for_key_lengths_around_the_block_size(length: int) -> None:
     key = bytes(range(1, length + 1))
     assert hmac_sha256(key, b"message") == hmac.digest(key, b"message", "sha256")
 
 
-def test_every_change_of_the_key_sets_makes_the_next_version(keyring: Keyring) -> None:
+def test_every_change_of_the_key_sets_increments_the_version(keyring: Keyring) -> None:
     assert keyring.version == 1
     rotated = keyring.rotate_signing(seeded_randomness("next"))
     assert (rotated.version, rotated.rotate_digest(seeded_randomness("pepper")).version) == (2, 3)
@@ -359,19 +359,19 @@ def test_every_change_of_the_key_sets_makes_the_next_version(keyring: Keyring) -
 
 
 @pytest.mark.parametrize("version", [0, -1, True, 1.0, "1", None])
-def test_a_version_is_a_number_from_one(keyring: Keyring, version: object) -> None:
+def test_a_version_is_an_integer_of_at_least_one(keyring: Keyring, version: object) -> None:
     text = json.dumps(json.loads(keyring.to_json()) | {"version": version})
     with pytest.raises(ValueError, match=r"^keyring: version is a number from 1$"):
         Keyring.from_json(text)
 
 
-def test_a_text_from_before_there_were_versions_is_the_first(keyring: Keyring) -> None:
+def test_a_file_without_a_version_is_version_one(keyring: Keyring) -> None:
     text = json.loads(keyring.to_json())
     del text["version"]
     assert Keyring.from_json(json.dumps(text)).version == 1
 
 
-def test_a_file_is_text_with_two_spaces_an_indent_and_ends_with_a_line(keyring: Keyring) -> None:
+def test_a_file_is_json_indented_by_two_spaces_and_ends_with_a_line_break(keyring: Keyring) -> None:
     assert keyring.to_json().startswith('{\n  "version": 1,\n  "sign": {\n    "current": "s1"')
     assert keyring.to_json().endswith("}\n")
 
@@ -381,7 +381,7 @@ def key_set(current: str, **secrets: bytes) -> KeySet:
     return KeySet(current, secrets)
 
 
-def test_key_sets_that_are_built_are_checked_like_those_that_are_read(keyring: Keyring) -> None:
+def test_constructed_key_sets_are_checked_like_parsed_ones(keyring: Keyring) -> None:
     roll = seeded_randomness("built")
     with pytest.raises(ValueError, match=r"^sign: current does not name one of the secrets$"):
         Keyring(key_set("s2", s1=roll(32)), keyring.digest, keyring.wrap)
@@ -390,18 +390,18 @@ def test_key_sets_that_are_built_are_checked_like_those_that_are_read(keyring: K
 
 
 @pytest.mark.parametrize(("different", "weak"), [(1, True), (9, True), (10, False), (11, False)])
-def test_ten_bytes_of_a_secret_differ_at_least(keyring: Keyring, different: int, weak: bool) -> None:
+def test_a_secret_has_at_least_ten_different_bytes(keyring: Keyring, different: int, weak: bool) -> None:
     secret = bytes(0x80 + number % different for number in range(32))
     with pytest.raises(ValueError, match=r"differ|equal") if weak else contextlib.nullcontext():
         Keyring(key_set("s1", s1=secret), keyring.digest, keyring.wrap)
 
 
-def test_text_is_text_with_white_space_in_it_too(keyring: Keyring) -> None:
+def test_text_with_white_space_is_refused_as_a_secret(keyring: Keyring) -> None:
     with pytest.raises(ValueError, match=r"^sign\.s1: text, where random bytes are expected$"):
         Keyring(key_set("s1", s1=b"correct horse\tbattery staple\nand more"), keyring.digest, keyring.wrap)
 
 
-def test_a_fresh_id_is_the_number_after_the_largest_of_its_letter(keyring: Keyring) -> None:
+def test_a_fresh_id_has_the_next_number_of_its_letter(keyring: Keyring) -> None:
     roll = seeded_randomness("ids")
     found = Keyring(key_set("old", old=roll(32), s7=roll(32), s12=roll(32), x99=roll(32)), keyring.digest, keyring.wrap)
     assert found.rotate_signing(roll).sign.current == "s13"
@@ -425,9 +425,7 @@ def test_a_fresh_id_is_the_number_after_the_largest_of_its_letter(keyring: Keyri
         ({"current": "s1", "secrets": {"s1": "A" * 42 + "B"}}, r"sign\.s1: not canonical base64url"),
     ],
 )
-def test_the_error_says_what_is_wrong_with_a_key_set_that_is_read(
-    keyring: Keyring, key_sets: object, problem: str
-) -> None:
+def test_the_error_names_the_fault_of_a_parsed_key_set(keyring: Keyring, key_sets: object, problem: str) -> None:
     text = json.dumps(json.loads(keyring.to_json()) | {"sign": key_sets})
     with pytest.raises(ValueError, match=f"^{problem}$"):
         Keyring.from_json(text)

@@ -29,7 +29,7 @@ def test_a_hash_is_argon2id_with_the_parameters_of_the_default_and_its_own_salt(
 
 
 @pytest.mark.requirement(124)
-def test_nothing_is_cut_off_trimmed_or_folded(hasher: Hasher) -> None:
+def test_passwords_are_not_truncated_trimmed_or_case_folded(hasher: Hasher) -> None:
     phc = hasher.hash("A" * 72 + "B")
     assert hasher.verify(phc, "A" * 72 + "B")
     for wrong in ("A" * 72 + "C", "A" * 72, "a" * 72 + "b", "A" * 72 + "B ", " " + "A" * 72 + "B", "A" * 72 + "B\0"):
@@ -47,13 +47,13 @@ def test_without_the_pepper_the_right_password_is_wrong(hasher: Hasher) -> None:
 
 
 @pytest.mark.parametrize("phc", ["", "x", "$argon2id$", "$2b$12$abcdefghijklmnopqrstuv", "plain text"])
-def test_what_is_no_hash_matches_nothing_and_is_to_be_made_again(hasher: Hasher, phc: str) -> None:
+def test_an_invalid_hash_matches_nothing_and_needs_rehashing(hasher: Hasher, phc: str) -> None:
     assert not hasher.verify(phc, "correct horse")
     assert hasher.needs_rehash(phc)
 
 
 @pytest.mark.requirement(136)
-def test_a_hash_of_other_parameters_verifies_and_is_to_be_made_again(hasher: Hasher) -> None:
+def test_a_hash_with_other_parameters_verifies_and_needs_rehashing(hasher: Hasher) -> None:
     stronger = Hasher(PEPPER, memory_kib=128, time_cost=1)
     phc = hasher.hash("correct horse")
     assert stronger.verify(phc, "correct horse")
@@ -74,7 +74,7 @@ def test_an_impossible_password_is_wrong_and_never_hashed(hasher: Hasher, passwo
     assert str(refused.value) == (unicode if password == "\ud800" else length)
 
 
-def test_a_hasher_shows_nothing(hasher: Hasher) -> None:
+def test_the_repr_of_a_hasher_shows_no_secret(hasher: Hasher) -> None:
     assert repr(hasher) == "Hasher(argon2id)"
 
 
@@ -126,21 +126,21 @@ def test_length_counts_code_points() -> None:
         ("Hansa Cards 2024 !", "it is little more than your own or the shop's name"),
     ],
 )
-def test_what_an_attacker_tries_first_is_refused_with_a_reason(password: str, problem: str) -> None:
+def test_passwords_that_attackers_try_first_are_refused_with_a_reason(password: str, problem: str) -> None:
     assert password_problem(password, words=("ada.lovelace@example.com", "Hansa Cards")) == problem
 
 
 @pytest.mark.requirement(123)
 @pytest.mark.parametrize("password", ["password", "12345678", "qwertyui", "iloveyou1", "admin123", "welcome1"])
-def test_short_ones_are_refused_too_where_the_minimum_is_lowered(password: str) -> None:
+def test_weak_short_passwords_are_refused_too_when_the_minimum_is_lowered(password: str) -> None:
     assert str(password_problem(password, minimum=8)).startswith("it is little more than a ")
 
 
-# --- what mutation testing found nobody to notice ---
+# --- added after mutation testing ---
 
 
 @pytest.mark.parametrize("character", ["\ud7ff", "\ue000"])
-def test_the_neighbours_of_surrogates_are_text(character: str) -> None:
+def test_the_neighbours_of_surrogates_are_accepted(character: str) -> None:
     assert secret(character) == character
 
 
@@ -151,18 +151,18 @@ def test_a_password_with_a_control_character_is_never_hashed(hasher: Hasher, con
     assert password_problem(f"violet{control}harbour teacup nineteen") is not None
 
 
-def test_surrogates_are_none() -> None:
+def test_surrogates_are_refused() -> None:
     for character in ("\ud800", "\udbff", "\udc00", "\udfff"):
         with pytest.raises(ValueError, match=r"^a password is Unicode text$"):
             secret(f"a{character}")
 
 
 @pytest.mark.parametrize("length", [1, 1024])
-def test_a_password_of_a_length_at_the_edge_is_one(length: int) -> None:
+def test_passwords_of_the_smallest_and_largest_length_are_accepted(length: int) -> None:
     assert secret("x" * length) == "x" * length
 
 
-def test_salt_and_hash_are_as_long_as_they_are_recommended_to_be() -> None:
+def test_salt_and_hash_have_the_recommended_lengths() -> None:
     *_, salt, digest = Hasher(b"pepper" * 6, memory_kib=64, time_cost=1).hash("seven lanterns").split("$")
     assert (len(salt), len(digest)) == (22, 43), "16 and 32 bytes in unpadded Base64"
 
@@ -178,7 +178,7 @@ class Counted(Hasher):
 
 
 @pytest.mark.parametrize("password", ["right", "wrong", "", "x" * 1025, "\ud800"])
-def test_every_password_costs_one_hash_and_so_does_an_account_that_does_not_exist(password: str) -> None:
+def test_every_password_costs_one_hash_and_so_does_an_unknown_account(password: str) -> None:
     hasher = Counted(b"pepper" * 6, memory_kib=64, time_cost=1)
     phc = hasher.hash("right")
     assert hasher.verify(phc, password) is (password == "right")
@@ -187,7 +187,7 @@ def test_every_password_costs_one_hash_and_so_does_an_account_that_does_not_exis
     assert hasher.runs == 2
 
 
-def test_what_is_hashed_for_nobody_is_random_and_as_long_as_a_key() -> None:
+def test_the_dummy_password_is_random_and_as_long_as_a_key() -> None:
     asked: list[int] = []
 
     def randomness(count: int) -> bytes:
@@ -198,7 +198,7 @@ def test_what_is_hashed_for_nobody_is_random_and_as_long_as_a_key() -> None:
     assert asked == [32]
 
 
-def test_where_a_password_is_looked_at_it_is_looked_at_to_the_edge() -> None:
+def test_the_password_rules_are_exact_at_their_bounds() -> None:
     assert password_problem("lantern-harbour") is None, "fifteen characters"
     assert password_problem("lantern-harbou") == "use at least 15 characters"
     assert password_problem("abcdeabcdeabcde") == "it repeats itself"
@@ -208,6 +208,6 @@ def test_where_a_password_is_looked_at_it_is_looked_at_to_the_edge() -> None:
 @pytest.mark.requirement(123)
 @pytest.mark.parametrize("number", ["1", "36", "123", "4567", "98765"])
 @pytest.mark.parametrize("spelt", ["{}2024", "{}!2024", "2024-{}", "{}"])
-def test_an_address_and_a_year_are_no_password_whatever_its_parts_are(number: str, spelt: str) -> None:
+def test_an_e_mail_address_with_or_without_a_year_is_refused_as_a_password(number: str, spelt: str) -> None:
     email = f"reg-{number}@example.com"
     assert password_problem(spelt.format(email.title()), words=(email,)) is not None

@@ -1,4 +1,4 @@
-"""A principal is a value that nobody alters on the way."""
+"""A principal is immutable."""
 
 from dataclasses import FrozenInstanceError
 

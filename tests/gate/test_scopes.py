@@ -21,7 +21,7 @@ def test_the_vocabulary_is_this() -> None:
     assert expected == SCOPES
 
 
-def test_a_list_is_separated_by_single_spaces() -> None:
+def test_a_scope_list_is_separated_by_single_spaces() -> None:
     assert parse_scopes("orders:read orders:create") == {"orders:create", "orders:read"}
     assert parse_scopes("!#[]~") == {"!#[]~"}
 
@@ -30,7 +30,7 @@ def test_a_list_is_separated_by_single_spaces() -> None:
     "text",
     ["", " ", "a ", " a", "a  b", "a\tb", "a\nb", "a\u00a0b", 'a"b', "a\\b", "é", "a a", "a b a", "\x7f", "a\x00"],
 )
-def test_any_other_list_is_refused(text: str) -> None:
+def test_any_other_form_of_the_list_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_scopes(text)
     twice, malformed = "a scope is repeated", "scopes are words of printable ASCII, separated by single spaces"
@@ -54,13 +54,13 @@ def test_several_unknown_scopes_are_named_in_their_order() -> None:
     assert str(refused.value).startswith("the storefront surface has no scope a, b, c; there are complaints:manage, ")
 
 
-def test_known_scopes_and_no_scopes_pass() -> None:
+def test_known_scopes_and_an_empty_set_are_accepted() -> None:
     check_scopes(Surface.STOREFRONT, SCOPES[Surface.STOREFRONT])
     check_scopes(Surface.RESELLER, frozenset())
 
 
 @pytest.mark.parametrize("surface", [Surface.PAYMENT, Surface.SUPPLIER])
-def test_surfaces_of_keys_know_no_scope(surface: Surface) -> None:
+def test_api_key_surfaces_have_no_scopes(surface: Surface) -> None:
     with pytest.raises(ValueError, match="no scope orders:read"):
         check_scopes(surface, frozenset({"orders:read"}))
 

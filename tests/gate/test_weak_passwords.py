@@ -1,4 +1,4 @@
-"""Easy passwords are refused in all their disguises, and hard ones are not taken for easy ones."""
+"""Weak passwords are refused in all their disguises, and strong ones are not mistaken for weak ones."""
 
 import random
 import re
@@ -32,7 +32,7 @@ WELL_KNOWN = """
 
 @pytest.mark.requirement(123)
 @pytest.mark.parametrize("password", WELL_KNOWN)
-def test_what_is_on_everybodys_list_is_refused_even_where_eight_characters_are_enough(password: str) -> None:
+def test_well_known_passwords_are_refused_even_where_eight_characters_are_enough(password: str) -> None:
     assert len(password) >= 8
     problem = password_problem(password, minimum=8)
     assert problem is not None
@@ -89,11 +89,11 @@ def test_a_long_password_is_judged_by_its_beginning() -> None:
     assert password_problem("correct horse battery staple " + "password" * 40) is None
 
 
-# --- what is not easy ---------------------------------------------------------------------------------------------------
+# --- strong passwords ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement(122)
-def test_phrases_of_four_words_are_accepted_common_ones_too() -> None:
+def test_phrases_of_four_words_are_accepted_even_of_common_words() -> None:
     seeded_randomness = random.Random("four words")
     words = sorted(common_words())
     phrases = [" ".join(seeded_randomness.sample(words, 4)) for _ in range(2000)]
@@ -102,7 +102,7 @@ def test_phrases_of_four_words_are_accepted_common_ones_too() -> None:
 
 
 @pytest.mark.requirement(122)
-def test_what_a_password_manager_makes_is_accepted() -> None:
+def test_passwords_from_a_password_manager_are_accepted() -> None:
     seeded_randomness = random.Random("manager")
     alphabets = (
         "abcdefghijkmnpqrstuvwxyz23456789",
@@ -122,19 +122,19 @@ def test_what_a_password_manager_makes_is_accepted() -> None:
         "moving 14 sofas on 01.02.1990 was hard",
     ],
 )  # fmt: skip
-def test_a_name_a_run_or_a_date_in_a_good_password_does_no_harm(password: str) -> None:
+def test_a_name_a_sequence_or_a_date_inside_a_good_password_is_accepted(password: str) -> None:
     assert password_problem(password) is None
 
 
 # --- the lists ----------------------------------------------------------------------------------------------------------
 
 
-def test_every_word_is_spelt_as_it_is_compared() -> None:
+def test_every_listed_word_is_in_the_normal_form_used_for_comparison() -> None:
     assert len(common_words()) > 1500
     assert {word for word in common_words() if not re.fullmatch(r"[a-z0-9]{4,}", word)} == set()
 
 
-def test_steps_go_along_rows_both_ways() -> None:
+def test_keyboard_walks_follow_rows_in_both_directions() -> None:
     assert WALK_LENGTH == 4
     assert {len(step) for step in keyboard_walks()} == {4}
     assert {"1234", "4321", "qwer", "rewq", "1qaz", "2wsx", "wxyz", "7890", "azer", "poiu"} <= keyboard_walks()
