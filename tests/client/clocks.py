@@ -34,7 +34,7 @@ def partner(shop: str, tokens: TokenCredential, http: httpx2.Client | None = Non
 
 
 def partner_async(shop: str, tokens: TokenCredential, http: httpx2.AsyncClient | None = None) -> AsyncResellerClient:
-    """The same for asyncio."""
+    """A client for asyncio with a shared token credential."""
     made = AsyncResellerClient(shop, email="nobody@partner.example", password="unused", http=http)
     made._credential = tokens
     return made

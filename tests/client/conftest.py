@@ -11,12 +11,12 @@ from tests.support.shop import Shop
 
 @pytest.fixture(scope="session")
 def http(shop: Shop) -> Iterator[httpx2.Client]:
-    """An httpx2 client for which every host is the test's server."""
+    """An httpx2 client that resolves every host to the test's server."""
     with rerouted(shop.site.port) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def http_async(shop: Shop) -> Callable[[], httpx2.AsyncClient]:
-    """The same for asyncio: a client for each event loop."""
+    """The same client for asyncio: one for each event loop."""
     return lambda: rerouted_async(shop.site.port)

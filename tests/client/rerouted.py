@@ -1,6 +1,6 @@
-"""httpx2 clients for which every shop's host is the test's own server, as a name server would have it.
+"""httpx2 clients that resolve every shop's host to the test's own server, as DNS would.
 
-Each sends from a few addresses of its own: refusals are counted by address, and tests must not count for each other.
+Each client sends from its own few addresses: the server counts refusals by address, and tests must stay independent.
 """
 
 import itertools
@@ -49,10 +49,10 @@ class _Async(httpx2.AsyncBaseTransport):
 
 
 def rerouted(port: int, paths: "Counter[str] | None" = None) -> httpx2.Client:
-    """For threads. `paths` counts the requests."""
+    """A client for threads. `paths` counts the requests."""
     return httpx2.Client(transport=_Sync(port, Counter() if paths is None else paths), trust_env=False)
 
 
 def rerouted_async(port: int, paths: "Counter[str] | None" = None) -> httpx2.AsyncClient:
-    """For asyncio."""
+    """A client for asyncio. `paths` counts the requests."""
     return httpx2.AsyncClient(transport=_Async(port, Counter() if paths is None else paths), trust_env=False)

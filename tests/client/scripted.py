@@ -50,12 +50,12 @@ class Server:
 
     @property
     def logins(self) -> int:
-        """How many logins came."""
+        """The number of logins received."""
         return sum(one.path == LOGIN for one in self.asked)
 
     @property
     def calls(self) -> list[RecordedRequest]:
-        """What came besides logins."""
+        """The requests that are not logins."""
         return [one for one in self.asked if one.path != LOGIN]
 
 
@@ -79,7 +79,7 @@ def refusal(status: int, code: int, *lines: str) -> bytes:
 
 
 def token(name: str, expiration: str = "2100-01-01T01:00:00Z", date: str = "Fri, 01 Jan 2100 00:00:00 GMT") -> bytes:
-    """The response to a login: a token of one hour, by a clock unrelated to this machine's."""
+    """The response to a login: a token that lasts an hour by a clock unrelated to this machine's."""
     data = {"token": name, "expiration": expiration, "idleTimeoutSeconds": None, "callbackData": None}
     return ok(data, f"Date: {date}")
 

@@ -25,7 +25,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def test_it_imports_nothing_of_the_server() -> None:
+def test_the_library_imports_nothing_of_the_server() -> None:
     walled = {"bedesten", "sqlalchemy", "structlog", "pydantic", "typer", "cryptography", "standardwebhooks", "yaml"}
     vendors = {f"bedesten_client.secrets.{name}" for name in ("_aws", "_azure", "_gcp", "_vault")}
     script = WALK.replace("WALLED", repr(walled)).replace("VENDORS", repr(vendors))
@@ -37,7 +37,7 @@ def test_it_imports_nothing_of_the_server() -> None:
     assert not walled & names
 
 
-def test_it_depends_on_two_things() -> None:
+def test_the_library_has_two_dependencies() -> None:
     project = tomllib.loads((CLIENT / "pyproject.toml").read_text("utf-8"))["project"]
     assert [one.partition(">")[0] for one in project["dependencies"]] == ["httpx2", "msgspec"]
     assert project["license"] == "Apache-2.0"

@@ -26,7 +26,7 @@ def renewing(answer: Callable[[RecordedRequest], bytes]) -> Callable[[RecordedRe
     return lambda asked: token(f"t{next(numbers)}") if asked.path == LOGIN else answer(asked)
 
 
-def test_bearer_tokens_on_a_client_of_ones_own(shop: Shop) -> None:
+def test_bearer_tokens_on_the_callers_own_client(shop: Shop) -> None:
     own = open_shop(shop.site, shop.operator, "bareauth")
     auth = BearerAuth(own.host, email=own.partner_email, password=PASSWORD)
     order = own.order(reference=fresh("bare"))
@@ -52,7 +52,7 @@ def test_bearer_tokens_on_a_client_of_ones_own(shop: Shop) -> None:
         assert client.post(f"https://{own.host}/Storefront/Customers/Profile", auth=customer).status_code == 200
 
 
-def test_an_api_key_on_a_client_of_ones_own(shop: Shop, tmp_path: Path) -> None:
+def test_an_api_key_on_the_callers_own_client(shop: Shop, tmp_path: Path) -> None:
     old, new = (shop.operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(2))
     kept = tmp_path / "key"
     kept.touch(0o600)
@@ -76,7 +76,7 @@ def test_many_threads_share_one_login() -> None:
 
 
 @pytest.mark.requirement(225)
-def test_a_second_401_is_the_callers() -> None:
+def test_a_second_401_is_returned_to_the_caller() -> None:
     with scripted(renewing(lambda _: refusal(401, -21))) as server, httpx2.Client() as client:
         auth = BearerAuth(server.url, email="p@partner.example", password="pw")
         answer = client.get(f"{server.url}/Account/Details", auth=auth)
@@ -126,7 +126,7 @@ def test_the_shops_host_with_another_scheme_or_port_is_an_error() -> None:
 
 @pytest.mark.requirement(228)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_takes_no_credential_along_even_on_a_client_that_follows_it(status: int) -> None:
+def test_a_redirect_carries_no_credential_even_if_the_client_follows_it(status: int) -> None:
     with scripted(lambda _: http(200, b"{}")) as elsewhere:
         there = http(status, b"", f"Location: http://localhost:{elsewhere.url.rpartition(':')[2]}/x")
         seen: list[str] = []
@@ -177,7 +177,7 @@ def test_responses_can_still_be_streamed() -> None:
 
 
 @pytest.mark.requirement(227)
-def test_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
+def test_a_streamed_body_is_sent_again_in_full() -> None:
     def script(asked: RecordedRequest) -> bytes:
         return ok(ACCOUNT) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -22)
 
@@ -189,7 +189,7 @@ def test_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
 
 
 @pytest.mark.requirement(230)
-def test_nothing_of_it_is_shown() -> None:
+def test_the_repr_of_the_authentication_shows_no_secret() -> None:
     shown = repr(BearerAuth("api.shop.example", email="p@partner.example", password="seven lanterns"))
     assert shown == "BearerAuth('https://api.shop.example')"
     with pytest.raises(ValueError, match="surface must be"):

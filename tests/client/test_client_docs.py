@@ -107,7 +107,7 @@ def test_the_reference_lists_every_member_of_the_fake_shop() -> None:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
-    """A fake shop, and its password where the pages look for it."""
+    """A fake shop, with its secrets in the environment variables that the pages read."""
     with FakeShop() as made:
         made.add_product("Card", "5.00", codes=["CODE-1", "CODE-2"])
         monkeypatch.setenv("SHOP_PASSWORD", made.password)
@@ -127,14 +127,14 @@ def printed(page: Path) -> list[str]:
     return [block.code for block in blocks(page) if block.language == "python"]
 
 
-def test_the_example_of_the_readme_is_short_and_works(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readme_example_is_short_and_works(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
     code = printed(CLIENT_README)[0]
     assert len(code.splitlines()) < 10
     execute(code, fake)
     assert "CODE-1" in capsys.readouterr().out
 
 
-def test_the_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_code_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
     fake.add_product("LATER", "5.00", codes=["CODE-3"], require_data=["Player id"])
     partner, supplier, booking, receiver, own_client, testing = printed(GUIDE)
     execute(partner, fake)
@@ -157,7 +157,7 @@ def test_the_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixt
 
 @pytest.fixture(scope="module")
 def partnered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str]]:
-    """A shop with a name that this machine can resolve, and its address."""
+    """A shop with a host name that this machine can resolve, and its URL."""
     folder = tmp_path_factory.mktemp("first-order")
     with opened("sqlite", folder) as installation, serving(installation, folder) as site:
         shop = open_shop(site, Operator(installation), "lantern")
@@ -167,7 +167,7 @@ def partnered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, 
     assert site.failures() == []
 
 
-def test_the_first_order_is_placed_as_it_is_printed(partnered: tuple[Shop, str], tmp_path: Path) -> None:
+def test_the_first_order_tutorial_works_as_printed(partnered: tuple[Shop, str], tmp_path: Path) -> None:
     shop, address = partnered
     script = "\n".join(block.code for block in blocks(TUTORIAL) if block.language == "sh")
     for placeholder, given in zip(PLACEHOLDERS, (address, shop.partner_email), strict=True):

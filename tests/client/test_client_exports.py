@@ -1,4 +1,4 @@
-"""What is public in the library: a few modules, each with a sorted `__all__`."""
+"""The public API of the library: a few modules, each with a sorted `__all__`."""
 
 import importlib
 import pkgutil

@@ -45,13 +45,13 @@ PAY_AT = "https://pay.example/{payment}?for={order}"
 HOOK = "https://hooks.partner.example/in"
 SHOWN_IDS = ("order_reference", "reference")
 HIDDEN = ("balance", "opening_balance", "product_name", "duration_ms", "note", "redirect_url")
-"""What differs between two shops: the real partner buys on credit, and products have other names.
-The address of a payment has its ids; `started_payments` looks at it."""
+"""Members that differ between the shops: the real partner buys on credit, and product names differ.
+The address of a payment contains ids; `started_payments` checks it."""
 
 
 @dataclass
 class Side:
-    """One of the two shops, with what its operator and its customer do."""
+    """One of the two shops, with the actions of its operator and its customer."""
 
     partner: ResellerClient
     supplier: SupplierClient
@@ -69,7 +69,7 @@ class Side:
     offer: Callable[[str, int | None], None]
 
     def order(self, reference: str, product: str, quantity: int) -> Any:
-        """The partner's order of one line; gives the line."""
+        """Places a one-line order of the partner; returns the line."""
         data = PLAYER if product == self.topup else ()
         placed = self.partner.create_order(reference, [BasketLine("1", product, quantity, require_data=data)])
         return placed.details[0]
@@ -163,7 +163,7 @@ def real(shop: Shop, http: httpx2.Client) -> Side:
 
 
 def shape(value: object, name: str = "") -> object:
-    """A result without the values that two shops cannot have in common."""
+    """A result without the values that necessarily differ between two shops."""
     if isinstance(value, Schema):
         return {one: shape(getattr(value, one), one) for one in value.__struct_fields__ if one not in HIDDEN}
     if isinstance(value, tuple | list):
@@ -184,7 +184,7 @@ def attempt(call: Callable[..., object], *arguments: object, **options: object) 
 
 
 def stock_and_queue(side: Side) -> list[object]:
-    """A supplier's day."""
+    """A supplier's stock and its queue of order lines."""
     supplier = side.supplier
     outcome = [
         attempt(supplier.upload_stock, side.card, ["A-0001", "A-0002", "A-0003", "A-0001"]),
@@ -235,7 +235,7 @@ def stock_and_queue(side: Side) -> list[object]:
 
 
 def complaints_of_a_line(side: Side) -> list[object]:
-    """Complaints, their answers and what they move."""
+    """Complaints, their answers and the resulting transfers."""
     partner, supplier = side.partner, side.supplier
     line = side.order("k-1", side.topup, 3).order_detail_id
     outcome = [attempt(partner.create_complaint, line, "INVALID_CODE", code="K-0001")]
@@ -280,7 +280,7 @@ def complaints_of_a_line(side: Side) -> list[object]:
 
 
 def replaced_unit(side: Side) -> list[object]:
-    """A code from stock is replaced by another one."""
+    """The replacement of a stock code by another one."""
     side.supplier.upload_stock(side.card, ["R-0001", "R-0002"])
     line = side.order("r-1", side.card, 1).order_detail_id
     complaint = side.partner.create_complaint(line, "ALREADY_REDEEMED").complaint_id
@@ -324,7 +324,7 @@ def endpoints(side: Side) -> list[object]:
 
 
 def payments(side: Side) -> list[object]:
-    """A payment's whole life, and another's that comes too late."""
+    """The whole life of a payment, and a payment that comes too late."""
     service, order = side.service, side.check_out()
     outcome = [
         attempt(service.create_payment, "ord_nothing", Decimal("5.00"), "p-0"),
@@ -393,7 +393,7 @@ def deposits(side: Side) -> list[object]:
 
 
 def basket_and_checkout(side: Side) -> list[object]:
-    """A basket, what is wrong with it, and the checkout that empties it."""
+    """A basket, its errors, and the checkout that empties it."""
     customer, card, topup = side.customer, side.card, side.topup
     side.supplier.upload_stock(card, ["B-0001", "B-0002", "B-0003"])
     answers = [
@@ -450,7 +450,7 @@ def basket_and_checkout(side: Side) -> list[object]:
 
 
 def started_payments(side: Side) -> list[object]:
-    """Payments that the customer starts, and the payment service takes up."""
+    """Payments that the customer starts and the payment service continues."""
     customer, service = side.customer, side.service
     side.supplier.upload_stock(side.card, ["M-0001", "M-0002"])
     side.offer("card", None)
@@ -488,7 +488,7 @@ def started_payments(side: Side) -> list[object]:
 
 
 def mailed_links(side: Side) -> list[object]:
-    """A verified address and a forgotten password."""
+    """The mailed links that verify an address and reset a password."""
     customer, email = side.customer, side.customer.profile().email
     answers = [
         attempt(customer.send_verification),
@@ -514,7 +514,7 @@ def mailed_links(side: Side) -> list[object]:
 
 
 def a_partner_s_link(side: Side) -> list[object]:
-    """A partner's new password."""
+    """The link with which a partner sets a new password."""
     partner, link = side.partner, side.partner_link()
     return [
         attempt(partner.reset_password, "nothing", NEW_PASSWORD),

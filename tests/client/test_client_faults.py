@@ -45,7 +45,7 @@ LINE = [BasketLine("1", "prd_1", 1)]
 
 
 def then(*answers: bytes | Raw) -> Script:
-    """Logins succeed; calls get these responses in turn, and then the last one always."""
+    """Logins succeed; calls get these responses in turn, and the last one from then on."""
     waiting = list(answers)
 
     def script(asked: RecordedRequest) -> bytes | Raw:
@@ -106,7 +106,7 @@ def test_an_html_page_is_an_unexpected_response(kind: str, status: int) -> None:
         assert len(server.calls) == 1
 
 
-def test_a_proxy_without_its_server_is_retried(kind: str) -> None:
+def test_a_bad_gateway_is_retried(kind: str) -> None:
     page = http(502, b"<html>Bad gateway</html>", kind="text/html")
     with scripted(then(page, page, ok(ACCOUNT))) as server:
         assert partner_call(kind, server.url, "account")
@@ -146,7 +146,7 @@ def test_an_endless_response_is_abandoned(kind: str, monkeypatch: pytest.MonkeyP
         partner_call(kind, server.url, "account", attempts=1)
 
 
-# --- too many requests, and a server that cannot know -------------------------------------------------------------------
+# --- too many requests, and an unavailable server -----------------------------------------------------------------------
 
 
 @pytest.mark.requirement(229)
@@ -201,7 +201,7 @@ def test_other_conflicts_are_raised_at_once(kind: str) -> None:
 
 
 @pytest.mark.requirement(227)
-def test_what_changes_something_carries_one_idempotency_key_through_all_its_attempts(kind: str) -> None:
+def test_a_changing_call_sends_one_idempotency_key_in_all_its_attempts(kind: str) -> None:
     done = ok({"added": 1, "duplicates": 0, "available": 1})
     with scripted(then(Raw([]), refusal(503, -9, "Retry-After: 0"), done)) as server:
         supplier_call(kind, server.url, "upload_stock", "prd_1", ["code"])
@@ -260,14 +260,14 @@ def test_an_order_whose_answer_was_lost_is_placed_exactly_once(shop: Shop) -> No
 # --- the rules themselves -----------------------------------------------------------------------------------------------
 
 
-def test_waits_double_up_to_a_limit_and_differ() -> None:
+def test_waits_double_up_to_a_limit_and_have_jitter() -> None:
     assert all(0.125 <= backoff(1) <= 0.25 for _ in range(50))
     assert all(4 <= backoff(20) <= 8 for _ in range(50))
     assert len({backoff(3) for _ in range(10)}) == 10
 
 
 @pytest.mark.requirement(229)
-def test_retry_after_is_the_least_and_those_who_were_refused_together_do_not_come_back_together() -> None:
+def test_retry_after_is_the_minimum_wait_and_jitter_spreads_the_retries() -> None:
     body = b'{"success":false,"code":-7}'
     waits = {retry_delay(Response(429, {"retry-after": "10"}, body), RetryPolicy.SAFE, 1) for _ in range(10)}
     assert len(waits) == 10
@@ -296,7 +296,7 @@ def test_which_outcomes_are_retried(reply: Response | TransportFailure, safe: bo
     assert (retry_delay(reply, RetryPolicy.NEVER, 1) is not None) is never
 
 
-# --- what is never shown ------------------------------------------------------------------------------------------------
+# --- secrets ------------------------------------------------------------------------------------------------------------
 
 
 def test_an_invalid_header_is_not_quoted() -> None:
@@ -338,7 +338,7 @@ def test_no_secret_is_in_an_error_its_traceback_or_a_log(
             error: BaseException | None = failed.value
             while error is not None:
                 frames = traceback.TracebackException.from_exception(error, capture_locals=True)
-                # The frames of this test and of its helpers hold the secrets that they hand over.
+                # The frames of this test and of its helpers hold the secrets that they pass on.
                 frames.stack = traceback.StackSummary.from_list(
                     [one for one in frames.stack if "bedesten_client" in one.filename or "httpx2" in one.filename]
                 )

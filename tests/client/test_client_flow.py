@@ -53,7 +53,7 @@ def test_a_partner_orders_from_stock_and_reads_the_codes(shop: Shop, http: Http)
     assert (refused.value.request_id or "").startswith("req_")
 
 
-def test_a_line_that_a_supplier_delivers(shop: Shop, http: Http) -> None:
+def test_a_supplier_delivers_an_order_line(shop: Shop, http: Http) -> None:
     buyer, seller = partner(shop, http), SupplierClient(shop.host, key=shop.supplier_key.text, http=http)
     placed = buyer.create_order(fresh("client"), [BasketLine("a", shop.topup, 1, require_data=PLAYER)])
     line = placed.details[0].order_detail_id
@@ -64,7 +64,7 @@ def test_a_line_that_a_supplier_delivers(shop: Shop, http: Http) -> None:
     assert buyer.order_detail(line).delivery_note == ("charged",)
 
 
-def test_the_catalogue_and_the_account(shop: Shop, http: Http) -> None:
+def test_a_partner_reads_the_catalogue_and_its_account(shop: Shop, http: Http) -> None:
     client = partner(shop, http)
     assert [one.name for one in client.categories()] == [shop.category]
     ids = [one.customer_store_product_id for one in client.each_product(page_size=1)]
@@ -79,7 +79,7 @@ def test_the_catalogue_and_the_account(shop: Shop, http: Http) -> None:
         client.product("prd_nothing")
 
 
-def test_a_region_is_asked_for(shop: Shop, http: Http) -> None:
+def test_a_client_requests_a_region(shop: Shop, http: Http) -> None:
     regional = shop.regional("TR")
     client = partner(shop, http)
     assert client.with_options(region="TR").product(regional).region == "TR"
@@ -87,7 +87,7 @@ def test_a_region_is_asked_for(shop: Shop, http: Http) -> None:
         client.product(regional)
 
 
-def test_a_supplier_brings_goods(shop: Shop, http: Http) -> None:
+def test_a_supplier_uploads_products_and_stock(shop: Shop, http: Http) -> None:
     seller = SupplierClient(shop.host, key=shop.supplier_key.text, http=http)
     sku = fresh("sku")
     made = seller.upsert_products([Offer(sku, "Esim", Decimal("1.25"))]).items[0]
@@ -112,14 +112,14 @@ def test_a_customer_checks_out_and_a_payment_service_captures(shop: Shop, http: 
     assert customer.profile().email == shop.customer_email
 
 
-def test_a_deposit(shop: Shop, http: Http) -> None:
+def test_a_payment_service_books_a_deposit(shop: Shop, http: Http) -> None:
     service = PaymentClient(shop.host, key=shop.payment_key.text, http=http)
     deposit = service.create_deposit(shop.partner_email, Decimal("12.34"), fresh("client"))
     assert (deposit.state, deposit.amount) == ("created", Decimal("12.34"))
     assert service.confirm_deposit(deposit.deposit_id).state == "confirmed"
 
 
-def test_a_session_of_a_customer(shop: Shop, http: Http) -> None:
+def test_a_customer_has_a_session(shop: Shop, http: Http) -> None:
     client = StorefrontClient(shop.host, http=http)
     email, new = f"{fresh('new')}@customer.example", "thirteen lamps in the khan"
     assert client.list_products(page_size=1).items
@@ -136,7 +136,7 @@ def test_a_session_of_a_customer(shop: Shop, http: Http) -> None:
     assert client.logout(everywhere=True).status == "ended"
 
 
-def test_asyncio_does_the_same(shop: Shop, http_async: MakeHttp) -> None:
+def test_the_asyncio_clients_work_alike(shop: Shop, http_async: MakeHttp) -> None:
     async def scenario() -> None:
         async with http_async() as http:
             buyer = AsyncResellerClient(shop.host, email=shop.partner_email, password=PASSWORD, http=http)

@@ -70,7 +70,9 @@ def test_a_rotated_key_is_read_again_without_a_restart(shop: Shop, http: httpx2.
     assert client.get_key().id == new.id
 
 
-def test_a_key_in_a_variable(shop: Shop, http: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_read_from_an_environment_variable(
+    shop: Shop, http: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOP_KEY", shop.supplier_key.text)
     assert SupplierClient(shop.host, key="env:SHOP_KEY", http=http).get_key().id == shop.supplier_key.id
 
@@ -157,7 +159,7 @@ def test_a_manager_outage_at_the_start_is_reported() -> None:
 
 
 @pytest.mark.parametrize("method", ["rotate_key", "revoke_key"])
-def test_a_call_about_the_key_is_never_repeated_with_another(method: str) -> None:
+def test_a_call_that_manages_the_key_is_never_repeated_with_another_key(method: str) -> None:
     kept = Kept("ak_live_1")
     with scripted(lambda _: refusal(401, -23)) as server, SupplierClient(server.url, key=kept) as client:
         kept.get()
@@ -167,7 +169,7 @@ def test_a_call_about_the_key_is_never_repeated_with_another(method: str) -> Non
         assert [one.headers["apikey"] for one in server.asked] == ["ak_live_1"]
 
 
-def test_403_and_foreign_401s_do_not_read_the_key_again() -> None:
+def test_403_and_401_of_other_servers_do_not_read_the_key_again() -> None:
     kept = Kept("ak_live_1")
     answers = iter([refusal(403, -25), http(401, b"<html>", 'WWW-Authenticate: Basic realm="x"', kind="text/html")])
     with scripted(lambda _: next(answers)) as server, SupplierClient(server.url, key=kept) as client:
@@ -187,7 +189,7 @@ def test_a_key_unfit_for_a_header_is_refused_and_not_shown(text: str) -> None:
 
 
 @pytest.mark.requirement(230)
-def test_a_secret_shows_itself_to_nobody() -> None:
+def test_a_secret_is_never_shown() -> None:
     import pickle
 
     secret = Secret("ak_live_1")

@@ -26,7 +26,7 @@ class _Shop(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Suppresses the access log."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_client_finds_a_shop_below_localhost_and_names_it_as_host(shop: str) -> None:
+def test_a_client_reaches_a_shop_below_localhost_and_sends_its_name_as_host(shop: str) -> None:
     with SupplierClient(f"http://{shop}", key=KEY) as client:
         assert client.list_products().items == ()
     assert _Shop.hosts == [shop]
@@ -58,7 +58,7 @@ async def _listed(shop: str) -> object:
         return (await client.list_products()).items
 
 
-def test_the_same_holds_for_asyncio(shop: str) -> None:
+def test_an_asyncio_client_reaches_a_shop_below_localhost(shop: str) -> None:
     import asyncio
 
     assert asyncio.run(_listed(shop)) == ()

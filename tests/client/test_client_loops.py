@@ -10,12 +10,12 @@ from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop
 
 
-def test_each_event_loop_gets_connections_of_its_own(shop: Shop) -> None:
+def test_each_event_loop_gets_its_own_connections(shop: Shop) -> None:
     address = f"http://127.0.0.1:{shop.site.port}"
     client = AsyncResellerClient(address, email=shop.partner_email, password=Secret(PASSWORD))
 
     async def ask() -> int | None:
-        """The server knows no shop of this name, which is an answer over a connection that stays open."""
+        """The error code: the server knows no such shop, and answers on a connection that stays open."""
         try:
             await client.account()
         except Exception as problem:

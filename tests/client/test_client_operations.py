@@ -147,7 +147,7 @@ def test_credentials_go_to_operations_that_need_one(surface: Surface) -> None:
         assert operation.anonymous is isinstance(routes(surface)[endpoint].access, Anonymous | Open), endpoint
 
 
-def test_parts_of_requests_are_as_the_server_has_them() -> None:
+def test_request_objects_have_the_fields_of_the_server() -> None:
     from bedesten.surfaces import schemas as common
     from bedesten.surfaces.reseller import schemas as reseller_shapes
     from bedesten.surfaces.storefront import schemas as storefront_shapes
@@ -164,7 +164,7 @@ def test_parts_of_requests_are_as_the_server_has_them() -> None:
         assert set(ours.__struct_fields__) == {one.name for one in msgspec.structs.fields(theirs)}
 
 
-def test_results_are_as_the_server_has_them() -> None:
+def test_results_have_the_fields_of_the_server() -> None:
     from bedesten.surfaces import api_keys, complaints, statements
     from bedesten.surfaces import schemas as common
     from bedesten.surfaces.payment import schemas as payment_shapes
@@ -223,17 +223,17 @@ def test_an_id_cannot_lead_to_another_path() -> None:
         request_of(reseller.product(""), Options())
 
 
-def test_amounts_go_out_as_they_are() -> None:
+def test_amounts_are_sent_unchanged() -> None:
     sent = request_of(payment.create_deposit("p", Decimal("1234567890123.45"), "r"), Options()).body
     assert b'"amount":1234567890123.45' in (sent or b"")
 
 
-def test_a_single_text_is_not_a_list_of_codes() -> None:
+def test_a_single_string_is_not_a_list_of_codes() -> None:
     with pytest.raises(TypeError):
         supplier.upload_stock("prd_1", "CODE-1")
 
 
-def test_times_need_a_zone() -> None:
+def test_times_need_a_time_zone() -> None:
     from datetime import datetime, timedelta, timezone
 
     with pytest.raises(ValueError, match="time zone"):

@@ -83,7 +83,7 @@ def scenario(client: ResellerClient, card: str, topup: str, ours: str) -> list[o
     ]
 
 
-def test_it_responds_to_a_partner_like_the_real_server(shop: Shop, http: httpx2.Client) -> None:
+def test_the_fake_shop_responds_to_a_partner_like_the_real_server(shop: Shop, http: httpx2.Client) -> None:
     own = open_shop(shop.site, shop.operator, fresh("likeness"), stock=10)
     run_process = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http)
     with FakeShop() as fake:
@@ -93,7 +93,7 @@ def test_it_responds_to_a_partner_like_the_real_server(shop: Shop, http: httpx2.
             assert scenario(client, card, topup, "r") == scenario(run_process, own.card, own.topup, fresh("r"))
 
 
-def test_it_records_requests_without_credentials() -> None:
+def test_the_fake_shop_records_requests_without_credentials() -> None:
     with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
         card = fake.add_product("Card", 5, codes=["A"])
         client.create_order("r", [BasketLine("1", card, 1)])

@@ -78,7 +78,7 @@ def test_one_login_serves_many_calls(own: Shop, counted: Counting) -> None:
 
 
 @pytest.mark.requirement(225, 227)
-def test_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: Counting) -> None:
+def test_an_order_that_gets_a_401_is_placed_exactly_once(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     client = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http_client)
     client.account()
@@ -91,7 +91,7 @@ def test_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: 
 
 @pytest.mark.slow
 @pytest.mark.requirement(226)
-def test_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Shop) -> None:
+def test_a_thousand_parallel_calls_with_a_revoked_token_make_one_login(own: Shop) -> None:
     async def scenario() -> "Counter[str]":
         paths: Counter[str] = Counter()
         async with rerouted_async(own.site.port, paths) as http_client:
@@ -114,7 +114,7 @@ def test_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop
     tokens = credential(own.partner_email, PASSWORD, clock)
     threads = partner(own.host, tokens, http_client).with_options(deadline=60, attempt_timeout=50)
     threads.account()
-    clock.ahead = HOUR  # the token is over, as far as the client can know
+    clock.ahead = HOUR  # the client must assume that the token has expired
 
     async def tasks() -> list[object]:
         async with rerouted_async(own.site.port, paths) as http_async:
@@ -128,12 +128,12 @@ def test_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop
     assert paths[LOGIN] == 2
 
 
-def test_a_token_is_renewed_before_its_end_and_no_call_notices(own: Shop, counted: Counting) -> None:
+def test_a_token_is_renewed_before_its_expiry_and_no_call_fails(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     clock = FakeClock()
     client = partner(own.host, credential(own.partner_email, PASSWORD, clock), http_client)
     client.account()
-    clock.ahead = 0.75 * HOUR * 0.95  # the server takes up to a twentieth off the hour
+    clock.ahead = 0.75 * HOUR * 0.95  # the server shortens the hour by up to a twentieth
     client.account()
     assert paths[LOGIN] == 1
     clock.ahead = 0.96 * HOUR
@@ -249,7 +249,7 @@ def client_of(server: Server, **options: float) -> ResellerClient:
 
 
 @pytest.mark.requirement(225)
-def test_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None:
+def test_a_second_401_is_raised_and_persistent_401s_cause_no_login_storm() -> None:
     with scripted(logging_in(lambda _: refusal(401, -21))) as server, client_of(server) as client:
         with pytest.raises(Unauthorized) as refused:
             client.account()
@@ -414,7 +414,7 @@ def test_cancelling_the_task_that_logs_in_blocks_no_other() -> None:
         go.set()
 
 
-def test_waiting_for_another_login_respects_the_own_deadline() -> None:
+def test_waiting_for_another_callers_login_respects_the_calls_own_deadline() -> None:
     begun, go = threading.Event(), threading.Event()
 
     def script(asked: RecordedRequest) -> bytes | Raw:
@@ -446,8 +446,8 @@ def test_waiting_for_another_login_respects_the_own_deadline() -> None:
     ],
     ids=["a page", "another document", "no such shop", "401", "a redirect", "a proxy alone", "a connection that ends"],
 )
-def test_a_futile_login_is_made_once_for_all(answer: bytes | Raw, error: type[Exception], tries: int) -> None:
-    """Who comes after it has failed makes another one, so on a busy machine there are a few."""
+def test_waiting_calls_share_one_failed_login(answer: bytes | Raw, error: type[Exception], tries: int) -> None:
+    """A call that starts after the failure makes another login, so on a busy machine there are a few."""
     arrived = threading.Semaphore(0)
     everybody = threading.Event()
 
@@ -471,7 +471,7 @@ def test_a_futile_login_is_made_once_for_all(answer: bytes | Raw, error: type[Ex
 
 
 @pytest.mark.requirement(227)
-def test_the_order_of_a_401_carries_the_same_body_again() -> None:
+def test_an_order_repeated_after_a_401_has_the_same_body() -> None:
     def script(asked: RecordedRequest) -> bytes:
         return ok(PLACED) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -21)
 

@@ -38,7 +38,7 @@ HOOK = "/hook"
 
 @dataclass
 class Handled:
-    """What a handler was given. It raises as long as `failing`, and waits while `gate` is closed."""
+    """A handler that records its events. It raises while `failing`, and waits while `gate` is closed."""
 
     events: list[Event] = field(default_factory=list)
     failing: bool = False
@@ -57,7 +57,7 @@ class Handled:
             raise RuntimeError("the database of the partner is away")
 
     def wait_for(self, count: int) -> list[Event]:
-        """The events, once there are so many."""
+        """Waits for this many events, and returns them."""
         with self.came:
             assert self.came.wait_for(lambda: len(self.events) >= count, 30), self.events
             return list(self.events)
@@ -102,7 +102,7 @@ KINDS: dict[str, tuple[Callable[..., Any], Callable[[Any], contextlib.AbstractCo
 
 @pytest.fixture(params=KINDS)
 def receiving(request: pytest.FixtureRequest) -> Callable[..., contextlib.AbstractContextManager[str]]:
-    """Serves a receiver of either kind and gives its address."""
+    """Serves a receiver of either kind and returns its address."""
     make, serve = KINDS[request.param]
 
     @contextlib.contextmanager
@@ -193,7 +193,7 @@ def test_an_event_whose_handler_failed_is_handled_again(receiving: Receiving, ca
 
 
 NOW = 1_800_000_000
-"""What the receiver's clock says where it stands still."""
+"""The time of the receiver's stopped clock."""
 
 
 @pytest.mark.parametrize("off", [-301, 301, 86_400])
@@ -298,7 +298,7 @@ def test_a_body_without_length_is_accepted_by_asgi_only() -> None:
             assert httpx2.post(url, content=content, headers=signed.headers, trust_env=False).status_code == status
 
 
-def test_an_async_handler() -> None:
+def test_an_async_handler_is_awaited() -> None:
     events = []
 
     async def handle(event: Event) -> None:
@@ -310,7 +310,7 @@ def test_an_async_handler() -> None:
     assert events == [EVENT]
 
 
-def test_an_event_is_handled_to_its_end_after_a_disconnect() -> None:
+def test_an_event_is_handled_completely_even_after_a_disconnect() -> None:
     handled: list[str] = []
 
     async def scenario() -> None:
@@ -351,7 +351,7 @@ async def _asked(app: Any) -> int:
 
 
 class _Forgetful(MemoryDeduplicationStore):
-    """Somebody's memory of events whose server is away when an event is done."""
+    """An event store that cannot be reached when an event is done."""
 
     away = True
 
@@ -370,10 +370,10 @@ def test_an_event_that_cannot_be_recorded_is_delivered_again(receiving: Receivin
     assert handled.events == [EVENT, EVENT]
 
 
-# --- the verifier and the memory by themselves --------------------------------------------------------------------------
+# --- the verifier and the deduplication store ---------------------------------------------------------------------------
 
 
-def test_the_signature_is_that_of_standard_webhooks() -> None:
+def test_the_signature_follows_standard_webhooks() -> None:
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
@@ -388,7 +388,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
     Webhook(SECRET).verify(signed.body, signed.headers)
 
 
-def test_old_and_new_secret_are_valid_during_a_change() -> None:
+def test_old_and_new_secret_are_valid_during_a_rotation() -> None:
     other = "whsec_" + "B" * 32
     verifier = Verifier([other, SECRET])
     for secret in (SECRET, other):
@@ -418,7 +418,7 @@ def test_a_changed_secret_is_read_again_but_not_for_every_forgery() -> None:
     assert kept.reads == 1
 
 
-def test_headers_may_come_in_any_case_and_each_once() -> None:
+def test_headers_may_have_any_case_and_must_be_unique() -> None:
     signed = sign(EVENT, SECRET)
     upper = [(name.upper(), value) for name, value in signed.headers.items()]
     assert Verifier(SECRET).verify(upper, signed.body) == EVENT
