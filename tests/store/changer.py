@@ -1,5 +1,5 @@
-"""Another process that changes rights: `python changer.py SETTINGS_JSON`. For each line on standard input it makes one
-change, and says how far the counter is once that is committed."""
+"""Another process that changes rights: `python changer.py SETTINGS_JSON`. For each line on standard input it commits
+one change and prints the counter."""
 
 import sys
 
@@ -10,7 +10,7 @@ from bedesten.store.transaction import SystemTransaction
 
 
 def change(tx: SystemTransaction) -> int:
-    """One change of a right; the counter after it."""
+    """Changes a right; returns the counter after the change."""
     tx.advance_revision("account", "somebody")
     row = tx.one(COUNTER)
     assert row is not None

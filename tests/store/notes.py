@@ -1,4 +1,4 @@
-"""A row to write and to read where a test is not about money: a remembered answer, which refers to nothing."""
+"""A row for tests that are not about money: a stored answer, which has no foreign keys."""
 
 from bedesten.store.tables import INSERT_ANSWER, STORED_ANSWER
 from bedesten.store.transaction import Transaction
@@ -7,12 +7,12 @@ WRITER = "somebody"
 
 
 def put(tx: Transaction, name: str, text: str = "text") -> bool:
-    """Writes a note once. False if there was one of this name."""
+    """Writes a note once. False if a note of this name exists."""
     return bool(tx.run(INSERT_ANSWER, owner_id=WRITER, key=name, digest=b"d" * 32, answer=text, created=tx.now))
 
 
 def get(tx: Transaction, name: str) -> str | None:
-    """What a note says."""
+    """The text of a note."""
     row = tx.one(STORED_ANSWER, owner_id=WRITER, key=name)
     return None if row is None else str(row[1])
 

@@ -1,4 +1,4 @@
-"""The engine's own driver on a connection of its own: what is really there, past all of our code."""
+"""A separate connection through the engine's own driver: shows what the database holds, bypassing our code."""
 
 import contextlib
 import re
@@ -27,7 +27,7 @@ def connect(settings: Settings) -> Any:
 
 
 class RawConnection:
-    """Runs SQL as it is written; parameters are spelt `:name` for both engines."""
+    """Runs SQL unchanged; parameters are written `:name` for both engines."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -35,7 +35,7 @@ class RawConnection:
         self.connection = connect(settings)
 
     def rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
-        """What a query gives."""
+        """The rows of a query."""
         found: list[tuple[Any, ...]] = self._execute(sql, parameters).fetchall()
         return found
 
@@ -45,7 +45,7 @@ class RawConnection:
         return row[0]
 
     def run(self, sql: str, **parameters: object) -> int:
-        """How many rows a statement changed."""
+        """Runs a statement; returns the number of rows that it changed."""
         count: int = self._execute(sql, parameters).rowcount
         return count
 
@@ -58,10 +58,10 @@ class RawConnection:
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[SystemTransaction]:
-        """A transaction of ours on this very connection, which is undone whatever happens in it.
+        """A transaction of ours on this very connection, which is always rolled back.
 
-        The time limit of a test may interrupt psycopg in the middle of a statement, and psycopg ends that statement only
-        for Ctrl-C. Such a connection refuses even ROLLBACK, so it is replaced; the server undoes what was open on it.
+        The time limit of a test may interrupt psycopg in the middle of a statement, and psycopg cancels that statement
+        only for Ctrl-C. Such a connection refuses even ROLLBACK, so it is replaced; the server ends its transaction.
         """
         self.connection.execute("BEGIN")
         try:
@@ -81,12 +81,12 @@ class RawConnection:
         )
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         self.connection.close()
 
 
 @contextlib.contextmanager
 def raw(settings: Settings) -> Iterator[RawConnection]:
-    """A connection for the time of a block."""
+    """A connection for the duration of a block."""
     with contextlib.closing(RawConnection(settings)) as opened:
         yield opened

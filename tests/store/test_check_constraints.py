@@ -1,4 +1,4 @@
-"""Every check that the tables declare is in the migrated store: alembic by itself leaves out those of single columns."""
+"""Every check that the tables declare is in the migrated store: alembic by itself omits those of single columns."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from bedesten.store.sql import metadata
 
 
 def declared() -> set[str]:
-    """The name of every check constraint of every table, those of single columns included."""
+    """The name of every check constraint of every table, including those of single columns."""
     checks = [check for table in metadata.tables.values() for check in table.constraints]
     checks += [check for table in metadata.tables.values() for column in table.columns for check in column.constraints]
     return {str(check.name) for check in checks if isinstance(check, CheckConstraint)}

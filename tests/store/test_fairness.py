@@ -1,4 +1,4 @@
-"""What holds up one tenant leaves room, threads and turns to the others."""
+"""A tenant whose actions block leaves queue space, threads and turns to the others."""
 
 import asyncio
 import contextlib
@@ -27,15 +27,15 @@ DEADLINE_S = 30
 
 
 class Desk:
-    """What each thread of the pool below keeps: nothing."""
+    """The empty state of each thread of the pool below."""
 
     def drop(self) -> None:
-        """Nothing to let go of."""
+        """Releases nothing."""
 
 
 @dataclass
 class Pool:
-    """A pool whose jobs wait until they are let go; who began, in order."""
+    """A pool whose jobs wait until they are released; `begun` has their tenants in order of start."""
 
     neighbours: Neighbours = field(default_factory=Neighbours)
     begun: list[str] = field(default_factory=list)
@@ -50,18 +50,18 @@ class Pool:
         job.finish(None, None)
 
     def submit(self, tenant: str) -> tuple[Job, Job | None]:
-        """A job of a tenant, and which one made room for it."""
+        """Submits a job of a tenant; returns it and the job that it displaced."""
         job = Job(lambda _: None, WaitBudget(DEADLINE_S), tenant=tenant)
         return job, self.threads.submit(job)
 
     def holds(self, busy: int, waiting: int) -> bool:
-        """Whether this comes true: so many jobs run, and so many wait."""
+        """Waits until this many jobs run and this many wait; whether it happened in time."""
         return until(lambda: (len(self.begun), self.threads.waiting) == (busy, waiting))
 
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    """The pool."""
+    """A pool, whose jobs are released at the end."""
     made = Pool()
     yield made
     made.release.set()
@@ -74,7 +74,7 @@ def test_a_tenant_that_is_alone_has_every_thread(pool: Pool) -> None:
     assert pool.holds(THREADS, 2)
 
 
-def test_a_tenant_leaves_one_thread_to_its_neighbours_and_both_get_their_turns(pool: Pool) -> None:
+def test_a_tenant_leaves_one_thread_to_its_neighbours_and_both_take_turns(pool: Pool) -> None:
     for tenant in ("quiet", "loud"):
         pool.neighbours.note(tenant)
     for _ in range(ROOM):
@@ -88,8 +88,8 @@ def test_a_tenant_leaves_one_thread_to_its_neighbours_and_both_get_their_turns(p
     assert until(lambda: len(pool.begun) == ROOM + 3)
 
 
-def test_a_full_queue_makes_room_for_a_tenant_that_has_less_in_it(pool: Pool) -> None:
-    """The newest of the tenant with the most goes; that tenant itself is refused."""
+def test_a_full_queue_makes_room_for_a_tenant_with_fewer_jobs_in_it(pool: Pool) -> None:
+    """It drops the newest job of the tenant with the most jobs; that tenant's next job is refused."""
     for _ in range(THREADS):
         pool.submit("loud")
     assert pool.holds(THREADS, 0)
@@ -107,8 +107,8 @@ def test_a_full_queue_makes_room_for_a_tenant_that_has_less_in_it(pool: Pool) ->
 
 @dataclass
 class Contention:
-    """An action on a row that somebody else has locked. `second` is set when the action runs again, in the pool of actions
-    that wait for such rows."""
+    """An action on a row that another connection has locked. `second` is set when the action runs again, in the pool of
+    actions that wait for locked rows."""
 
     runs: int = 0
     second: threading.Event = field(default_factory=threading.Event)
@@ -123,7 +123,7 @@ class Contention:
 
 @contextlib.contextmanager
 def locked(installation: Installation, tenant: str) -> Iterator[None]:
-    """Another connection has written the tenant's note and has not committed it."""
+    """Holds an uncommitted write of the tenant's note on another connection."""
     insert = (
         "INSERT INTO idempotency (tenant_id, owner_id, key, digest, answer, created) "
         f"VALUES ('{tenant}', '{notes.WRITER}', 'row', :digest, '', 1)"
@@ -136,12 +136,12 @@ def locked(installation: Installation, tenant: str) -> Iterator[None]:
 
 
 async def write(store: postgres.PostgresStore, tenant: str, contention: Contention) -> bool:
-    """As a request would."""
+    """Writes the note as a request would."""
     wait_budget.limit(DEADLINE_S)
     return await store.write(tenant, contention.action)
 
 
-def test_a_tenant_whose_row_is_briefly_locked_waits_its_turn_though_another_fills_the_pool_of_such_waits(
+def test_a_tenant_with_a_briefly_locked_row_gets_its_turn_while_another_fills_the_pool_of_lock_waits(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with opened("postgresql", tmp_path_factory.mktemp("fair")) as installation, contextlib.ExitStack() as stack:
@@ -156,7 +156,7 @@ def test_a_tenant_whose_row_is_briefly_locked_waits_its_turn_though_another_fill
 
 
 async def _both(store: postgres.PostgresStore, loud: str, quiet: str, brief: contextlib.ExitStack) -> None:
-    """The loud tenant wants its row more often than there is room for; then the quiet one comes, and gets its own."""
+    """The loud tenant fills the pool with waits for its row; then the quiet one comes, and its action succeeds."""
 
     async def keep_wanting() -> None:
         while True:
@@ -176,10 +176,10 @@ async def _both(store: postgres.PostgresStore, loud: str, quiet: str, brief: con
     await asyncio.gather(*crowd, return_exceptions=True)
 
 
-def test_an_action_that_times_out_at_a_locked_row_leaves_nothing_and_stops_no_writes(
+def test_an_action_that_times_out_at_a_locked_row_writes_nothing_and_blocks_no_other_writes(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Its change would have been sent together with COMMIT. A COMMIT that the store leaves unanswered stops all writes."""
+    """Its change would have been sent together with COMMIT. A COMMIT without an answer stops all writes."""
     with opened("postgresql", tmp_path_factory.mktemp("locked")) as installation, contextlib.ExitStack() as stack:
         tenant, other = fresh_tenant(installation), fresh_tenant(installation)
         store = open_store(installation.settings)

@@ -1,4 +1,4 @@
-"""Group commit: who commits for whom, and what each action gets if that fails. The sessions are stand-ins."""
+"""Group commit: which action commits for which, and what each gets if the commit fails. The sessions are fakes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from bedesten.store.wait_budget import WaitBudget
 
 
 class Session(PostgresSession):
-    """Notes what becomes of a session that leads nowhere."""
+    """A session without a database, which records what happens to it."""
 
     def __init__(self) -> None:
         super().__init__("postgresql://nowhere", 200, lambda: 0, lambda: None)
@@ -38,7 +38,7 @@ class Session(PostgresSession):
 
 
 class Groups:
-    """Actions of one tenant: the first commits, and others come before it has ended."""
+    """Actions of one tenant: the first commits, and others arrive before it has finished."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.session = Session()
@@ -75,14 +75,14 @@ class Groups:
         return Member(job, changes, f"result of {name}", wakes)
 
     def come(self, *names: str) -> None:
-        """The first one leads, the others are put aside."""
+        """The first action leads, the others are set aside."""
         self.first = self.member("first")
         assert self.groups.turn(self.first) is Turn.LEAD
         for name in names:
             assert self.groups.turn(self.member(name)) is Turn.ASIDE
 
     def end(self) -> None:
-        """The first one has committed."""
+        """The first action has committed."""
         self.session.leads = self.first.key
         self.groups.serve(self.session)
         assert self.groups.turn(self.member("later")) is Turn.LEAD, "nobody commits for the key any more"
@@ -99,7 +99,7 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> Groups:
     return Groups(monkeypatch)
 
 
-def test_actions_that_come_while_one_commits_are_committed_together_and_answered(groups: Groups) -> None:
+def test_actions_that_arrive_during_a_commit_are_committed_together_and_answered(groups: Groups) -> None:
     groups.come("second", "third", "fourth", "fifth")
     assert not groups.jobs["second"].answered
     groups.end()
@@ -109,20 +109,22 @@ def test_actions_that_come_while_one_commits_are_committed_together_and_answered
     assert groups.session.happened == ["commit"]
 
 
-def test_a_group_has_one_of_a_few_sizes_and_who_is_left_over_is_in_the_next_one(groups: Groups) -> None:
-    """Each size is a statement to prepare."""
+def test_a_group_has_one_of_a_few_sizes_and_the_remaining_actions_form_the_next_group(groups: Groups) -> None:
+    """Each size needs its own prepared statement."""
     groups.come(*"abcdefghijk")
     groups.end()
     assert ["".join(names) for names in groups.committed] == ["abcdefgh", "ij", "k"]
 
 
 @pytest.mark.parametrize("other", [{"tenant": "u"}, {"statement": STORED_ANSWER}])
-def test_actions_of_another_tenant_or_with_other_statements_are_apart(groups: Groups, other: dict[str, Any]) -> None:
+def test_actions_of_another_tenant_or_with_other_statements_are_in_a_separate_group(
+    groups: Groups, other: dict[str, Any]
+) -> None:
     groups.come("second")
     assert groups.groups.turn(groups.member("apart", **other)) is Turn.LEAD
 
 
-def test_not_more_are_put_aside_than_there_is_room_for(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limited_number_of_actions_is_set_aside(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "MAX_ASIDE", 2)
     groups.come("second", "third")
     assert groups.groups.turn(groups.member("fourth")) is Turn.ALONE
@@ -132,7 +134,9 @@ def test_not_more_are_put_aside_than_there_is_room_for(groups: Groups, monkeypat
     "error",
     [pg.LockNotAvailable(), pg.DeadlockDetected(), pg.DivisionByZero(), pg.UniqueViolation(), StoreUnavailable("full")],
 )
-def test_a_group_that_fails_is_undone_before_each_member_runs_again_by_itself(groups: Groups, error: Exception) -> None:
+def test_a_group_that_fails_is_rolled_back_before_each_member_runs_again_by_itself(
+    groups: Groups, error: Exception
+) -> None:
     groups.come("second", "third")
     groups.fails = error
     groups.end()
@@ -143,7 +147,7 @@ def test_a_group_that_fails_is_undone_before_each_member_runs_again_by_itself(gr
 
 
 @pytest.mark.parametrize("error", [pg.AdminShutdown("the server goes down"), RuntimeError("a defect")])
-def test_where_the_end_is_not_known_the_outcome_of_every_member_is_open_and_none_runs_again(
+def test_if_the_result_of_a_commit_is_unknown_every_member_gets_outcome_unknown_and_none_runs_again(
     groups: Groups, error: Exception
 ) -> None:
     groups.come("second", "third")
@@ -154,7 +158,7 @@ def test_where_the_end_is_not_known_the_outcome_of_every_member_is_open_and_none
     assert groups.again == []
 
 
-def test_a_member_that_was_given_up_while_it_was_aside_is_not_committed(groups: Groups) -> None:
+def test_a_member_that_timed_out_while_it_was_set_aside_is_not_committed(groups: Groups) -> None:
     groups.come("second", "third", "fourth")
     groups.jobs["second"].time_out()
     groups.end()
@@ -163,8 +167,8 @@ def test_a_member_that_was_given_up_while_it_was_aside_is_not_committed(groups: 
     assert groups.session.happened == ["commit", "commit"], "its thread has other work: nothing was cut off"
 
 
-def test_a_member_that_is_given_up_in_the_middle_of_commit_cuts_the_group_off(groups: Groups) -> None:
-    """The server is silent. What it did is not known."""
+def test_a_member_that_times_out_during_the_commit_interrupts_the_group(groups: Groups) -> None:
+    """The server is silent, so the outcome is unknown."""
     groups.come("second", "third")
     assert groups.jobs["third"].start_joint_commit(groups.session)
     groups.jobs["third"].time_out()
@@ -172,8 +176,8 @@ def test_a_member_that_is_given_up_in_the_middle_of_commit_cuts_the_group_off(gr
     assert groups.errors("third") == [OutcomeUnknown]
 
 
-def test_a_commit_has_half_a_second_though_its_request_has_used_up_its_time() -> None:
-    """Otherwise a late request would look like a store that answers no COMMIT, and stop the writes of all."""
+def test_a_commit_has_half_a_second_even_if_its_request_has_used_up_its_time() -> None:
+    """Otherwise a late request would look like a store that does not answer COMMIT, and stop all writes."""
     job = Job(lambda _tx: None, WaitBudget(0.0, 0.05))
     assert job.start()
     assert job.is_overdue(job.since + 0.01)
@@ -182,7 +186,7 @@ def test_a_commit_has_half_a_second_though_its_request_has_used_up_its_time() ->
     assert job.is_overdue(job.since + 0.55)
 
 
-def test_if_everybody_was_given_up_nothing_is_committed(groups: Groups) -> None:
+def test_if_every_member_timed_out_nothing_is_committed(groups: Groups) -> None:
     groups.come("second", "third")
     for name in ("second", "third"):
         groups.jobs[name].time_out()
@@ -190,7 +194,7 @@ def test_if_everybody_was_given_up_nothing_is_committed(groups: Groups) -> None:
     assert groups.committed == []
 
 
-def test_an_action_that_was_given_up_is_not_put_aside(groups: Groups) -> None:
+def test_an_action_that_timed_out_is_not_set_aside(groups: Groups) -> None:
     groups.come()
     late = groups.member("late")
     late.job.time_out()
@@ -208,7 +212,7 @@ def test_a_worker_is_woken_if_one_member_has_work_for_it(groups: Groups) -> None
     assert groups.session.wakes_worker
 
 
-def test_the_watchdog_forgets_whom_it_need_not_watch_any_more(groups: Groups) -> None:
+def test_the_watchdog_stops_watching_finished_members(groups: Groups) -> None:
     groups.come("second", "third")
     groups.watchdog._jobs |= {groups.jobs["second"], groups.jobs["third"]}
     groups.end()

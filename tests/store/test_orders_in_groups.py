@@ -1,4 +1,4 @@
-"""Orders that many clients of one process place at once on PostgreSQL, through its store's own threads."""
+"""Orders that many clients of one process place at once on PostgreSQL, through the threads of its store."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 def at_once(tenant: Tenant, wanted: list[tuple[str, str]]) -> list[PlacedOrder | BaseException]:
-    """Orders of one unit each, product and reference, all at the same time."""
+    """Places one-unit orders, given as product and reference, all at the same time."""
 
     async def place(product: str, reference: str) -> PlacedOrder:
         wait_budget.limit(60.0)
@@ -42,7 +42,7 @@ def delivered(tenant: Tenant, answers: list[PlacedOrder | BaseException]) -> lis
     return [code for one in answers if isinstance(one, PlacedOrder) for code in tenant.codes(one.lines[0].id)]
 
 
-def test_orders_at_once_share_transactions_and_each_gets_its_own_code(installation: Installation) -> None:
+def test_concurrent_orders_share_transactions_and_each_gets_its_own_code(installation: Installation) -> None:
     tenant = open_tenant(installation, credit=10_000_000)
     card = tenant.card(4 * CLIENTS)
     tenant.order((tenant.card(1), 1))
@@ -66,7 +66,7 @@ def test_more_orders_than_codes_sell_every_code_once_and_nothing_else(installati
     assert refused == [-200] * (CLIENTS - 3)
 
 
-def test_orders_that_the_balance_does_not_cover_are_refused_and_the_others_are_not(installation: Installation) -> None:
+def test_only_orders_that_the_balance_does_not_cover_are_refused(installation: Installation) -> None:
     tenant = open_tenant(installation, credit=5 * 500)
     card = tenant.card(CLIENTS, price=500)
     answers = at_once(tenant, [(card, fresh("o")) for _ in range(CLIENTS)])
@@ -74,7 +74,7 @@ def test_orders_that_the_balance_does_not_cover_are_refused_and_the_others_are_n
     assert [one.code.number for one in answers if isinstance(one, Refusal)] == [-300] * (CLIENTS - 5)
 
 
-def test_the_same_reference_at_once_is_one_order(installation: Installation) -> None:
+def test_concurrent_orders_with_the_same_reference_are_one_order(installation: Installation) -> None:
     tenant = open_tenant(installation, credit=10_000_000)
     card = tenant.card(CLIENTS)
     references = [fresh("o") for _ in range(4)]
@@ -86,7 +86,7 @@ def test_the_same_reference_at_once_is_one_order(installation: Installation) -> 
 
 
 def test_a_command_and_a_server_of_one_process_do_not_wait_for_each_other(installation: Installation) -> None:
-    """A command commits by itself: nobody serves those that would be put aside for it."""
+    """A command commits by itself: nothing would serve actions that were set aside for it."""
     tenant = open_tenant(installation, credit=10_000_000)
     card = tenant.card(CLIENTS + 1)
     tenant.order((card, 1))

@@ -1,4 +1,4 @@
-"""Behind a real PgBouncer that pools by transaction: each transaction may run in another process of PostgreSQL."""
+"""Behind a real PgBouncer in transaction mode: each transaction may run in another process of PostgreSQL."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ SETTINGS = "SELECT current_setting('lock_timeout'), current_setting('enable_bitm
 
 @pytest.fixture(scope="module")
 def pooled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, PgBouncer, str]]:
-    """A server of two workers behind a pooler with four connections; and the database's own address."""
+    """A server with two workers behind a pooler with four connections; and the database's own address."""
     folder: Path = tmp_path_factory.mktemp("pooled")
     with opened("postgresql", folder) as direct:
         database = direct.settings.database
@@ -70,7 +70,7 @@ def test_orders_logins_limits_and_revocations_work(shop: Shop) -> None:
     assert [supplier.post("/Supplier/Keys/Get").status for _ in range(8)] == [401] * 8
 
 
-def test_parameters_hold_for_a_transaction_and_nothing_stays_in_a_pooled_connection(
+def test_parameters_apply_to_one_transaction_and_nothing_stays_in_a_pooled_connection(
     shop: Shop, pooled: tuple[Site, PgBouncer, str]
 ) -> None:
     site, pooler, database = pooled
@@ -88,7 +88,7 @@ async def _settings_of_a_write(site: Site) -> tuple[str, str]:
     return await site.installation.store.write_across(lambda tx: tx.text(SETTINGS))
 
 
-def test_the_schema_is_made_and_read_through_the_pooler(pooled: tuple[Site, PgBouncer, str]) -> None:
+def test_the_schema_is_created_and_read_through_the_pooler(pooled: tuple[Site, PgBouncer, str]) -> None:
     _, pooler, database = pooled
     assert migrate.current(pooler.url(database)) == migrate.HEAD
     migrate.upgrade(pooler.url(database))

@@ -29,7 +29,7 @@ OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 
 @dataclass
 class Counted:
-    """Actions that hold their threads until they are let go."""
+    """Actions that occupy their threads until they are released."""
 
     store: Store
     tenant: str
@@ -37,10 +37,10 @@ class Counted:
     release: threading.Event = field(default_factory=threading.Event)
 
     def hold(self, kind: str) -> "asyncio.Task[None]":
-        """One action."""
+        """Starts one action."""
 
         def action(tx: Transaction) -> None:
-            notes.get(tx, "row")  # the connection of this thread
+            notes.get(tx, "row")  # opens the connection of this thread
             self.running[kind] += 1
             assert self.release.wait(DEADLINE_S)
 
@@ -57,12 +57,12 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 async def holds(expected: dict[str, int], counted: Counted) -> bool:
-    """Whether so many actions run."""
+    """Waits until this many actions run; whether it happened in time."""
     return await asyncio.to_thread(until, lambda: counted.running == expected)
 
 
 def connections(installation: Installation) -> int:
-    """How many the program has open."""
+    """The number of connections that the program has open."""
     assert installation.settings.database
     with psycopg.connect(installation.settings.database) as connection:
         row = connection.execute(OPEN).fetchone()
@@ -70,7 +70,7 @@ def connections(installation: Installation) -> int:
     return int(row[0])
 
 
-def test_other_numbers_of_readers_and_writers_open_exactly_as_many_connections(installation: Installation) -> None:
+def test_configured_numbers_of_readers_and_writers_open_exactly_as_many_connections(installation: Installation) -> None:
     tenant = fresh_tenant(installation)
     before = connections(installation)
     store = open_store(installation.settings)
@@ -95,16 +95,16 @@ async def _fill(installation: Installation, store: Store, tenant: str, before: i
         other.run("ROLLBACK")
     counted.release.set()
     await asyncio.gather(*held)
-    await asyncio.gather(*locked, return_exceptions=True)  # a busy machine may have taken longer than they wait
+    await asyncio.gather(*locked, return_exceptions=True)  # on a busy machine the actions may have timed out
     assert counted.running == {"read": 8, "write": 8}
 
 
 def pools(store: Store) -> dict[str, tuple[int, int]]:
-    """How many threads of each pool run, and how many actions wait for one."""
+    """The numbers of busy threads and of waiting actions, by pool."""
     return {kind: (busy, waiting) for kind, busy, waiting in store.load()}
 
 
-def test_reads_go_on_while_every_writer_is_busy_and_more_writes_wait(installation: Installation) -> None:
+def test_reads_proceed_while_every_writer_is_busy_and_more_writes_wait(installation: Installation) -> None:
     tenant = fresh_tenant(installation)
     store = open_store(installation.settings)
 

@@ -1,4 +1,4 @@
-"""How PostgreSQL finds rows: it reads neither a table nor an index as a whole to find some of its rows."""
+"""How PostgreSQL finds rows: it scans neither a whole table nor a whole index to find some of its rows."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.support.postgres_databases import postgres_database
 READ_AS_A_WHOLE = "ix_audit_unsealed"
 _PLACEHOLDER = r"(?:'x'::text|'\\\\x78'::bytea|'1'::bigint|\$\d+|\(InitPlan \d+\)\.\w+)"
 _LOOKED_UP = re.compile(rf"\((\w+) = (?:ANY \()?{_PLACEHOLDER}")
-"""In a condition of a plan: a column that must have the value of a parameter, see `examples_for`."""
+"""Matches, in a condition of a plan, a column compared with a parameter, see `examples_for`."""
 _DEFINITIONS = {
     "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
     "postgresql": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
@@ -28,19 +28,19 @@ _DEFINITIONS = {
 
 
 def partial_indexes() -> dict[str, Index]:
-    """The indexes of some rows of a table only."""
+    """The partial indexes, by name."""
     every = (one for table in metadata.sorted_tables for one in table.indexes)
     return {str(one.name): one for one in every if one.dialect_options["postgresql"]["where"] is not None}
 
 
 def definitions(connection: Connection) -> set[str]:
-    """How a database says what its indexes are."""
+    """The definitions of the indexes as the database reports them."""
     texts = {" ".join(row[0].split()) for row in connection.exec_driver_sql(_DEFINITIONS[connection.dialect.name])}
     return {one for one in texts if "alembic_version" not in one}
 
 
-def test_a_partial_index_says_that_what_it_begins_with_is_not_null() -> None:
-    """So only a statement that compares this column implies its condition, see `store.sql.partial_index`."""
+def test_the_condition_of_a_partial_index_says_that_its_first_column_is_not_null() -> None:
+    """So only a statement that compares this column implies the condition, see `store.sql.partial_index`."""
     conditions = {name: str(one.dialect_options["postgresql"]["where"]) for name, one in partial_indexes().items()}
     assert len(conditions) > 20
     without = [
@@ -51,7 +51,7 @@ def test_a_partial_index_says_that_what_it_begins_with_is_not_null() -> None:
 
 
 def test_the_migrations_give_indexes_the_conditions_that_the_tables_declare(tmp_path: Path) -> None:
-    """Alembic does not compare them."""
+    """Alembic does not compare these conditions."""
     migrate.upgrade(tmp_path / "migrated.db")
     urls = [(f"sqlite:///{tmp_path}/migrated.db", f"sqlite:///{tmp_path}/declared.db")]
     with postgres_database() as migrated, postgres_database() as declared:
@@ -72,16 +72,16 @@ def test_the_migrations_give_indexes_the_conditions_that_the_tables_declare(tmp_
 
 
 def whole_scans(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The indexes that a plan reads from end to end, each with the condition that rows must meet then."""
+    """The indexes that a plan scans completely, each with the filter on the rows found."""
     if "Index Name" in plan and "Index Cond" not in plan:
         yield plan["Index Name"], plan.get("Filter", "")
     for part in plan.get("Plans", ()):
         yield from whole_scans(part)
 
 
-def test_no_statement_reads_the_whole_of_a_partial_index_to_find_some_of_its_rows() -> None:
-    """Here the tables are empty, so the planner takes each of these indexes for empty. It also does while its statistics
-    are from before a product that had sold out got new stock. Then each order read all of this stock."""
+def test_no_statement_scans_a_whole_partial_index_to_find_some_of_its_rows() -> None:
+    """Here the tables are empty, so the planner assumes that each of these indexes is empty. It also does so while its
+    statistics predate new stock of a product that was sold out. Then each order read all of this stock."""
     partial, scanned, found = partial_indexes(), 0, []
     with postgres_database() as url:
         migrate.upgrade(url)
@@ -109,12 +109,12 @@ SELECT 'code' || n, 'x', 'x', sha256(n::text::bytea), sha256(n::text::bytea), 0,
        CASE WHEN {_SOLD} THEN 'line' || n END, CASE WHEN {_SOLD} THEN 1 END, CASE WHEN {_SOLD} THEN 0 END
 FROM generate_series(1, {CODES}) n
 """
-"""The free codes are one batch."""
+"""All free codes are in one batch."""
 _NAMED = re.compile(r"%\((\w+)\)s")
 
 
 def read_whole(plan: dict[str, Any]) -> Iterator[str]:
-    """The tables that a plan reads from end to end."""
+    """The tables that a plan scans completely."""
     if plan["Node Type"] == "Seq Scan":
         yield plan["Relation Name"]
     for part in plan.get("Plans", ()):
@@ -155,10 +155,10 @@ def filled() -> Iterator[psycopg.Connection[Any]]:
             yield connection
 
 
-def test_a_statement_that_changes_some_of_the_codes_looks_them_up_however_many_there_are(
+def test_a_statement_that_changes_some_codes_uses_an_index_however_many_codes_there_are(
     filled: psycopg.Connection[Any],
 ) -> None:
-    """With the plan for any number of codes, too, for which a tenth of the free ones are expected."""
+    """So does the generic plan, which expects a tenth of the free codes."""
     with_parts = [one for one in STATEMENTS if re.search(r"stock_codes.* LIMIT .*\)", text_of(one))]
     changing = [one for one in with_parts if re.match("UPDATE|DELETE|WITH", text_of(one))]
     assert len(changing) >= 8
@@ -168,17 +168,17 @@ def test_a_statement_that_changes_some_of_the_codes_looks_them_up_however_many_t
             assert "stock_codes" not in list(read_whole(root)), (text_of(statement), root)
 
 
-def test_the_free_codes_of_a_batch_are_found_among_the_free_ones(filled: psycopg.Connection[Any]) -> None:
+def test_the_free_codes_of_a_batch_are_found_without_scanning_the_table(filled: psycopg.Connection[Any]) -> None:
     """A batch may be a large part of the table, most of it sold."""
     for statement in (batches._FIRST_EXPIRY, inventory._WITHDRAW_BATCH):
         root = root_of(filled, statement, "force_custom_plan", batch="free")
         assert "stock_codes" not in list(read_whole(root)), (text_of(statement), root)
 
 
-def test_the_plan_for_any_order_of_one_unit_is_not_dearer_than_the_plan_for_this_one(
+def test_the_generic_plan_for_an_order_of_one_unit_costs_no_more_than_its_custom_plan(
     filled: psycopg.Connection[Any],
 ) -> None:
-    """So PostgreSQL keeps it. To plan the statement of an order for each order takes longer than to run it."""
+    """So PostgreSQL keeps the generic plan. Planning the statement for each order takes longer than running it."""
     claims = [one for one in STATEMENTS if re.search(r"^UPDATE stock_codes .*stock_codes.id = \(SELECT", text_of(one))]
     assert len(claims) == 3
     for statement in claims:

@@ -1,4 +1,4 @@
-"""A store that is away, full or cut off says so, keeps nothing of what it refused, and goes on afterwards."""
+"""A store that is missing, full or disconnected reports it, keeps nothing that it refused, and recovers afterwards."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from tests.store.tenant_actions import within
 
 
 def refuses_everything(store: Store, tenant: str = "nobody") -> None:
-    """Every way into the store answers that it is unavailable, and answers at all."""
+    """Asserts that every operation of the store raises `StoreUnavailable` and does not hang."""
     with pytest.raises(StoreUnavailable):
         store.read_now(within(tenant, partial(notes.get, name="n")))
     with pytest.raises(StoreUnavailable):
@@ -41,20 +41,20 @@ def refuses_everything(store: Store, tenant: str = "nobody") -> None:
 # --- SQLite -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_directory_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+def test_a_store_in_a_missing_directory_is_unavailable(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "nowhere" / "bedesten.db")
     refuses_everything(store)
     store.close()
 
 
-def test_a_file_that_is_not_there_is_unavailable_and_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_store_file_is_unavailable_and_is_not_created(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "bedesten.db")
     refuses_everything(store)
     assert list(tmp_path.iterdir()) == []
     store.close()
 
 
-def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+def test_a_store_file_that_is_not_a_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "bedesten.db").write_bytes(b"This was a database once. " * 400)
     store = SqliteStore(tmp_path / "bedesten.db")
     refuses_everything(store)
@@ -77,7 +77,7 @@ def test_a_store_that_comes_back_is_used_again_without_a_restart(
 
 @contextmanager
 def full_disk(free_bytes: int) -> Iterator[None]:
-    """No file of this process may grow past `free_bytes` bytes: the kernel then fails the write, as a full disk does."""
+    """Limits files of this process to `free_bytes` bytes: the kernel then fails writes, like a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
     try:
@@ -86,10 +86,8 @@ def full_disk(free_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_write_that_the_disk_has_no_room_for_is_refused_and_leaves_nothing(
-    sqlite_settings: Settings, sqlite_tenant: str
-) -> None:
-    """The whole batch shares the commit that fails: no caller in it gets a success or a refusal."""
+def test_a_write_to_a_full_disk_is_refused_and_stores_nothing(sqlite_settings: Settings, sqlite_tenant: str) -> None:
+    """The whole group shares the commit that fails: no caller in it gets a success or a refusal."""
     store = SqliteStore(sqlite_settings.sqlite_file)
     assert store.write_now(within(sqlite_tenant, partial(notes.put, name="before"))) is True
     log = os.stat(f"{sqlite_settings.sqlite_file}-wal").st_size
@@ -112,10 +110,10 @@ def test_a_write_that_the_disk_has_no_room_for_is_refused_and_leaves_nothing(
     store.close()
 
 
-def test_a_database_that_is_full_in_the_middle_of_an_action_undoes_it_and_its_neighbours(
+def test_a_database_that_fills_up_during_an_action_rolls_back_the_action_and_its_group(
     sqlite_settings: Settings, sqlite_tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLITE_FULL inside an action may end the whole transaction under it; the clean-up must survive that too."""
+    """SQLITE_FULL inside an action may end its whole transaction; the clean-up must survive that too."""
     with raw(sqlite_settings) as other:
         pages = other.one("PRAGMA page_count") + 3
     monkeypatch.setattr(sqlite_file, "_PRAGMAS", (*sqlite_file._PRAGMAS, f"PRAGMA max_page_count = {pages}"))
@@ -145,7 +143,7 @@ def test_a_database_that_is_full_in_the_middle_of_an_action_undoes_it_and_its_ne
     again.close()
 
 
-def test_a_reader_that_goes_on_for_long_does_not_stop_the_writer(sqlite_settings: Settings, sqlite_tenant: str) -> None:
+def test_a_long_read_does_not_block_the_writer(sqlite_settings: Settings, sqlite_tenant: str) -> None:
     store = SqliteStore(sqlite_settings.sqlite_file)
     begun, enough = threading.Event(), threading.Event()
 
@@ -168,7 +166,7 @@ def test_a_reader_that_goes_on_for_long_does_not_stop_the_writer(sqlite_settings
 
 
 def end_backends(other: RawConnection) -> int:
-    """Ends every connection of ours to this database, as an administrator or a failing server does."""
+    """Terminates our connections to this database, as an administrator or a failing server does."""
     return len(
         other.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -177,19 +175,19 @@ def end_backends(other: RawConnection) -> int:
     )
 
 
-def test_a_server_that_is_not_there_is_unavailable() -> None:
+def test_a_store_on_a_missing_server_is_unavailable() -> None:
     store = PostgresStore("postgresql://127.0.0.1:9/nothing")
     refuses_everything(store)
     store.close()
 
 
-def test_a_database_that_is_not_there_is_unavailable(postgres_settings: Settings) -> None:
+def test_a_store_in_a_missing_database_is_unavailable(postgres_settings: Settings) -> None:
     store = PostgresStore(f"{postgres_settings.database}_never_made")
     refuses_everything(store)
     store.close()
 
 
-def test_a_connection_that_is_lost_in_the_middle_of_an_action_undoes_it_and_the_next_one_works(
+def test_a_connection_lost_during_an_action_rolls_it_back_and_the_next_action_works(
     postgres_settings: Settings, postgres_tenant: str
 ) -> None:
     store = open_store(postgres_settings)
@@ -208,7 +206,7 @@ def test_a_connection_that_is_lost_in_the_middle_of_an_action_undoes_it_and_the_
     store.close()
 
 
-def test_connections_that_were_lost_between_two_actions_are_not_noticed(
+def test_connections_lost_between_two_actions_are_replaced_without_an_error(
     postgres_settings: Settings, postgres_tenant: str
 ) -> None:
     store = open_store(postgres_settings)

@@ -1,4 +1,4 @@
-"""Statements that travel together: queries in one flight, and an action's last steps, which travel with COMMIT."""
+"""Statements that are sent together: queries in one batch, and an action's last steps, which are sent with COMMIT."""
 
 from functools import partial
 
@@ -26,15 +26,13 @@ def step(name: str, rows: int = 1) -> Step:
 
 
 def found(tx: Transaction, names: list[str]) -> list[bool]:
-    """Which of these notes there are."""
+    """For each of these notes, whether it exists."""
     rows = tx.one_each(STORED_ANSWER, [{"owner_id": notes.WRITER, "key": name} for name in names])
     return [row is not None for row in rows]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_queries_in_one_flight_give_their_rows_in_order_wherever_they_are_asked(
-    store: Store, tenant: str, count: int
-) -> None:
+def test_queries_sent_together_return_their_rows_in_order(store: Store, tenant: str, count: int) -> None:
     names = [f"n{number}" for number in range(count)]
     store.write_now(within(tenant, lambda tx: tx.run_all([step(name) for name in names])))
     asked, expected = [*names, "nobody"], [True] * count + [False]
@@ -47,9 +45,7 @@ def test_queries_in_one_flight_give_their_rows_in_order_wherever_they_are_asked(
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_LAST_STEPS, MAX_LAST_STEPS + 1])
-def test_any_number_of_last_steps_is_run(
-    store: Store, tenant: str, other_connection: RawConnection, count: int
-) -> None:
+def test_any_number_of_last_steps_runs(store: Store, tenant: str, other_connection: RawConnection, count: int) -> None:
     names = [f"n{at:02}" for at in range(count)]
     store.write_now(within(tenant, lambda tx: tx.run_last([step(name) for name in names], [step("z")])))
     assert other_connection.rows(notes.NAMES, tenant=tenant) == [(name,) for name in [*names, "z"]]
@@ -62,7 +58,7 @@ def test_the_last_steps_of_an_action_take_one_round_trip(store: Store, tenant: s
 
 
 @pytest.mark.parametrize("place", [0, 1, MAX_LAST_STEPS, MAX_LAST_STEPS + 1])
-def test_a_last_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
+def test_a_last_step_that_changes_an_unexpected_number_of_rows_raises_its_error_and_undoes_everything(
     store: Store, tenant: str, other_connection: RawConnection, place: int
 ) -> None:
     def action(tx: Transaction) -> None:
@@ -71,19 +67,19 @@ def test_a_last_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
         steps[place] = step("n00")
         tx.run_last(steps)
 
-    for _ in range(4):  # after a failure the connection is as good as before, its prepared statements included
+    for _ in range(4):  # after a failure the connection and its prepared statements still work
         with pytest.raises(Boom, match=r"^n00$"):
             store.write_now(within(tenant, action))
         assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_of_several_last_steps_that_fail_the_first_one_is_named(store: Store, tenant: str) -> None:
+def test_of_several_failing_last_steps_the_error_of_the_first_is_raised(store: Store, tenant: str) -> None:
     steps = [step("a"), step("first", 2), step("second", 0)]
     with pytest.raises(Boom, match=r"^first$"):
         store.write_now(within(tenant, lambda tx: tx.run_last(steps)))
 
 
-def test_later_statements_and_run_pending_see_the_last_steps_and_get_their_errors(store: Store, tenant: str) -> None:
+def test_later_statements_and_run_pending_see_the_last_steps_and_raise_their_errors(store: Store, tenant: str) -> None:
     def run_now(tx: Transaction) -> None:
         tx.run_last([step("early")])
         tx.run_pending()
@@ -99,7 +95,7 @@ def test_later_statements_and_run_pending_see_the_last_steps_and_get_their_error
         store.write_now(within(tenant, action))
 
 
-def test_a_last_step_that_asks_for_another_attempt_gets_it_with_its_number(store: Store, tenant: str) -> None:
+def test_a_last_step_can_retry_its_action_which_gets_the_number_of_the_attempt(store: Store, tenant: str) -> None:
     attempts: list[int] = []
 
     def action(tx: Transaction) -> None:

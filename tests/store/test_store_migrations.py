@@ -33,13 +33,13 @@ for _module in pkgutil.walk_packages(bedesten.__path__, "bedesten."):
 
 
 def database_of(settings: Settings) -> str | Path:
-    """What the migrations are given."""
+    """The address or file to which the migrations connect."""
     return settings.database or settings.sqlite_file
 
 
 @pytest.fixture(params=ENGINES)
 def declared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """A database that was made from the declared tables, without any migration."""
+    """A database created from the declared tables, without any migration."""
     if request.param == "sqlite":
         settings = Settings(data=tmp_path)
         settings.sqlite_file.touch()
@@ -68,7 +68,7 @@ def test_alembic_sees_no_difference_between_the_store_and_the_declared_tables(in
 
 
 def shape(settings: Settings) -> set[str]:
-    """Every column, constraint and index, as the engine itself tells it; what alembic does not compare included."""
+    """Every column, constraint and index as the engine reports it, including what alembic does not compare."""
     with raw(settings) as other:
         if other.dialect == "postgresql":
             outcome = other.rows(
@@ -90,7 +90,7 @@ def shape(settings: Settings) -> set[str]:
 
 
 def sqlite_shape(other: RawConnection, table: str) -> Iterator[str]:
-    """Columns, references, indexes and checks of one table. What an engine names by itself is left out."""
+    """Columns, references, indexes and checks of one table, without names that the engine generates."""
     sql = " ".join(other.one("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name", name=table).split())
     yield f"{table} {sql.rpartition(')')[2]}"
     for _, *column in other.rows(f"PRAGMA table_info({table})"):
@@ -106,7 +106,7 @@ def sqlite_shape(other: RawConnection, table: str) -> Iterator[str]:
 
 
 def checks_in(sql: str) -> Iterator[tuple[str, str]]:
-    """Name and condition of every check constraint, wherever in the table it is written."""
+    """Name and condition of every check constraint, wherever the table's SQL declares it."""
     for found in re.finditer(r"CONSTRAINT (\w+) CHECK (?=\()", sql):
         depth = 0
         for end in range(found.end(), len(sql)):
@@ -128,7 +128,7 @@ def test_a_migrated_store_has_every_column_constraint_and_index_that_a_fresh_one
 
 
 def contents(settings: Settings) -> dict[str, int]:
-    """How many rows each table has."""
+    """The number of rows of each table."""
     with raw(settings) as other:
         return {table.name: other.one(f"SELECT count(*) FROM {table.name}") for table in metadata.sorted_tables}
 
@@ -143,7 +143,7 @@ def test_running_the_migrations_again_changes_neither_shape_nor_contents(own_ins
     assert before[1]["tenants"] == before[1]["installation"] == before[1]["revision_counter"] == 1
 
 
-def test_the_version_that_the_program_asks_for_is_the_one_that_the_migrations_lead_to(
+def test_the_version_that_the_program_requires_is_that_of_the_last_migration(
     installation: Installation,
 ) -> None:
     assert migrate.head() == migrate.HEAD
@@ -162,7 +162,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(own_installation: Installa
     assert migrate.current(database_of(settings)) is None
 
 
-def test_an_empty_database_has_no_version_and_one_that_is_away_is_not_taken_for_empty(tmp_path: Path) -> None:
+def test_an_empty_database_has_no_version_and_an_unreachable_one_is_an_error(tmp_path: Path) -> None:
     empty = tmp_path / "empty.db"
     empty.touch()
     assert migrate.current(empty) is None
@@ -174,9 +174,9 @@ def test_an_empty_database_has_no_version_and_one_that_is_away_is_not_taken_for_
         assert server.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_an_address_that_names_several_servers_with_their_ports_leads_to_the_one_that_takes_writes() -> None:
+def test_an_address_with_several_servers_and_ports_connects_to_the_one_that_accepts_writes() -> None:
     with postgres_database() as url, socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # and does not listen
+        closed.bind(("127.0.0.1", 0))  # bound, but not listening
         parts = urlsplit(url)
         login, sign, host = parts.netloc.rpartition("@")
         several = urlunsplit(parts._replace(netloc=f"{login}{sign}127.0.0.1:{closed.getsockname()[1]},{host}"))
@@ -185,9 +185,9 @@ def test_an_address_that_names_several_servers_with_their_ports_leads_to_the_one
         assert migrate.current(several) == migrate.current(url) == migrate.HEAD
 
 
-def test_an_index_begins_with_what_is_looked_up_and_not_with_the_tenant() -> None:
-    """Without statistics PostgreSQL takes any index that begins with an equal column for as good as another, and then
-    walks through a whole tenant for one row. Where a table has but one such index there is nothing to mix up."""
+def test_a_table_has_at_most_one_index_that_begins_with_the_tenant() -> None:
+    """Without statistics PostgreSQL rates all indexes that begin with an equal column alike, and may then scan a whole
+    tenant for one row. With a single such index it cannot confuse them."""
     for table in metadata.sorted_tables:
         unique = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
         whole = [one for one in table.indexes if one.dialect_options["postgresql"]["where"] is None]

@@ -1,4 +1,4 @@
-"""Several processes write to one store: nothing is lost, nothing is doubled, and every one of them gets its turn."""
+"""Several processes write to one store: nothing is lost or duplicated, and every process gets its turn."""
 
 import json
 import os
@@ -19,7 +19,7 @@ CLIENTS, TOTAL = 8, 640
 
 
 def write_in_processes(installation: Installation, tenant: str, names: str) -> dict[str, list[list[str]]]:
-    """The writes that were acknowledged to each client of each process; all begin at the same moment."""
+    """The acknowledged writes of each client of each process; all start at the same moment."""
     settings = installation.settings.model_dump_json()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(WRITER.parents[2]), *sys.path])}
     processes = {

@@ -1,5 +1,5 @@
-"""The revision check: one counter that moves with every change of a right, and a directory that is never older than a
-request."""
+"""The revision check: one counter that moves with every change of a right, and an auth cache that is never older than
+a request."""
 
 import asyncio
 import contextlib
@@ -37,21 +37,21 @@ from tests.support.faulty_proxy import proxied
 
 
 def counter_of(store: Store) -> int:
-    """The counter as any other process reads it."""
+    """The counter as another process reads it."""
     row = store.read_now(lambda tx: tx.one(COUNTER))
     assert row is not None
     return row.number
 
 
 def change(ref: str, tx: SystemTransaction) -> int:
-    """Changes a right and says how far the counter then is."""
+    """Changes a right and returns the counter after the change."""
     tx.advance_revision("account", ref)
     row = tx.one(COUNTER)
     assert row is not None
     return row.number
 
 
-def test_the_counter_moves_with_the_change_by_one_for_each_and_the_list_says_what_moved_it(
+def test_each_change_increments_the_counter_by_one_and_is_listed(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     before = counter_of(store)
@@ -79,7 +79,7 @@ def test_a_write_that_changes_no_right_does_not_move_it(store: Store, tenant: st
     assert counter_of(store) == before
 
 
-def test_changes_of_sixteen_writers_at_once_have_numbers_without_gaps_or_doubles(
+def test_concurrent_changes_of_sixteen_writers_have_numbers_without_gaps_or_duplicates(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     before = counter_of(store)
@@ -95,11 +95,11 @@ def test_changes_of_sixteen_writers_at_once_have_numbers_without_gaps_or_doubles
     assert counter_of(store) == before + 96
 
 
-# --- the directory of a process ---------------------------------------------------------------------------------------
+# --- the auth cache of a process --------------------------------------------------------------------------------------
 
 
 class Process:
-    """What one web process keeps: a store of its own, a directory, and its revision check."""
+    """The state of one web process: its own store, auth cache and revision check."""
 
     def __init__(self, settings: Settings) -> None:
         services = build.open_services(open_installation(settings))
@@ -108,7 +108,7 @@ class Process:
         self.revision_check = services.revision_check
 
     def tenant(self, tenant: str) -> TenantEntry | None:
-        """The tenant's entry, as a request finds it that has just arrived."""
+        """The tenant's entry as a new request finds it."""
 
         async def asked() -> TenantEntry | None:
             await self.revision_check.confirm()
@@ -129,11 +129,11 @@ def process(settings: Settings) -> Iterator[Process]:
 
 
 def suspend(installation: Installation, tenant: str, state: bool) -> None:
-    """What the operator does in another process."""
+    """Suspends or resumes the tenant, as the operator does in another process."""
     installation.store.write_now(lambda tx: tenants.set_suspended(tx.for_tenant(tenant), state))
 
 
-def test_a_change_made_elsewhere_holds_on_the_next_request(
+def test_a_change_by_another_process_applies_to_the_next_request(
     installation: Installation, tenant: str, process: Process
 ) -> None:
     for state in (False, True, False, True):
@@ -144,7 +144,7 @@ def test_a_change_made_elsewhere_holds_on_the_next_request(
         assert process.directory.revision == installation.store.read_now(lambda tx: tx.one(COUNTER))
 
 
-def test_what_was_not_changed_stays_in_memory(installation: Installation, tenant: str, process: Process) -> None:
+def test_unchanged_entries_stay_cached(installation: Installation, tenant: str, process: Process) -> None:
     bystander = fresh_tenant(installation)
     kept = process.tenant(bystander)
     suspend(installation, tenant, True)
@@ -156,7 +156,9 @@ def test_what_was_not_changed_stays_in_memory(installation: Installation, tenant
     assert changed.suspended is True
 
 
-def test_a_process_whose_list_was_cut_begins_again(installation: Installation, tenant: str, process: Process) -> None:
+def test_a_process_that_missed_deleted_changes_resets_its_cache(
+    installation: Installation, tenant: str, process: Process
+) -> None:
     kept = process.tenant(tenant)
     assert kept is not None
     suspend(installation, tenant, True)
@@ -170,7 +172,7 @@ def test_a_process_whose_list_was_cut_begins_again(installation: Installation, t
     assert process.directory.revision == installation.store.read_now(lambda tx: tx.one(COUNTER))
 
 
-def test_a_process_that_is_too_far_behind_begins_again(
+def test_a_process_that_is_too_far_behind_resets_its_cache(
     installation: Installation, tenant: str, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revision_check, "MAX_CHANGES", 5)
@@ -186,7 +188,7 @@ def test_a_process_that_is_too_far_behind_begins_again(
     assert process.tenant(bystander) is kept
 
 
-def test_a_token_that_was_revoked_elsewhere_is_known_at_once_and_after_a_restart(
+def test_a_token_revoked_by_another_process_is_known_at_once_and_after_a_restart(
     installation: Installation, tenant: str, process: Process, settings: Settings
 ) -> None:
     process.tenant(tenant)
@@ -201,15 +203,15 @@ def test_a_token_that_was_revoked_elsewhere_is_known_at_once_and_after_a_restart
     again.store.close()
 
 
-# --- PostgreSQL: one query for all who wait ---------------------------------------------------------------------------
+# --- PostgreSQL: one query for all waiting callers --------------------------------------------------------------------
 
 
 Run = Callable[[Any], Any]
-"""Runs a coroutine on an event loop of its own: the server's is uvloop's."""
+"""Runs a coroutine on a new event loop: the server uses uvloop."""
 
 
 class Counting(PostgresStore):
-    """Counts the queries of the revision check, and those that a thread makes. It can hold the latter back."""
+    """Counts the queries of the revision check, and those made by a thread, which it can hold back."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -236,7 +238,7 @@ def counting(postgres_settings: Settings) -> Iterator[Counting]:
     store.close()
 
 
-def test_all_who_arrive_while_a_query_is_under_way_share_the_next_one(counting: Counting) -> None:
+def test_callers_that_arrive_during_a_query_share_the_next_one(counting: Counting) -> None:
 
     async def crowd() -> list[Revision]:
         wait_budget.limit(60.0)
@@ -254,8 +256,8 @@ def test_all_who_arrive_while_a_query_is_under_way_share_the_next_one(counting: 
     assert counting.queries == 2
 
 
-def test_nobody_gets_a_counter_that_is_older_than_its_question(counting: Counting) -> None:
-    """Each asks after a change was acknowledged, while others' queries are under way all the time."""
+def test_no_caller_gets_a_counter_older_than_its_query(counting: Counting) -> None:
+    """Each caller queries after a change was acknowledged, while queries of others are always in flight."""
 
     async def change_and_ask(number: int) -> bool:
         moved = await counting.write_across(partial(change, f"acc-{number}"))
@@ -269,7 +271,7 @@ def test_nobody_gets_a_counter_that_is_older_than_its_question(counting: Countin
     assert counting.queries <= 100
 
 
-def test_a_question_that_fails_fails_for_those_who_shared_it_and_for_nobody_else(
+def test_a_failing_query_fails_only_for_the_callers_that_share_it(
     counting: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = counting.write_now(partial(change, "acc-before"))
@@ -287,7 +289,7 @@ def test_a_question_that_fails_fails_for_those_who_shared_it_and_for_nobody_else
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-def test_once_a_thread_has_connected_the_event_loop_asks_by_itself_until_the_connection_breaks(
+def test_once_a_thread_has_connected_the_event_loop_queries_by_itself_until_the_connection_breaks(
     counting: Counting, postgres_settings: Settings, run: Run
 ) -> None:
     with raw(postgres_settings) as other:
@@ -299,13 +301,13 @@ def test_once_a_thread_has_connected_the_event_loop_asks_by_itself_until_the_con
                     assert (await counting.counter()).number == moved
                 assert counting.by_thread == round_
                 assert end_backends(other) >= 2
-                await asyncio.sleep(0.1)  # its last words have arrived before the next question
+                await asyncio.sleep(0.1)  # the end of the connection arrives before the next query
 
         run(ask())
     assert counting.queries == 60
 
 
-def test_a_caller_that_leaves_takes_no_answer_from_the_others(counting: Counting) -> None:
+def test_a_cancelled_caller_does_not_affect_the_answers_of_the_others(counting: Counting) -> None:
     async def crowd() -> list[Revision]:
         await counting.counter()
         callers = [asyncio.ensure_future(counting.counter()) for _ in range(10)]
@@ -320,7 +322,7 @@ def test_a_caller_that_leaves_takes_no_answer_from_the_others(counting: Counting
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-def test_a_loop_that_is_late_to_take_the_answer_takes_no_server_for_silent(counting: Counting, run: Run) -> None:
+def test_a_late_event_loop_does_not_mistake_the_server_for_silent(counting: Counting, run: Run) -> None:
     async def late() -> tuple[Revision, Revision]:
         known = await counting.counter()
         caller = asyncio.ensure_future(counting.counter())
@@ -334,7 +336,7 @@ def test_a_loop_that_is_late_to_take_the_answer_takes_no_server_for_silent(count
     assert counting.by_thread == 1
 
 
-def test_an_event_loop_that_ended_with_a_question_under_way_leaves_nothing_to_the_next_one(counting: Counting) -> None:
+def test_an_event_loop_that_ended_during_a_query_does_not_affect_the_next_one(counting: Counting) -> None:
     async def leave() -> None:
         await counting.counter()
         caller = asyncio.ensure_future(counting.counter())
@@ -349,7 +351,7 @@ def test_an_event_loop_that_ended_with_a_question_under_way_leaves_nothing_to_th
     assert asyncio.run(ask()) == asyncio.run(ask())
 
 
-def test_closing_the_store_answers_a_question_that_is_under_way(counting: Counting) -> None:
+def test_closing_the_store_ends_a_query_in_flight(counting: Counting) -> None:
     async def close() -> "list[Revision | BaseException]":
         await counting.counter()
         caller = asyncio.ensure_future(counting.counter())
@@ -363,7 +365,7 @@ def test_closing_the_store_answers_a_question_that_is_under_way(counting: Counti
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-def test_after_a_silence_the_event_loop_asks_again_by_itself(postgres_settings: Settings, run: Run) -> None:
+def test_after_a_silence_the_event_loop_queries_by_itself_again(postgres_settings: Settings, run: Run) -> None:
     assert postgres_settings.database
     with proxied(postgres_settings.database) as (proxy, address):
         store = Counting(address)

@@ -1,6 +1,6 @@
-"""A store that went back: a restored backup, or a standby that was promoted before it had everything.
+"""A store that was rolled back: a restored backup, or a standby that was promoted before it had everything.
 
-What a process remembers is then of another history. It forgets all of it, whatever number the present store has reached.
+The cache of a process then belongs to another history. The process drops it, whatever number the store has reached.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ LIVE_ROWS = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None
 
 
 class Process:
-    """A web process's directory and revision check, on the installation's store."""
+    """A web process's auth cache and revision check, on the installation's store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -36,23 +36,23 @@ class Process:
         self.asked.append(installed.keyring_version)
 
     def passes(self) -> Revision | None:
-        """A request passes the revision check; what the directory is then worth."""
+        """Passes the revision check as a request does; returns the revision of the cache."""
         asyncio.run(self.revision_check.confirm())
         return self.auth_cache.revision
 
     def remembers(self) -> None:
-        """It learns of an API key that nothing has touched."""
+        """Caches an API key that no change affects."""
         self.auth_cache.put(CacheKey("key", (LIVE_ROWS.digest,)), LIVE_ROWS)
 
     @property
     def knows(self) -> bool:
-        """Whether the API key is still remembered."""
+        """Whether the API key is still cached."""
         return self.auth_cache.cached_key(LIVE_ROWS.digest) is not None
 
 
 @pytest.fixture
 def process(own_installation: Installation) -> Process:
-    """A process that has seen five changes, and remembers an API key."""
+    """A process that has applied five changes, and has an API key cached."""
     store = own_installation.store
     changes(store, *(f"{number:064}" for number in range(5)))
     made = Process(store)
@@ -69,14 +69,14 @@ def other(own_installation: Installation) -> Iterator[RawConnection]:
 
 
 def present(store: Store) -> Revision:
-    """The store's revision, as any other process reads it."""
+    """The store's revision as another process reads it."""
     found = store.read_now(lambda tx: tx.one(COUNTER))
     assert found is not None
     return found
 
 
 def goes_back(other: RawConnection, by: int) -> None:
-    """What a promoted standby looks like that lacked the last changes: their rows were never there."""
+    """Makes the store look like a promoted standby that never had the rows of the last changes."""
     last = other.one("SELECT counter FROM revision_counter") - by
     nonce = other.one("SELECT nonce FROM changes WHERE seq = :last", last=last)
     other.run("DELETE FROM changes WHERE seq > :last", last=last)
@@ -84,16 +84,16 @@ def goes_back(other: RawConnection, by: int) -> None:
 
 
 def changes(store: Store, *refs: str) -> None:
-    """One change for each reference, in a transaction of its own."""
+    """Makes one change for each reference, each in its own transaction."""
     for ref in refs:
         store.write_now(partial(SystemTransaction.advance_revision, kind="key", ref=ref))
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3, 4, 9], ids=lambda later: f"{later}-changes-after-it-went-back-by-3")
-def test_a_store_that_went_back_is_noticed_whatever_number_it_has_reached(
+def test_a_rolled_back_store_is_detected_whatever_number_it_has_reached(
     process: Process, other: RawConnection, later: int
 ) -> None:
-    """With one or two changes the number is smaller than the one that is known, with three it is the same, then larger."""
+    """After one or two changes the number is smaller than the known one, after three it is equal, then larger."""
     goes_back(other, 3)
     changes(process.store, *(f"{number:064}" for number in range(later)))
     assert process.knows
@@ -101,7 +101,7 @@ def test_a_store_that_went_back_is_noticed_whatever_number_it_has_reached(
     assert not process.knows
 
 
-def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(
+def test_a_revocation_in_the_rolled_back_store_applies_even_if_its_number_was_used_before(
     process: Process, other: RawConnection
 ) -> None:
     goes_back(other, 1)
@@ -111,10 +111,8 @@ def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(
     assert not process.knows
 
 
-def test_a_revocation_that_the_present_store_never_had_is_not_remembered(
-    process: Process, other: RawConnection
-) -> None:
-    """The present store decides, in both directions."""
+def test_a_revocation_that_the_rolled_back_store_never_had_is_dropped(process: Process, other: RawConnection) -> None:
+    """The current store decides, in both directions."""
     process.store.write_now(lambda tx: tx.advance_revision("token", "jti-1 4102444800000"))
     process.passes()
     assert process.auth_cache.revoked("jti-1")
@@ -123,7 +121,7 @@ def test_a_revocation_that_the_present_store_never_had_is_not_remembered(
     assert not process.auth_cache.revoked("jti-1")
 
 
-def test_a_store_that_goes_on_makes_nobody_forget(process: Process, other: RawConnection) -> None:
+def test_further_changes_of_the_store_do_not_clear_the_cache(process: Process, other: RawConnection) -> None:
     changes(process.store, *(f"{number:064}" for number in range(7)))
     restarts = len(process.asked)
     assert process.passes() == present(process.store)
@@ -131,7 +129,7 @@ def test_a_store_that_goes_on_makes_nobody_forget(process: Process, other: RawCo
     assert len(process.asked) == restarts
 
 
-def test_the_first_change_of_an_installation_makes_nobody_forget(own_installation: Installation) -> None:
+def test_the_first_change_of_an_installation_does_not_clear_the_cache(own_installation: Installation) -> None:
     process = Process(own_installation.store)
     assert process.passes() == present(process.store)
     process.remembers()
@@ -140,10 +138,10 @@ def test_the_first_change_of_an_installation_makes_nobody_forget(own_installatio
     assert process.knows
 
 
-def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
+def test_an_entry_read_before_the_store_was_rolled_back_is_not_cached(
     own_installation: Installation, process: Process, other: RawConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The entry is on its way while another request finds that the store went back, and reached the number again."""
+    """The entry is in flight while another request finds that the store went back and reached the number again."""
     read_across = own_installation.store.read_across
 
     async def overtaken(work: Callable[[SystemTransaction], object]) -> object:
@@ -160,8 +158,8 @@ def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
     assert not process.knows
 
 
-def test_requests_that_come_while_the_store_moves_on_read_its_changes_once(process: Process) -> None:
-    """A request whose answer is older than what another one has read meanwhile does not take it for a step back."""
+def test_concurrent_requests_during_changes_read_the_changes_once(process: Process) -> None:
+    """A request whose answer is older than another one's does not mistake that for a rollback of the store."""
     reads = 0
     read_across = process.store.read_across
 
@@ -184,10 +182,10 @@ def test_requests_that_come_while_the_store_moves_on_read_its_changes_once(proce
     assert reads <= 4
 
 
-def test_connections_that_lead_to_two_stores_are_no_knowledge(
+def test_connections_to_two_different_stores_make_the_store_unavailable(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The revision check reads one server, the pool of connections still another one."""
+    """The revision check reads one server, the connection pool still another one."""
     elsewhere = Revision(6, 4711)
     monkeypatch.setattr(process.store, "counter_now", lambda: elsewhere)
     for _ in range(2):

@@ -46,7 +46,7 @@ _PARAMETER: dict[DialectName, str] = {"sqlite": r"(?<!\w):(\w+)", "postgresql": 
 
 
 def every_statement() -> tuple[Statement[Any], ...]:
-    """What all modules of the package have declared once they are all imported."""
+    """Imports all modules of the package, so that every statement is declared."""
     for module in pkgutil.walk_packages(bedesten.__path__, "bedesten."):
         if not module.name.endswith(("__main__", "migrations.env")):
             importlib.import_module(module.name)
@@ -57,19 +57,19 @@ STATEMENTS = every_statement()
 
 
 def text_of(statement: Statement[Any]) -> str:
-    """The statement on one line, for the reader of a failure."""
+    """The statement on one line, for failure messages."""
     return " ".join(statement.compiled("sqlite").split())
 
 
 def binds_of(statement: Statement[Any]) -> dict[str, BindParameter[Any]]:
-    """The parameters that have no value of their own."""
+    """The parameters without a value in the statement."""
     made = statement.core.compile(dialect=DIALECTS["postgresql"], column_keys=list(statement.columns))
     assert isinstance(made, SQLCompiler)
     return {name: bind for name, bind in made.binds.items() if bind.required}
 
 
 def examples_for(statement: Statement[Any]) -> dict[str, object]:
-    """A value for each parameter, of the type that PostgreSQL's text casts it to somewhere; else NULL."""
+    """A value for each parameter, of the type to which the PostgreSQL text casts it; without a cast NULL."""
     sql = statement.compiled("postgresql")
     casts = {name: re.search(rf"%\({name}\)s::(\w+)", sql) for name in binds_of(statement)}
     examples: dict[str, object] = {"BIGINT": 1, "INTEGER": 1, "VARCHAR": "x", "BYTEA": b"x"}
@@ -87,7 +87,7 @@ def test_every_statement_compiles_and_either_names_the_tenant_or_crosses_tenants
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_parameter_is_filled_by_the_caller_of_the_statement_and_constants_are_written_out(
+def test_every_parameter_is_supplied_by_the_caller_and_constants_are_inlined(
     dialect: DialectName,
 ) -> None:
     for statement in STATEMENTS:
@@ -99,7 +99,7 @@ def _without_literals(sql: str) -> str:
     return re.sub(r"'(?:[^']|'')*'", "''", sql)
 
 
-def test_numbered_parameters_are_those_of_the_names_and_get_their_values() -> None:
+def test_numbered_parameters_correspond_to_the_names_and_get_their_values() -> None:
     for statement in STATEMENTS:
         text, values = statement.numbered
         names = values({name: name for name in binds_of(statement)})
@@ -109,15 +109,15 @@ def test_numbered_parameters_are_those_of_the_names_and_get_their_values() -> No
         assert text == statement.compiled("sqlite")
 
 
-def test_a_colon_in_a_literal_is_no_parameter() -> None:
+def test_a_colon_in_a_literal_is_not_a_parameter() -> None:
     core = select(accounts.c.id, literal("it's :tenant")).where(accounts.c.tenant_id == TENANT)
     text, values = statement_of(core).numbered
     assert "'it''s :tenant'" in text
     assert values({"tenant": "t", "other": 1}) == ("t",)
 
 
-def test_both_engines_know_every_statement(settings: Settings) -> None:
-    """They parse and plan it: every table, column and function is there, every ON CONFLICT names a constraint."""
+def test_both_engines_accept_every_statement(settings: Settings) -> None:
+    """They parse and plan it: every table, column and function exists, every ON CONFLICT names a constraint."""
     with raw(settings) as other:
         for statement in STATEMENTS:
             sql = statement.compiled(other.dialect)
@@ -128,7 +128,7 @@ def test_both_engines_know_every_statement(settings: Settings) -> None:
 
 
 def _owned(column: object) -> bool:
-    """Whether it is the column that says whose a row is."""
+    """Whether it is the column that names the tenant of a row."""
     table = getattr(column, "table", None)
     if not isinstance(table, Table):
         return False
@@ -140,7 +140,7 @@ def _is_tenant(element: object) -> bool:
 
 
 def tables_of(core: Any) -> set[Any]:
-    """The tables of tenants that a statement reads or changes."""
+    """The tables with a tenant that a statement reads or changes."""
     found: set[Any] = {element for element in visitors.iterate(core) if isinstance(element, Table)}
     if isinstance(core, Insert | Update | Delete):
         found.add(core.table)
@@ -148,7 +148,7 @@ def tables_of(core: Any) -> set[Any]:
 
 
 def tables_inside(core: Any) -> set[Any]:
-    """Those of them whose rows are the tenant's own: by the parameter itself, or by a join with such a table."""
+    """The tables restricted to the tenant's rows: by the parameter itself, or by a join with such a table."""
     inside: set[Any] = set()
     joins: list[tuple[Any, Any]] = []
     for element in visitors.iterate(core):
@@ -170,14 +170,14 @@ def tables_inside(core: Any) -> set[Any]:
 
 
 def _base(column: Any) -> Table | None:
-    """The table of a column, also where the statement gives it another name."""
+    """The table of a column, even if the statement aliases it."""
     table = getattr(column, "table", None)
     table = table.element if isinstance(table, Alias) else table
     return table if isinstance(table, Table) else None
 
 
 def test_every_statement_of_a_tenant_is_bound_to_it_in_each_of_its_tables() -> None:
-    """The parameter alone is not enough: a statement that only stored it would reach into everybody's rows."""
+    """The parameter alone is not enough: a statement that only stored it would reach the rows of every tenant."""
     bound = [statement for statement in STATEMENTS if not statement.cross_tenant]
     assert len(bound) > 100
     for statement in bound:
@@ -202,7 +202,7 @@ def test_every_insert_of_a_tenant_writes_the_tenant_that_the_transaction_is_boun
         assert _is_tenant(written) or copied, text_of(statement)
 
 
-def test_every_table_says_whose_its_rows_are_or_is_named_here() -> None:
+def test_every_table_has_a_tenant_column_or_is_listed_here() -> None:
     nobodys = {table.name for table in metadata.sorted_tables if "tenant_id" not in table.c}
     assert nobodys == {
         "audit_chain",
@@ -215,7 +215,7 @@ def test_every_table_says_whose_its_rows_are_or_is_named_here() -> None:
     }
 
 
-def test_another_tenant_s_row_is_as_unknown_as_one_that_never_was(
+def test_another_tenant_s_row_is_as_unknown_as_one_that_never_existed(
     installation: Installation, tenant: str, stranger: str, other_connection: RawConnection
 ) -> None:
     store = installation.store

@@ -1,4 +1,4 @@
-"""No time that a reader could not show gets into the store, whatever the program above it does."""
+"""The store refuses times that cannot be displayed, whatever the program does."""
 
 import pytest
 
@@ -16,7 +16,7 @@ TIMES = sorted(
 )
 
 
-def test_every_column_that_is_named_like_a_time_is_one() -> None:
+def test_every_column_named_like_a_time_has_the_constraint_of_times() -> None:
     named = {
         "created",
         "updated",
@@ -35,7 +35,7 @@ def test_every_column_that_is_named_like_a_time_is_one() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1, MAX_TIME_MS + 1, 2**62])
-def test_the_database_refuses_a_time_that_cannot_be_shown(installation: Installation, wrong: int) -> None:
+def test_the_database_refuses_a_time_that_cannot_be_displayed(installation: Installation, wrong: int) -> None:
     with raw(installation.settings) as other:
         for kept in (0, MAX_TIME_MS):
             other.rows("UPDATE installation SET created = :kept RETURNING created", kept=kept)

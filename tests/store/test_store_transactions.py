@@ -33,7 +33,7 @@ from tests.store.raw import RawConnection
 from tests.store.tenant_actions import Boom, within
 
 
-def test_what_an_action_did_is_seen_by_another_connection_once_the_write_has_answered(
+def test_the_changes_of_an_action_are_visible_to_another_connection_once_the_write_has_returned(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     for number in range(20):
@@ -41,7 +41,7 @@ def test_what_an_action_did_is_seen_by_another_connection_once_the_write_has_ans
         assert other_connection.one(notes.COUNT, tenant=tenant) == number + 1
 
 
-def test_nothing_is_seen_by_another_connection_before_the_action_has_returned(
+def test_nothing_is_visible_to_another_connection_before_the_action_has_returned(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     def action(tx: Transaction) -> tuple[str | None, object]:
@@ -69,7 +69,7 @@ def test_raising_undoes_everything_and_the_revision_too(
     assert other_connection.one("SELECT count(*) FROM changes") == changes
 
 
-def test_returning_a_refusal_commits_what_was_done_before(
+def test_returning_a_refusal_commits_earlier_changes(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     def action(tx: Transaction) -> Refusal:
@@ -83,11 +83,11 @@ def test_returning_a_refusal_commits_what_was_done_before(
 
 
 def break_a_constraint(tx: Transaction) -> None:
-    """A deposit below zero: no surface lets one through."""
+    """Creates a deposit below zero, which every surface refuses."""
     payments.create_deposit(tx, "nobody", "nobody", "below zero", "USD", -1)
 
 
-def test_a_constraint_that_fires_undoes_the_whole_action(
+def test_a_violated_constraint_undoes_the_whole_action(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     def action(tx: Transaction) -> None:
@@ -99,7 +99,7 @@ def test_a_constraint_that_fires_undoes_the_whole_action(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_an_action_that_swallows_an_error_of_the_database_succeeds_only_if_it_was_committed(
+def test_an_action_that_catches_a_database_error_succeeds_only_if_it_was_committed(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     """PostgreSQL ends the transaction on the first error, and its COMMIT then answers ROLLBACK, without an error."""
@@ -118,7 +118,9 @@ def test_an_action_that_swallows_an_error_of_the_database_succeeds_only_if_it_wa
     assert other_connection.one(notes.COUNT, tenant=tenant) == (1 if store.dialect == "sqlite" else 0)
 
 
-def test_actions_that_run_at_once_fail_alone(store: Store, tenant: str, other_connection: RawConnection) -> None:
+def test_a_failing_action_does_not_affect_concurrent_ones(
+    store: Store, tenant: str, other_connection: RawConnection
+) -> None:
     def action(number: int) -> Callable[[Transaction], int]:
         def work(tx: Transaction) -> int:
             notes.put(tx, f"n{number:03}")
@@ -156,7 +158,7 @@ def test_writers_without_a_loop_and_writers_on_a_loop_share_one_store(store: Sto
     assert store.read_now(within(tenant, lambda tx: notes.get(tx, "loop1-19"))) == "text"
 
 
-def test_a_reading_action_sees_one_moment_whatever_is_committed_meanwhile(store: Store, tenant: str) -> None:
+def test_a_reading_action_sees_one_snapshot_whatever_is_committed_meanwhile(store: Store, tenant: str) -> None:
     def twice(tx: Transaction) -> tuple[str | None, str | None]:
         first = notes.get(tx, "later")
         with ThreadPoolExecutor(1) as writer:
@@ -175,7 +177,7 @@ def test_a_reading_action_cannot_write(store: Store, tenant: str, other_connecti
     assert store.write_now(within(tenant, lambda tx: notes.put(tx, "honest"))) is True
 
 
-def test_an_action_that_was_overtaken_runs_again_on_a_clean_slate(
+def test_an_action_that_lost_a_race_runs_again_after_a_rollback(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     runs: list[str | None] = []
@@ -192,7 +194,7 @@ def test_an_action_that_was_overtaken_runs_again_on_a_clean_slate(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 1
 
 
-def test_an_action_that_is_overtaken_again_and_again_raises_store_unavailable(
+def test_an_action_that_loses_a_race_too_often_raises_store_unavailable(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     runs: list[int] = []
@@ -208,7 +210,7 @@ def test_an_action_that_is_overtaken_again_and_again_raises_store_unavailable(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_one_moment_of_the_clock_is_every_action_s_now(
+def test_an_action_and_its_rows_use_the_time_of_the_store_s_clock(
     settings: Settings, tenant: str, other_connection: RawConnection
 ) -> None:
     store = open_store(settings, clock=lambda: 1_234_567)
@@ -220,7 +222,7 @@ def test_one_moment_of_the_clock_is_every_action_s_now(
     assert other_connection.rows(notes.CLOCK, tenant=tenant) == [(1_234_567,)]
 
 
-def test_a_store_that_was_closed_takes_no_more_work_and_hangs_nobody(
+def test_a_closed_store_refuses_all_work_without_hanging(
     settings: Settings, tenant: str, other_connection: RawConnection
 ) -> None:
     store, unused = open_store(settings), open_store(settings)
@@ -240,23 +242,23 @@ def test_a_store_that_was_closed_takes_no_more_work_and_hangs_nobody(
 
 
 class Gate:
-    """Holds the writer inside an action, so that what is asked for meanwhile shares the next commit."""
+    """Blocks the writer inside an action, so that actions submitted meanwhile share the next commit."""
 
     def __init__(self) -> None:
         self.entered = threading.Event()
         self.released = threading.Event()
 
     def action(self, _: SystemTransaction) -> None:
-        """Says that it has begun and waits to be let go."""
+        """Signals that it has begun and waits for its release."""
         self.entered.set()
         assert self.released.wait(120)
 
 
 @pytest.mark.parametrize("count", [5, 128, 300])
-def test_on_sqlite_what_queues_up_behind_a_commit_shares_the_next_one_and_still_fails_alone(
+def test_on_sqlite_actions_queued_behind_a_commit_share_the_next_one_and_still_fail_alone(
     sqlite_settings: Settings, sqlite_tenant: str, count: int
 ) -> None:
-    """The clock is read once a commit, so actions with one `now` were committed together."""
+    """The store reads the clock once per commit, so actions with the same `now` were committed together."""
     ticks = itertools.count(1)
     store = open_store(sqlite_settings, clock=lambda: next(ticks))
     gate = Gate()
@@ -327,7 +329,7 @@ def test_on_sqlite_an_action_that_is_alone_in_its_commit_needs_no_savepoint(
         store.close()
 
 
-# --- steps that travel together ---
+# --- steps that are sent together ---
 
 
 def step(name: str, rows: int = 1) -> Step:
@@ -337,13 +339,13 @@ def step(name: str, rows: int = 1) -> Step:
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_BATCH_STEPS, MAX_BATCH_STEPS + 1, 3 * MAX_BATCH_STEPS])
-def test_any_number_of_steps_is_run(store: Store, tenant: str, other_connection: RawConnection, count: int) -> None:
+def test_any_number_of_steps_runs(store: Store, tenant: str, other_connection: RawConnection, count: int) -> None:
     store.write_now(within(tenant, lambda tx: tx.run_all([step(f"n{at:02}") for at in range(count)])))
     assert other_connection.rows(notes.NAMES, tenant=tenant) == [(f"n{at:02}",) for at in range(count)]
 
 
 @pytest.mark.parametrize("place", [0, 1, MAX_BATCH_STEPS])
-def test_a_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
+def test_a_step_that_changes_an_unexpected_number_of_rows_raises_its_error_and_undoes_everything(
     store: Store, tenant: str, other_connection: RawConnection, place: int
 ) -> None:
     def action(tx: Transaction) -> None:
@@ -357,6 +359,6 @@ def test_a_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_of_several_steps_that_fail_the_first_one_is_raised(store: Store, tenant: str) -> None:
+def test_of_several_failing_steps_the_error_of_the_first_is_raised(store: Store, tenant: str) -> None:
     with pytest.raises(Boom, match=r"^first$"):
         store.write_now(within(tenant, lambda tx: tx.run_all([step("a"), step("first", 2), step("second", 0)])))

@@ -28,7 +28,7 @@ class Listener:
             self.changed.notify_all()
 
     def wait_for(self, count: int) -> None:
-        """Returns once there were so many."""
+        """Waits for this many messages."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.count >= count, PATIENCE_S), f"{self.count} of {count} came"
 
@@ -46,7 +46,7 @@ def wake(tx: SystemTransaction) -> None:
 
 
 def heard(store: Store) -> Listener:
-    """A listener that certainly listens."""
+    """A listener that has received its first message."""
     made = Listener(store)
     end = threading.Event()
     while made.count == 0:
@@ -55,7 +55,7 @@ def heard(store: Store) -> Listener:
     return made
 
 
-def test_a_message_comes_after_each_commit_that_asks_for_it(store: Store) -> None:
+def test_a_message_is_sent_after_each_commit_that_requests_it(store: Store) -> None:
     listener = heard(store)
     before = listener.count
     for _ in range(3):
@@ -64,7 +64,7 @@ def test_a_message_comes_after_each_commit_that_asks_for_it(store: Store) -> Non
     listener.stop()
 
 
-def test_no_message_comes_of_what_was_undone_or_asked_for_none(store: Store) -> None:
+def test_no_message_is_sent_after_a_rollback_or_without_a_request(store: Store) -> None:
     listener = heard(store)
 
     def undone(tx: SystemTransaction) -> None:
@@ -75,7 +75,7 @@ def test_no_message_comes_of_what_was_undone_or_asked_for_none(store: Store) -> 
     with pytest.raises(LookupError):
         store.write_now(undone)
     store.write_now(lambda tx: None)
-    store.write_now(wake)  # messages come in order
+    store.write_now(wake)  # messages arrive in order
     listener.wait_for(before + 1)
     store.write_now(wake)
     listener.wait_for(before + 2)
@@ -83,7 +83,7 @@ def test_no_message_comes_of_what_was_undone_or_asked_for_none(store: Store) -> 
     listener.stop()
 
 
-def test_messages_that_follow_each_other_closely_are_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_in_quick_succession_are_combined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     listener = heard(store)
     before = listener.count
     store.write_now(wake)
@@ -115,7 +115,7 @@ def test_a_listener_that_lost_its_connection_listens_again(store: Store, monkeyp
     listener.stop()
 
 
-def test_sqlite_sends_no_message_and_takes_a_write_that_asks_for_one(tmp_path: Path) -> None:
+def test_sqlite_sends_no_message_and_accepts_a_write_that_requests_one(tmp_path: Path) -> None:
     with opened("sqlite", tmp_path) as installation:
         listener = Listener(installation.store)
         installation.store.write_now(wake)

@@ -1,4 +1,4 @@
-"""On SQLite the revision check asks the store only if something was committed. It has to know whenever something was."""
+"""On SQLite the revision check queries the store only after a commit. It must detect every commit."""
 
 import os
 import subprocess
@@ -23,14 +23,14 @@ CHANGER = Path(__file__).with_name("changer.py")
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Installation]:
-    """An installation of this test's own, on SQLite."""
+    """An installation for one test only, on SQLite."""
     with opened("sqlite", tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def store(own: Installation) -> SqliteStore:
-    """Its store, which has passed the revision check before."""
+    """The installation's store, which has passed the revision check before."""
     assert isinstance(own.store, SqliteStore)
     own.store.counter_now()
     return own.store
@@ -38,7 +38,7 @@ def store(own: Installation) -> SqliteStore:
 
 @pytest.fixture
 def elsewhere(own: Installation) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that makes a change for each line, and says how far the counter then is."""
+    """Another process that makes one change for each line, and prints the counter after it."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHANGER.parents[2]), *sys.path])}
     command = [sys.executable, str(CHANGER), own.settings.model_dump_json()]
     with subprocess.Popen(
@@ -51,7 +51,7 @@ def elsewhere(own: Installation) -> Iterator["subprocess.Popen[str]"]:
 
 
 def changed(process: "subprocess.Popen[str]") -> int:
-    """One change in the other process; how far the counter is now that it has answered."""
+    """Makes one change in the other process; returns the counter after it."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("go\n")
@@ -60,13 +60,13 @@ def changed(process: "subprocess.Popen[str]") -> int:
 
 
 def asked(store: SqliteStore) -> list[str]:
-    """From now on, what this thread's reader is asked."""
+    """A growing list of the statements that this thread's reader runs from now on."""
     statements: list[str] = []
     store._reader().set_trace_callback(statements.append)
     return statements
 
 
-def test_the_store_is_asked_once_for_each_commit_and_not_once_for_each_request(store: SqliteStore) -> None:
+def test_the_store_is_queried_once_for_each_commit_and_not_for_each_request(store: SqliteStore) -> None:
     before, statements = store.counter_now().number, asked(store)
     assert {store.counter_now().number for _ in range(100)} == {before}
     assert statements == []
@@ -78,7 +78,7 @@ def test_the_store_is_asked_once_for_each_commit_and_not_once_for_each_request(s
     assert len(statements) == 2
 
 
-def test_what_another_process_has_committed_is_known_at_once(
+def test_a_commit_of_another_process_is_detected_at_once(
     store: SqliteStore, elsewhere: "subprocess.Popen[str]"
 ) -> None:
     for _ in range(300):
@@ -86,7 +86,7 @@ def test_what_another_process_has_committed_is_known_at_once(
 
 
 @pytest.mark.slow
-def test_what_other_threads_and_processes_commit_is_known_at_once_to_every_thread(
+def test_every_thread_detects_commits_of_other_threads_and_processes_at_once(
     store: SqliteStore, elsewhere: "subprocess.Popen[str]"
 ) -> None:
     wrong: list[tuple[int, int]] = []
@@ -121,7 +121,9 @@ def test_what_other_threads_and_processes_commit_is_known_at_once_to_every_threa
     assert wrong == []
 
 
-def test_a_checkpoint_and_a_restarted_log_are_no_news_and_hide_none(own: Installation, store: SqliteStore) -> None:
+def test_a_checkpoint_and_a_restarted_log_do_not_look_like_commits_and_hide_none(
+    own: Installation, store: SqliteStore
+) -> None:
     before, statements = store.counter_now().number, asked(store)
     for kind in ("PASSIVE", "RESTART", "TRUNCATE"):
         store.write_now(change)
@@ -132,7 +134,9 @@ def test_a_checkpoint_and_a_restarted_log_are_no_news_and_hide_none(own: Install
     assert len([one for one in statements if "SELECT" in one]) <= 6
 
 
-def test_what_is_brought_into_the_running_store_is_known(own: Installation, store: SqliteStore, tmp_path: Path) -> None:
+def test_a_backup_restored_into_the_running_store_is_detected(
+    own: Installation, store: SqliteStore, tmp_path: Path
+) -> None:
     copy = tmp_path / "copy.db"
     before = store.counter_now().number
     backup(own.settings.sqlite_file, copy)
@@ -142,7 +146,7 @@ def test_what_is_brought_into_the_running_store_is_known(own: Installation, stor
     assert store.counter_now().number == before
 
 
-def test_a_file_that_was_moved_away_or_replaced_is_known_although_nothing_was_committed(
+def test_a_moved_or_replaced_file_is_detected_although_nothing_was_committed(
     own: Installation, store: SqliteStore, tmp_path: Path
 ) -> None:
     file = own.settings.sqlite_file
@@ -154,10 +158,10 @@ def test_a_file_that_was_moved_away_or_replaced_is_known_although_nothing_was_co
         store.counter_now()
 
 
-def test_a_store_that_is_closed_takes_no_lock_from_another_one_of_its_file(
+def test_closing_a_store_releases_no_lock_of_another_store_of_the_same_file(
     own: Installation, store: SqliteStore
 ) -> None:
-    """With its lock gone, the next process that opens and closes the store would take itself for the last one."""
+    """Without its lock, the next process that opens and closes the store would assume that it is the last one."""
     index = own.settings.sqlite_file.with_name("bedesten.db-shm")
     other = open_store(own.settings)
     assert isinstance(other, SqliteStore)
@@ -172,7 +176,7 @@ def test_a_store_that_is_closed_takes_no_lock_from_another_one_of_its_file(
     assert store.counter_now().number == committed
 
 
-def test_the_last_store_of_a_file_leaves_nothing_open(own: Installation, store: SqliteStore) -> None:
+def test_closing_the_last_store_of_a_file_leaves_no_file_open(own: Installation, store: SqliteStore) -> None:
     others = [open_store(own.settings) for _ in range(3)]
     for one in others:
         assert isinstance(one, SqliteStore)
@@ -203,7 +207,7 @@ def _is_open(descriptor: str) -> bool:
         ((3_007_001).to_bytes(4, sys.byteorder) + bytes(44)) * 2,
     ],
 )
-def test_a_header_that_is_torn_or_of_another_version_says_nothing(tmp_path: Path, raw: bytes) -> None:
+def test_a_torn_header_or_one_of_another_version_is_ignored(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "x.db-shm").write_bytes(raw + bytes(32_000))
     index = WalIndex(tmp_path / "x.db")
     assert index.header() is None
@@ -211,13 +215,13 @@ def test_a_header_that_is_torn_or_of_another_version_says_nothing(tmp_path: Path
     assert index.header() is None
 
 
-def test_a_file_that_is_too_short_is_none(tmp_path: Path) -> None:
+def test_an_index_file_that_is_too_short_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.db-shm").write_bytes(bytes(95))
     with pytest.raises(OSError, match="no header"):
         WalIndex(tmp_path / "x.db")
 
 
-def test_without_the_index_the_store_is_asked_each_time(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_index_the_store_is_queried_each_time(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WalIndex, "header", lambda _: None)
     before, statements = store.counter_now().number, asked(store)
     assert [store.counter_now().number for _ in range(3)] == [before] * 3

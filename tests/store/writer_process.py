@@ -1,7 +1,7 @@
 """One of several processes that write to one store: `python writer_process.py SETTINGS_JSON TENANT NAME CLIENTS TOTAL`.
 
 Each client is a task that writes one note after the other, waiting for each answer, until all processes together have
-written TOTAL. Says "ready", waits for a line on standard input, then writes, and prints what was acknowledged as JSON.
+written TOTAL. Prints "ready", waits for a line on standard input, writes, and prints the acknowledged notes as JSON.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ _NOTES = statement(select(func.count()).select_from(idempotency).where(idempoten
 
 
 def step(tx: Transaction, name: str, total: int) -> bool:
-    """Writes one note and moves one counter that all clients share; False once there are enough."""
+    """Writes one note and increments a counter that all clients share; False once TOTAL is reached."""
     tx.run(_BUMP)
     row = tx.one(_COUNTER)
     assert row is not None
-    if row[0] > total + 1:  # it began at 1
+    if row[0] > total + 1:  # the counter started at 1
         return False
     notes.put(tx, name, "x" * 100)
     return True
 
 
 async def client(store: Store, tenant: str, name: str, total: int) -> list[str]:
-    """Writes until there are enough; gives what was acknowledged."""
+    """Writes until TOTAL is reached; returns the acknowledged notes."""
     acknowledged: list[str] = []
     while True:
         note = f"{name}-{len(acknowledged):05}"
@@ -46,7 +46,7 @@ async def client(store: Store, tenant: str, name: str, total: int) -> list[str]:
 
 
 async def main(settings_json: str, tenant: str, name: str, clients: int, total: int) -> list[list[str]]:
-    """All clients of this process."""
+    """Runs all clients of this process."""
     store = open_store(Settings.model_validate_json(settings_json))
     await store.counter()
     sys.stdout.write("ready\n")
