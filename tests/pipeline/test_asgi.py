@@ -1,4 +1,4 @@
-"""What a client on a real socket meets: our adapter, and the server below it. The module docstring holds the table."""
+"""The behaviour on a real socket of our adapter and the HTTP server below it. The adapter's docstring has the table."""
 
 import asyncio
 import json
@@ -17,21 +17,21 @@ from bedesten.http.message import BodyStalled, Request, Response
 
 SERVE = Path(__file__).parents[1] / "server" / "serve_dummy.py"
 PATIENT = {"pace": {"between_s": 20.0, "whole_s": 30.0, "linger_s": 5.0}, "idle_ms": 1_500}
-"""Deadlines that no pause of these tests reaches, on a busy machine either. Only idle connections end soon."""
+"""Deadlines that no pause of these tests reaches, even on a busy machine. Only idle connections end soon."""
 IMPATIENT = {"pace": {"between_s": 0.4, "whole_s": 1.0, "linger_s": 5.0}, "idle_ms": 500}
-"""For clients that stop sending: they wait for longer than any of these, whatever the machine does."""
+"""Deadlines for clients that stop sending: they always wait longer than any of these."""
 NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """One worker with the dummy application, which waits for its clients."""
+    """The port of one worker with the dummy application and long deadlines."""
     yield from _serving(PATIENT, tmp_path_factory.mktemp("patient"))
 
 
 @pytest.fixture(scope="module")
 def impatient_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The same with short deadlines."""
+    """The port of such a worker with short deadlines."""
     yield from _serving(IMPATIENT, tmp_path_factory.mktemp("impatient"))
 
 
@@ -58,7 +58,7 @@ def _serving(deadlines: dict[str, Any], folder: Path) -> Iterator[int]:
 
 
 def talk(port: int, *parts: bytes | float, half: bool = False, wait: float = 60.0) -> bytes:
-    """Sends the parts (a number is a pause in seconds) and gives all that comes until the other end closes."""
+    """Sends the parts (a number is a pause in seconds) and returns all bytes received until the peer closes."""
     received = b""
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.settimeout(wait)
@@ -71,20 +71,20 @@ def talk(port: int, *parts: bytes | float, half: bool = False, wait: float = 60.
             if half:
                 sock.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the answer may have come first
+            pass  # the server may have answered and closed first
         while chunk := sock.recv(65536):
             received += chunk
     return received
 
 
 def statuses(answer: bytes) -> list[int]:
-    """The status of every answer in the bytes."""
+    """The status of every response in the bytes."""
     lines = answer.replace(b"HTTP/1.", b"\r\nHTTP/1.").split(b"\r\n")
     return [int(line.split()[1]) for line in lines if line.startswith(b"HTTP/1.")]
 
 
 def post(path: str, head: bytes, body: bytes = b"") -> bytes:
-    """A POST with this much of a head."""
+    """A POST with these header lines."""
     return b"POST " + path.encode() + b" HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n" + body
 
 
@@ -93,7 +93,7 @@ def chunked(body: bytes, path: str = "/read/10") -> bytes:
 
 
 def seen_head(answer: bytes) -> dict[str, Any]:
-    """What the application at /head saw."""
+    """The request as the application saw it at /head."""
     found: dict[str, Any] = json.loads(answer.split(b"\r\n\r\n", 1)[1])
     return found
 
@@ -101,7 +101,7 @@ def seen_head(answer: bytes) -> dict[str, Any]:
 CLOSE = b"Connection: close\r\n"
 
 
-def test_doubled_headers_reach_the_application_in_order_and_the_path_undecoded(port: int) -> None:
+def test_repeated_headers_reach_the_application_in_order_and_the_path_undecoded(port: int) -> None:
     sent = b"GET /head/%2F..//%00?q=%20 HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nHOST: b\r\nAuthorization: y\r\n"
     seen = seen_head(talk(port, sent + CLOSE + b"\r\n"))
     assert seen["path"] == "/head/%2F..//%00"
@@ -118,7 +118,7 @@ def test_a_missing_host_arrives_as_an_empty_one(port: int) -> None:
     assert seen_head(old)["headers"] == [["host", ""]]
 
 
-def test_the_authority_of_an_absolute_target_is_hidden_by_host(port: int) -> None:
+def test_the_host_header_replaces_the_authority_of_an_absolute_target(port: int) -> None:
     sent = b"GET http://other.example/head HTTP/1.1\r\nHost: a\r\n" + CLOSE + b"\r\n"
     seen = seen_head(talk(port, sent))
     assert seen["path"] == "/head"
@@ -142,13 +142,13 @@ def test_head_and_204_have_no_body(port: int) -> None:
     assert b"content-length" not in empty
 
 
-def test_the_server_header_names_no_foreign_product(port: int) -> None:
+def test_the_server_header_names_no_third_party_product(port: int) -> None:
     answer = talk(port, b"GET / HTTP/1.1\r\nHost: a\r\n" + CLOSE + b"\r\n")
     assert b"server: bedesten\r\n" in answer
     assert b"granian" not in answer
 
 
-def test_what_the_handler_lets_escape_is_a_500_without_details(port: int) -> None:
+def test_an_unhandled_exception_of_the_handler_is_a_500_without_details(port: int) -> None:
     answer = talk(port, b"GET /raise HTTP/1.1\r\nHost: a\r\n\r\n" + NEXT)
     assert statuses(answer) == [500]
     assert b'"code":-1' in answer
@@ -161,7 +161,7 @@ def test_a_header_with_a_line_break_is_never_sent(port: int) -> None:
     assert b"x-injected" not in answer
 
 
-def test_an_answer_can_end_the_connection(port: int) -> None:
+def test_a_response_can_end_the_connection(port: int) -> None:
     answer = talk(port, b"GET /close HTTP/1.1\r\nHost: a\r\n\r\n" + NEXT)
     assert statuses(answer) == [200]
     assert b"connection: close\r\n" in answer
@@ -179,7 +179,7 @@ def test_an_answer_can_end_the_connection(port: int) -> None:
         b"\r\n\r\n",
     ],
 )
-def test_broken_chunks_are_a_400_and_the_end_whether_read_or_not(port: int, body: bytes) -> None:
+def test_broken_chunks_end_the_connection_after_a_400_or_the_refusal(port: int, body: bytes) -> None:
     assert statuses(talk(port, chunked(body) + NEXT)) == [400]
     assert statuses(talk(port, chunked(body, "/refuse") + NEXT)) == [401]
 
@@ -209,7 +209,7 @@ def test_broken_chunks_are_a_400_and_the_end_whether_read_or_not(port: int, body
         (b"X: a\rb", 400),
     ],
 )
-def test_broken_framing_has_one_answer_and_ends_the_connection(port: int, head: bytes, status: int) -> None:
+def test_broken_framing_gets_one_response_and_ends_the_connection(port: int, head: bytes, status: int) -> None:
     assert statuses(talk(port, post("/read/10", head + b"\r\n", b"0\r\n\r\n" + NEXT))) == [status]
 
 
@@ -226,17 +226,17 @@ def test_broken_framing_has_one_answer_and_ends_the_connection(port: int, head: 
     ],
     ids=["http/0.9", "http/2", "leading space", "raw byte", "60 KiB header", "1000 lines", "64 KiB url"],
 )
-def test_a_bad_head_is_answered_by_the_server_itself(port: int, sent: bytes, status: int) -> None:
+def test_a_bad_head_is_answered_by_the_http_server_itself(port: int, sent: bytes, status: int) -> None:
     assert statuses(talk(port, sent)) == [status]
 
 
-def test_a_head_that_does_not_come_ends_in_silence(impatient_port: int) -> None:
+def test_an_incomplete_head_is_dropped_without_a_response(impatient_port: int) -> None:
     assert talk(impatient_port, b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ") == b""
     assert talk(impatient_port) == b""
-    assert statuses(talk(impatient_port, NEXT)) == [200]  # kept alive, idle, closed
+    assert statuses(talk(impatient_port, NEXT)) == [200]  # the connection is kept alive, idle, then closed
 
 
-def test_a_body_over_the_limit_is_refused_and_the_client_hears_it(port: int) -> None:
+def test_a_body_over_the_limit_is_refused_and_the_client_receives_the_refusal(port: int) -> None:
     announced = talk(port, post("/read/10", b"Content-Length: 30\r\n", b"x" * 30))
     assert statuses(announced) == [413]
     assert b'"code":-5' in announced
@@ -253,32 +253,32 @@ def test_a_stalled_body_is_a_408(impatient_port: int, body: bytes) -> None:
     assert statuses(talk(impatient_port, chunked(b"2\r\nab\r\n"))) == [408]
 
 
-def test_a_dripping_body_meets_the_deadline_for_the_whole(impatient_port: int) -> None:
+def test_a_trickling_body_hits_the_deadline_for_the_whole_body(impatient_port: int) -> None:
     drip = [part for _ in range(8) for part in (0.2, b"a")]
     assert statuses(talk(impatient_port, post("/read/10", b"Content-Length: 9\r\n"), *drip)) == [408]
 
 
-def test_a_body_in_pieces_is_read_whole(port: int) -> None:
+def test_a_body_in_pieces_is_read_completely(port: int) -> None:
     answer = talk(port, post("/read/10", b"Content-Length: 6\r\n" + CLOSE, b"abc"), 0.1, b"def")
     assert answer.endswith(b"\r\n\r\nabcdef")
     assert talk(port, chunked(b"3\r\nabc\r\n"), 0.1, b"3\r\ndef\r\n0\r\n\r\n").endswith(b"\r\n\r\nabcdef")
 
 
-def test_a_short_unread_body_is_drained_and_the_connection_lives(port: int) -> None:
+def test_a_short_unread_body_is_drained_and_the_connection_stays_open(port: int) -> None:
     at_once = talk(port, post("/refuse", b"Content-Length: 32768\r\n", b"x" * 32768) + NEXT)
     assert statuses(at_once) == [401, 200]
     late = talk(port, post("/refuse", b"Content-Length: 5\r\n"), 0.2, b"abcde" + NEXT)
     assert statuses(late) == [401, 200]
 
 
-def test_a_long_or_unmeasured_unread_body_ends_the_connection(port: int) -> None:
+def test_an_unread_body_that_is_long_or_of_unknown_length_ends_the_connection(port: int) -> None:
     long = talk(port, post("/refuse", b"Content-Length: 300000\r\n", b"x" * 300_000) + NEXT)
     assert statuses(long) == [401]
     assert b"connection: close\r\n" in long
     assert statuses(talk(port, chunked(b"3\r\nabc\r\n0\r\n\r\n", "/refuse") + NEXT)) == [401]
 
 
-def test_expect_is_met_by_100_or_by_the_refusal_and_then_the_end(port: int) -> None:
+def test_expect_gets_100_or_the_refusal_which_ends_the_connection(port: int) -> None:
     expecting = b"Expect: 100-continue\r\nContent-Length: 5\r\n"
     read = talk(port, post("/read/10", expecting), 0.1, b"abcde" + NEXT)
     assert statuses(read) == [100, 200, 200]
@@ -287,7 +287,7 @@ def test_expect_is_met_by_100_or_by_the_refusal_and_then_the_end(port: int) -> N
     assert b"connection: close\r\n" in refused
 
 
-def test_a_client_that_leaves_hurts_nobody(port: int) -> None:
+def test_a_client_that_disconnects_affects_no_other(port: int) -> None:
     for sent in (b"GET /sleep/0.2 HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /big/9000000 HTTP/1.1\r\nHost: a\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port)) as sock:
             sock.sendall(sent)
@@ -324,7 +324,7 @@ def test_a_failing_send_never_raises() -> None:
     asyncio.run(Adapter(_hello, _nothing, _nothing)(dict(SCOPE), never, broken))
 
 
-def test_a_cancelled_request_is_not_taken_for_a_stalled_body() -> None:
+def test_a_cancelled_request_is_not_mistaken_for_a_stalled_body() -> None:
     async def scenario() -> None:
         async def forever() -> Any:
             await asyncio.sleep(60)
@@ -342,7 +342,7 @@ def test_a_cancelled_request_is_not_taken_for_a_stalled_body() -> None:
     asyncio.run(scenario())
 
 
-def test_reading_twice_gives_the_same_bytes() -> None:
+def test_reading_twice_returns_the_same_bytes() -> None:
     async def scenario() -> None:
         async def receive() -> Any:
             return {"type": "http.request", "body": b"abcde", "more_body": True}

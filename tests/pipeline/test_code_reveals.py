@@ -1,4 +1,4 @@
-"""What a request reveals is never kept: no stock code in the answers that are stored to be given again."""
+"""Revealed stock codes are never stored: none is in the answers stored for idempotent repetition."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 def stock_a_shop(opened: Installation) -> str:
-    """One partner with credit and one product with one code; answers the product's id."""
+    """Creates a partner with credit and a product with one code; returns the product's id."""
     hashed = opened.hasher().hash(PASSWORD)
 
     def work(tx: SystemTransaction) -> str:

@@ -34,7 +34,7 @@ EXPOSED = {
 
 
 class Storefront(InProcessServer):
-    """Two tenants with origins of their own, and one without."""
+    """Two tenants, each with its own origins, and one without."""
 
     watcher: sqlite_file.Connection = None
 
@@ -56,18 +56,18 @@ class Storefront(InProcessServer):
         body: bytes = b"",
         peer: str = "203.0.113.1",
     ) -> Answer:
-        """One request. It has the content type that `lines` give it."""
+        """Sends one request; the content type, if any, is in `lines`."""
         encoded_lines = [(name, value.encode()) for name, value in lines]
         return self.ask(method, path, encoded_lines, Body(body), host, peer)
 
     def preflight(self, path: str, *origins: str, host: str = HOST, peer: str = "203.0.113.1") -> Answer:
-        """What a browser asks before a request with a token and a JSON body."""
+        """Sends the preflight of a browser for a request with a token and a JSON body."""
         asked = [("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization")]
         return self.call("OPTIONS", path, *(("Origin", one) for one in origins), *asked, host=host, peer=peer)
 
 
 def members(answer: Answer, name: str) -> set[str]:
-    """The members of a header that is a list."""
+    """The elements of a list header."""
     return {part.strip().lower() for value in answer.every(name) for part in value.split(",")}
 
 
@@ -127,7 +127,7 @@ def test_a_preflight_from_a_listed_origin_names_all_that_is_allowed(front: Store
 @pytest.mark.parametrize(
     "path", ["/Storefront/Nothing", "/storefront/", "/STOREFRONT/orders/get", "/Storefront/Products/Detail/x"]
 )
-def test_a_preflight_is_answered_wherever_it_leads_so_that_the_real_answer_can_be_read(
+def test_a_preflight_is_answered_for_any_path_so_that_the_real_response_can_be_read(
     front: Storefront, path: str
 ) -> None:
     answer = front.preflight(path, ORIGIN)
@@ -171,21 +171,21 @@ def test_no_other_origin_is_let_in(front: Storefront, origin: str) -> None:
 
 
 @pytest.mark.requirement(188)
-def test_two_origin_lines_are_none(front: Storefront) -> None:
+def test_two_origin_lines_count_as_none(front: Storefront) -> None:
     for origins in ((ORIGIN, ORIGIN), (ORIGIN, "https://evil.example"), ("https://evil.example", ORIGIN)):
         assert cors_headers(front.preflight(LIST, *origins)) == []
         assert cors_headers(front.call("POST", LIST, *(("Origin", one) for one in origins))) == []
 
 
 @pytest.mark.requirement(189)
-def test_every_tenant_has_its_own_origins_and_at_first_none(front: Storefront) -> None:
+def test_every_tenant_has_its_own_origins_and_initially_none(front: Storefront) -> None:
     assert front.preflight(LIST, OTHERS, host=OTHER_HOST).header("access-control-allow-origin") == OTHERS
     assert cors_headers(front.preflight(LIST, ORIGIN, host=OTHER_HOST)) == []
     assert cors_headers(front.preflight(LIST, ORIGIN, host="api.shy.example")) == []
 
 
 def stats(front: Storefront) -> int:
-    """A number that moves with every commit of another connection to the store."""
+    """A number that changes with every commit of another connection to the store."""
     if front.watcher is None:
         front.watcher = sqlite_file.connect(front.operator.installation.settings.sqlite_file)
     found: int = front.watcher.execute("PRAGMA data_version").fetchone()[0]
@@ -193,7 +193,7 @@ def stats(front: Storefront) -> int:
 
 
 @pytest.mark.requirement(192)
-def test_a_preflight_asks_for_no_credential_counts_for_nothing_and_changes_nothing(front: Storefront) -> None:
+def test_a_preflight_needs_no_credential_counts_towards_no_limit_and_changes_nothing(front: Storefront) -> None:
     before = stats(front)
     for _ in range(700):
         assert front.preflight("/Storefront/Orders/Get", ORIGIN, peer="203.0.113.50").status == 204
@@ -202,7 +202,7 @@ def test_a_preflight_asks_for_no_credential_counts_for_nothing_and_changes_nothi
     assert front.call("POST", "/Storefront/Orders/Get", peer="203.0.113.50").status == 401
 
 
-def test_a_preflight_is_answered_also_where_the_address_has_to_wait(front: Storefront) -> None:
+def test_a_preflight_is_answered_even_if_the_address_must_wait(front: Storefront) -> None:
     for _ in range(600):
         front.services.throttle.refused("203.0.113.51", system_clock())
     assert front.preflight(LIST, ORIGIN, peer="203.0.113.51").status == 204
@@ -234,7 +234,7 @@ def test_no_other_surface_sends_a_cors_header(front: Storefront, method: str, pa
     assert (answer.status, cors_headers(answer)) == (status, [])
 
 
-def test_options_without_the_question_is_no_preflight(front: Storefront) -> None:
+def test_options_without_a_requested_method_is_not_a_preflight(front: Storefront) -> None:
     answer = front.call("OPTIONS", LIST, ("Origin", ORIGIN))
     assert (answer.status, answer.header("allow")) == (405, "POST")
     assert answer.header("access-control-allow-methods") is None
@@ -244,7 +244,7 @@ def test_options_without_the_question_is_no_preflight(front: Storefront) -> None
 
 
 def _statuses(front: Storefront) -> list[tuple[int, Answer]]:
-    """An answer of every kind to a listed origin, with the status that it has to have."""
+    """A response of every kind to a listed origin, with its expected status."""
     origin, json = ("Origin", ORIGIN), ("Content-Type", "application/json")
     good = ("Authorization", f"Bearer {front.token}")
     narrow = front.customer(fresh("n"), scopes=[])
@@ -266,7 +266,7 @@ def _statuses(front: Storefront) -> list[tuple[int, Answer]]:
 
 
 @pytest.mark.requirement(190, 191)
-def test_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Storefront) -> None:
+def test_a_listed_origin_may_read_every_response_and_never_with_cookies(front: Storefront) -> None:
     for status, answer in _statuses(front):
         assert answer.status == status
         assert answer.header("access-control-allow-origin") == ORIGIN, status
@@ -277,7 +277,7 @@ def test_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Sto
 
 
 @pytest.mark.requirement(191)
-def test_what_is_exposed_is_there(front: Storefront) -> None:
+def test_exposed_headers_are_present(front: Storefront) -> None:
     refused = front.call("POST", "/Storefront/Orders/Get", ("Origin", ORIGIN), ("Authorization", "Bearer x"))
     assert 'error="invalid_token"' in (refused.header("www-authenticate") or "")
     unreachable = front.call("POST", "/Storefront/Test/OutOfReach", ("Origin", ORIGIN))
@@ -300,7 +300,7 @@ def test_a_limited_request_can_be_read_with_its_limits(front: Storefront) -> Non
 
 
 @pytest.mark.requirement(185)
-def test_every_answer_of_the_storefront_has_its_security_headers_once(front: Storefront) -> None:
+def test_every_storefront_response_has_its_security_headers_once(front: Storefront) -> None:
     listed = [*_statuses_without_origin(front), front.preflight(LIST, ORIGIN), front.preflight(LIST, "null")]
     for answer in listed:
         assert answer.header("strict-transport-security") == "max-age=31536000"
@@ -322,7 +322,7 @@ def _statuses_without_origin(front: Storefront) -> list[Answer]:
 
 
 @pytest.mark.requirement(193)
-def test_whatever_may_be_kept_is_kept_apart_by_host_and_the_rest_is_not_kept(front: Storefront) -> None:
+def test_cacheable_responses_vary_by_host_and_the_rest_is_not_cacheable(front: Storefront) -> None:
     for _, answer in _statuses(front):
         assert answer.header("cache-control") == "no-store"
     page = front.call("GET", "/documentation/errors/-1", ("Origin", ORIGIN))
@@ -332,7 +332,7 @@ def test_whatever_may_be_kept_is_kept_apart_by_host_and_the_rest_is_not_kept(fro
 
 @pytest.mark.requirement(194)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-def test_what_a_browser_sends_without_a_preflight_changes_nothing(front: Storefront, kind: str) -> None:
+def test_requests_that_a_browser_sends_without_a_preflight_change_nothing(front: Storefront, kind: str) -> None:
     body = encoded({"email": f"{len(kind)}@example.com", "password": "correct horse battery staple"})
     lines = [("Origin", "https://evil.example"), ("Content-Type", kind)]
     for path in ("/Storefront/Customers/Register", "/Storefront/Customers/Login", "/Login/Customer/Api/Verify"):
@@ -341,7 +341,7 @@ def test_what_a_browser_sends_without_a_preflight_changes_nothing(front: Storefr
     assert front.call("GET", "/Storefront/Customers/Register", lines[0]).status == 405
 
 
-def test_a_change_of_origins_holds_at_once(front: Storefront) -> None:
+def test_a_change_of_origins_applies_at_once(front: Storefront) -> None:
     new = "https://new.example"
     assert cors_headers(front.preflight(LIST, new)) == []
     front.operator.within(front.tenant, lambda tx: tenants.set_origins(tx, [ORIGIN, SECOND, new]))

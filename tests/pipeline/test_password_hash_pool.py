@@ -1,4 +1,4 @@
-"""The queue of password hashes: tenants take turns in it, and none fills it for the others."""
+"""The queue of password hashes: tenants take turns, and none fills the queue for the others."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ THREADS, ROOM = 2, 8
 
 @dataclass
 class Pool:
-    """A pool whose hashes wait until they are let go; the passwords of those that began, in order."""
+    """A pool whose hashes wait until they are released; `begun` has their passwords in order of start."""
 
     begun: list[str] = field(default_factory=list)
     release: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -30,14 +30,14 @@ class Pool:
         self.logins: dict[str, asyncio.Task[bool]] = {}
 
     def hash_slowly(self, _: Hasher, password: str) -> None:
-        """In the place of argon2id."""
+        """Replaces argon2id."""
         self.begun.append(password)
         assert self.release.acquire(timeout=DEADLINE_S)
         if password.startswith("broken"):
             raise RuntimeError(password)
 
     async def log_in(self, tenant: str, count: int = 1) -> list["asyncio.Task[bool]"]:
-        """Logins of a tenant, each of which has found its place or was refused. Their passwords are numbered."""
+        """Starts logins of a tenant, each queued or refused on return. Their passwords are numbered."""
         first = sum(name.startswith(f"{tenant} ") for name in self.logins) + 1
         made = {f"{tenant} {first + one}": tenant for one in range(count)}
         tasks = [asyncio.create_task(self.pool.verify(of, None, name)) for name, of in made.items()]
@@ -46,13 +46,13 @@ class Pool:
         return tasks
 
     async def until_begun(self, count: int) -> None:
-        """Returns once so many hashes have begun."""
+        """Waits until this many hashes have begun."""
         async with asyncio.timeout(DEADLINE_S):
             while len(self.begun) < count:
                 await asyncio.sleep(0.001)
 
     async def let_go(self) -> Counter[str]:
-        """Lets every hash end. Gives how many logins were answered, and how many refused, by tenant."""
+        """Releases every hash. Returns the numbers of answered and refused logins, by tenant."""
         self.release.release(1_000)
         answers = await asyncio.gather(*self.logins.values(), return_exceptions=True)
         results = zip(self.logins, answers, strict=True)
@@ -61,7 +61,7 @@ class Pool:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
-    """The pool."""
+    """The pool, in place of argon2id."""
     made = Pool()
     monkeypatch.setattr(Hasher, "verify_dummy", lambda hasher, password: made.hash_slowly(hasher, password))
     yield made
@@ -69,11 +69,11 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
 
 
 def run(scenario: Coroutine[object, object, None]) -> None:
-    """Runs it on a loop of its own."""
+    """Runs the scenario on a new event loop."""
     asyncio.run(scenario)
 
 
-def test_a_login_of_another_tenant_is_next_however_many_of_a_flood_wait(slow: Pool) -> None:
+def test_a_login_of_another_tenant_is_next_however_many_logins_of_a_flood_wait(slow: Pool) -> None:
     async def scenario() -> None:
         await slow.log_in("loud", THREADS + ROOM - 2)
         await slow.until_begun(THREADS)
@@ -87,7 +87,7 @@ def test_a_login_of_another_tenant_is_next_however_many_of_a_flood_wait(slow: Po
 
 
 def test_a_flood_that_fills_the_queue_is_refused_and_makes_room_for_others(slow: Pool) -> None:
-    """The newest of the flood goes; each refusal says when to come back."""
+    """The newest login of the flood is dropped; each refusal says when to retry."""
 
     async def scenario() -> None:
         flood = await slow.log_in("loud", 100)
@@ -108,7 +108,7 @@ def test_a_flood_that_fills_the_queue_is_refused_and_makes_room_for_others(slow:
     run(scenario())
 
 
-def test_a_tenant_has_half_of_a_full_queue_at_most_once_another_one_wants_it(slow: Pool) -> None:
+def test_a_tenant_has_at_most_half_of_a_full_queue_once_another_tenant_needs_it(slow: Pool) -> None:
     async def scenario() -> None:
         await slow.log_in("loud", 50)
         await slow.until_begun(THREADS)
@@ -119,7 +119,7 @@ def test_a_tenant_has_half_of_a_full_queue_at_most_once_another_one_wants_it(slo
     run(scenario())
 
 
-def test_the_queue_has_one_bound_for_all_tenants_together(slow: Pool) -> None:
+def test_the_queue_has_one_limit_for_all_tenants_together(slow: Pool) -> None:
     async def scenario() -> None:
         for number in range(200):
             await slow.log_in(f"tenant{number}", 2)
@@ -131,7 +131,7 @@ def test_the_queue_has_one_bound_for_all_tenants_together(slow: Pool) -> None:
     run(scenario())
 
 
-def test_a_tenant_that_is_alone_has_every_thread_and_the_whole_queue(slow: Pool) -> None:
+def test_a_tenant_alone_has_every_thread_and_the_whole_queue(slow: Pool) -> None:
     async def scenario() -> None:
         await slow.log_in("only", THREADS + ROOM)
         await slow.until_begun(THREADS)
@@ -141,7 +141,7 @@ def test_a_tenant_that_is_alone_has_every_thread_and_the_whole_queue(slow: Pool)
     run(scenario())
 
 
-def test_a_caller_that_goes_away_gives_its_place_back_and_is_never_hashed(slow: Pool) -> None:
+def test_a_cancelled_login_frees_its_place_and_is_never_hashed(slow: Pool) -> None:
     async def scenario() -> None:
         logins = await slow.log_in("loud", THREADS + ROOM)
         await slow.until_begun(THREADS)
@@ -158,7 +158,7 @@ def test_a_caller_that_goes_away_gives_its_place_back_and_is_never_hashed(slow: 
     run(scenario())
 
 
-def test_a_hash_that_fails_is_its_caller_s_and_the_next_one_runs(slow: Pool) -> None:
+def test_a_failing_hash_raises_for_its_caller_and_the_next_one_runs(slow: Pool) -> None:
     async def scenario() -> None:
         (broken,) = await slow.log_in("broken")
         slow.release.release(1_000)
@@ -170,7 +170,7 @@ def test_a_hash_that_fails_is_its_caller_s_and_the_next_one_runs(slow: Pool) -> 
     run(scenario())
 
 
-def test_without_a_thread_a_login_is_refused_and_the_next_one_finds_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_thread_a_login_is_refused_and_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     keyring = Keyring.generate()
     pool = PasswordHashPool(lambda: keyring, THREADS, ROOM)
 

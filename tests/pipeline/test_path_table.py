@@ -1,4 +1,4 @@
-"""Paths lead to routes: exact ones, one segment as an argument, any rest."""
+"""Paths map to routes: exact paths, one segment as an argument, any remainder."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from bedesten.http.path_table import PathTable
 
 @pytest.fixture
 def table() -> PathTable[str]:
-    """A route of each kind."""
+    """A path table with a route of each kind."""
     made: PathTable[str] = PathTable()
     made.add("GET", "/Orders/List", "list")
     made.add("GET", "/Orders/Detail/{line}", "detail")
@@ -32,13 +32,13 @@ def table() -> PathTable[str]:
         (b"/Orders/\xff", [], ""),
     ],
 )
-def test_a_path_leads_to_its_routes_and_its_argument(
+def test_a_path_maps_to_its_routes_and_its_argument(
     table: PathTable[str], path: bytes, routes: list[str], argument: str
 ) -> None:
     found, rest = table.find(path)
     assert (list(found.values()), rest) == (routes, argument)
 
 
-def test_a_method_of_a_path_has_one_route(table: PathTable[str]) -> None:
+def test_a_method_of_a_path_has_only_one_route(table: PathTable[str]) -> None:
     with pytest.raises(AssertionError, match="twice"):
         table.add("GET", "/orders/list", "again")

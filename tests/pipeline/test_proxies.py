@@ -1,4 +1,4 @@
-"""Where a request came from: the trusted proxies' word counts, and nobody else's."""
+"""The client of a request: only trusted proxies are believed."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def request(peer: str, *lines: tuple[str, str]) -> Request:
 
 
 def through(*values: str, peer: str = NEAR, header: str = "x-forwarded-for") -> str:
-    """The client that is seen of a request with these lines of the header."""
+    """The client of a request with these header lines, as the server determines it."""
     return Proxies(TRUSTED, header).client(request(peer, *((header, value) for value in values)))
 
 
@@ -38,7 +38,7 @@ def forwarded(*values: str, peer: str = NEAR) -> str:
 @pytest.mark.requirement(157)
 @pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", *OTHERS])
 @pytest.mark.parametrize("proxies", [Proxies(), Proxies(TRUSTED), Proxies(TRUSTED, "forwarded")])
-def test_nothing_that_an_untrusted_peer_says_counts(proxies: Proxies, name: str) -> None:
+def test_headers_of_an_untrusted_peer_are_ignored(proxies: Proxies, name: str) -> None:
     value = f"for={SPOOFED}" if name == "forwarded" else SPOOFED
     assert proxies.client(request(CLIENT, (name, value))) == CLIENT
 
@@ -50,7 +50,7 @@ def test_without_proxies_loopback_is_not_trusted_either() -> None:
 
 @pytest.mark.requirement(202)
 @pytest.mark.parametrize("name", ["forwarded", *OTHERS])
-def test_of_a_trusted_peer_only_the_configured_header_counts(name: str) -> None:
+def test_only_the_configured_header_of_a_trusted_peer_is_used(name: str) -> None:
     value = f"for={SPOOFED}" if name == "forwarded" else SPOOFED
     lines = [(name, value), ("x-forwarded-for", CLIENT)]
     assert Proxies(TRUSTED).client(request(NEAR, *lines)) == CLIENT
@@ -58,18 +58,18 @@ def test_of_a_trusted_peer_only_the_configured_header_counts(name: str) -> None:
 
 
 @pytest.mark.requirement(202)
-def test_the_other_way_round_x_forwarded_for_counts_for_nothing() -> None:
+def test_with_forwarded_configured_x_forwarded_for_is_ignored() -> None:
     lines = [("x-forwarded-for", SPOOFED), ("forwarded", f"for={CLIENT}")]
     assert Proxies(TRUSTED, "forwarded").client(request(NEAR, *lines)) == CLIENT
 
 
-def test_a_trusted_peer_that_says_nothing_is_the_client_itself() -> None:
+def test_a_trusted_peer_without_the_header_is_the_client_itself() -> None:
     assert Proxies(TRUSTED).client(request(NEAR)) == NEAR
     assert through("") == NEAR
     assert through(" , ,") == NEAR
 
 
-def test_what_is_remembered_is_of_this_peer_and_this_line_and_never_of_one_beside_it() -> None:
+def test_clients_are_cached_by_peer_and_header_line() -> None:
     proxies = Proxies(TRUSTED)
     for _ in range(2):
         assert proxies.client(request(NEAR, ("x-forwarded-for", CLIENT))) == CLIENT
@@ -156,12 +156,12 @@ def test_a_hop_may_have_a_port_and_brackets(hop: str, address: str) -> None:
         "1" * 5000,
     ],
 )
-def test_a_hop_that_is_no_address_leaves_the_client_unknown_and_makes_nobody_a_proxy(hop: str) -> None:
+def test_a_hop_that_is_not_an_address_leaves_the_client_unknown_and_is_never_a_trusted_proxy(hop: str) -> None:
     assert through(f"{CLIENT}, {hop}") == UNKNOWN
     assert through(f"{CLIENT}, {hop}, {FAR}") == UNKNOWN
 
 
-def test_ipv4_in_ipv6_is_ipv4_at_every_place() -> None:
+def test_ipv4_mapped_ipv6_is_ipv4_at_every_place() -> None:
     assert through(CLIENT, peer="::ffff:10.0.0.5") == CLIENT
     assert through(f"{CLIENT}, ::ffff:10.9.9.9") == CLIENT
     assert Proxies(["::ffff:10.0.0.0/104"]).client(request(NEAR, ("x-forwarded-for", CLIENT))) == CLIENT
@@ -173,7 +173,7 @@ def test_ipv6_proxies_are_trusted_by_their_network() -> None:
     assert through("2001:db8::1", peer="2001:db8:fffe::7") == "2001:db8:fffe::7"
 
 
-def test_a_list_without_end_is_not_read_to_its_end() -> None:
+def test_an_endless_list_is_not_read_to_its_end() -> None:
     assert through(", ".join([SPOOFED, *["10.0.0.1"] * 16_000])) == "10.0.0.1"
 
 
@@ -211,7 +211,7 @@ def test_the_for_parameter_is_found_among_the_others(element: str) -> None:
         '\\",""',
     ],
 )
-def test_a_quote_that_the_client_left_open_swallows_nothing(left: str) -> None:
+def test_an_unclosed_quote_of_the_client_hides_no_later_hop(left: str) -> None:
     assert forwarded(f"{left}, for={CLIENT}") == CLIENT
     assert forwarded(left, f"for={CLIENT}") == CLIENT
 
@@ -233,11 +233,11 @@ def test_a_quote_that_the_client_left_open_swallows_nothing(left: str) -> None:
         CLIENT,
     ],
 )
-def test_an_element_that_names_no_address_leaves_the_client_unknown(element: str) -> None:
+def test_an_element_without_an_address_leaves_the_client_unknown(element: str) -> None:
     assert forwarded(f"for={SPOOFED}, {element}") == UNKNOWN
 
 
-def test_quotes_and_backslashes_without_end_take_no_time_to_speak_of() -> None:
+def test_endless_quotes_and_backslashes_are_parsed_fast() -> None:
     assert forwarded('for="' + '\\"' * 15_000 + f", for={CLIENT}, for={FAR}") == CLIENT
     assert forwarded(", ".join(["for=" + '"\\' * 7_000, f"for={FAR}"])) == UNKNOWN
 
@@ -255,7 +255,7 @@ def test_the_peer_at_a_unix_socket_is_trusted_only_by_that_name() -> None:
 
 
 @pytest.mark.parametrize("network", ["10.0.0.1/8", "proxy.example", "10.0.0.0/33", "", "*", "Unix"])
-def test_a_network_that_is_none_is_refused_at_the_start(network: str) -> None:
+def test_an_invalid_network_is_refused_at_start(network: str) -> None:
     with pytest.raises(ValueError, match="not a network"):
         Proxies([network])
 

@@ -1,4 +1,4 @@
-"""Nothing of a request is kept after its answer: what holds its body holds its connection, too."""
+"""Nothing references a request after its response: a reference to its body would also hold its connection."""
 
 import gc
 import weakref
@@ -15,7 +15,7 @@ from tests.support.sites import ENGINES, opened
 def test_a_request_is_released_with_its_answer_without_the_garbage_collector(
     tmp_path: Path, engine: str, path: str
 ) -> None:
-    """The first request of a process finds an empty auth cache, later ones a full one."""
+    """The first request of a process finds an empty auth cache, the next one a filled one."""
     with opened(engine, tmp_path) as installation:
         server = InProcessServer(installation)
         server.operator.tenant("shop", [HOST])

@@ -1,4 +1,4 @@
-"""Bodies as clients write them: how numbers may be written, and the messages about invalid fields."""
+"""Request bodies: the accepted spellings of numbers, and the messages about invalid fields."""
 
 from decimal import Decimal
 from typing import cast
@@ -17,7 +17,7 @@ from bedesten.surfaces.supplier.schemas import UpsertProducts
 
 
 @pytest.mark.parametrize("number", ["5", "5.0", "5.000", "50e-1", "0.5e1"])
-def test_a_whole_number_is_taken_however_it_is_written(number: str) -> None:
+def test_an_integer_is_accepted_in_any_notation(number: str) -> None:
     raw = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStoreProductId": "p", "quantity": %s}]}'
 
     order = decode_body(parse((raw % number).encode()), CreateOrder)
@@ -27,7 +27,7 @@ def test_a_whole_number_is_taken_however_it_is_written(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["5.5", "0.0", "201.0", "1e999", "1e-999", "-5.0", "9" * 40 + ".0", '"5"', '"5.0"'])
-def test_what_is_no_whole_number_or_out_of_bounds_is_refused_by_name(number: str) -> None:
+def test_a_number_that_is_not_an_integer_or_out_of_bounds_is_refused_and_its_field_is_named(number: str) -> None:
     with pytest.raises(Refusal) as refused:
         decode_body(parse(f'{{"pageSize": {number}}}'.encode()), Paging)
 
@@ -35,7 +35,7 @@ def test_what_is_no_whole_number_or_out_of_bounds_is_refused_by_name(number: str
     assert list(refused.value.fields or {}) == ["pageSize"]
 
 
-def test_the_fault_that_is_named_is_what_is_left_when_whole_numbers_are_taken() -> None:
+def test_an_integer_written_as_a_decimal_does_not_hide_the_real_fault() -> None:
     raw = b'{"orderReference": "a", "basketData": [{"deliverId": "1", "quantity": 2.0}]}'
 
     with pytest.raises(Refusal) as refused:
@@ -69,7 +69,7 @@ LINE = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStore
         ('{"everywhere": 1.5}', Logout, "everywhere", "must be true or false, not a number"),
     ],
 )  # fmt: skip
-def test_a_refusal_says_in_plain_words_what_is_wrong(
+def test_a_refusal_states_the_fault_in_plain_words(
     raw: str, shape: type[RequestModel], field: str, problem: str
 ) -> None:
     with pytest.raises(Refusal) as refused:
@@ -95,7 +95,7 @@ WRONG: tuple[object, ...] = (
 
 
 @pytest.mark.parametrize("shape", sorted({route.body for route in ROUTES}, key=str), ids=lambda shape: shape.__name__)
-def test_every_field_of_every_request_is_refused_in_words_that_are_known_and_without_its_value(
+def test_every_field_of_every_request_is_refused_with_a_known_message_without_its_value(
     shape: type[RequestModel],
 ) -> None:
     outcome = set()
@@ -115,11 +115,11 @@ def test_every_field_of_every_request_is_refused_in_words_that_are_known_and_wit
     "problem",
     ["", "Expected `uuid`, got `str`", "Expected `str`, got `hush`", "Expected `bytes` of length <= 3"],
 )  # fmt: skip
-def test_what_msgspec_may_say_else_is_not_repeated(problem: str) -> None:
+def test_other_messages_of_msgspec_are_not_repeated(problem: str) -> None:
     assert validation_message(problem) == "is not valid"
 
 
-def test_a_value_that_is_not_one_of_the_known_ones_is_not_repeated() -> None:
+def test_an_unknown_value_of_an_enumeration_is_not_repeated() -> None:
     assert validation_message("Invalid enum value 'hush'") == "must be one of the values in the reference"
     assert validation_message("Expected `str` matching regex 'hush'") == "must have the form in the reference"
 
@@ -130,7 +130,7 @@ def test_amounts_keep_their_digits() -> None:
     assert str(decode_body(parse(raw), UpsertProducts).products[0].cost) == "4.60"
 
 
-def test_a_request_is_written_as_clients_write_it_and_without_defaults() -> None:
+def test_a_request_is_encoded_in_the_spelling_of_the_wire_and_without_defaults() -> None:
     assert as_wire(Paging()) == {}
     assert as_wire(Paging(page_size=20, updated_since="2026-01-01T00:00:00Z")) == {
         "pageSize": 20,

@@ -1,4 +1,4 @@
-"""The steps of the pipeline: one list, the same in the documents, and the pipeline takes them in its order."""
+"""The steps of the pipeline: the documents repeat the one list, and the pipeline runs its steps in order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,7 +36,7 @@ class RecordedServer(InProcessServer):
         super().__init__(installation, routes=RouteMap.of(recorded_route(route, self.steps) for route in build.ROUTES))
 
     def send(self, method: str, path: str, lines: Lines = (), body: object = None) -> Answer:
-        """The answer to one request; `steps` are those that it took, without repetitions."""
+        """The response to one request; `steps` has the steps that ran, without repetitions."""
         self.steps.clear()
         typed = () if body is None else (("Content-Type", "application/json"),)
         sent = Body(b"" if body is None else encoded(body), lambda: self.steps.append("body"))
@@ -120,7 +120,7 @@ def in_order(steps: list[str]) -> list[str]:
     return [name for name in NAMES if name in steps]
 
 
-def test_the_pipeline_takes_every_step_in_the_order_of_the_list(recorded: RecordedServer) -> None:
+def test_the_pipeline_runs_every_step_in_the_order_of_the_list(recorded: RecordedServer) -> None:
     partner = recorded.operator.account(recorded.tenant, "partner", "p@example.com")
     token = bearer(recorded.operator.mint(recorded.operator.claims(recorded.tenant, Surface.RESELLER, partner)))
     supplier = recorded.operator.owner(recorded.tenant, Surface.SUPPLIER, "Acme")
@@ -145,7 +145,7 @@ def test_the_pipeline_takes_every_step_in_the_order_of_the_list(recorded: Record
     assert [name for name in NAMES if name not in taken] == []
 
 
-def test_admission_ends_with_the_last_step_before_the_handler_s_own(recorded: RecordedServer) -> None:
+def test_a_request_refused_in_admission_runs_no_later_step(recorded: RecordedServer) -> None:
     key = api_key("ak_live_" + "0" * 32)
     assert recorded.send("POST", "/Supplier/Products/List", key, {}).status == 401
     refused = [name for name in recorded.steps if name in ADMISSION]

@@ -1,4 +1,4 @@
-"""A small application and a small side process, for tests of the processes around them."""
+"""A small application and a small side process, for tests of the processes that run them."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from bedesten.store.transaction import StoreUnavailable
 
 
 async def handle(request: Request) -> Response:
-    """Answers by path: see the branches."""
+    """Answers according to the path; see the branches."""
     words = request.path.decode().split("/")
     if words[1] == "sleep":
         if request.query:
@@ -57,7 +57,7 @@ def build_broken(settings: str) -> Adapter:
 
 
 def build_on_store(settings: str) -> Adapter:
-    """An application whose store is away while a file is there."""
+    """An application whose store is unavailable while a file exists."""
     if Path(json.loads(settings)["away_file"]).exists():
         raise StoreUnavailable("the store is away")
     return build(settings)

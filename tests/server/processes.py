@@ -1,4 +1,4 @@
-"""A supervisor in a process of its own, with the small application of `dummy_app`, as tests start and watch it."""
+"""A supervisor in a separate process, with the small application of `dummy_app`, for tests to start and watch."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ QUICK = {"initial_delay_s": 0.02, "max_delay_s": 0.1, "stable_after_s": 0.2, "ma
 
 
 class Server:
-    """A supervisor in a process of its own, and what it says."""
+    """A supervisor in a separate process, and its events."""
 
     def __init__(self, lock: Path, **values: Any) -> None:
         spec = {"port": 0, "workers": 2, "app_factory": "dummy_app:build", "settings_json": "{ }", "respawn": QUICK}
@@ -42,7 +42,7 @@ class Server:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def get(self, path: str = "/pid", timeout: float = 120) -> bytes:
-        """The body of one answer on a connection of its own."""
+        """The body of one response on a new connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request("GET", path)
@@ -53,7 +53,7 @@ class Server:
             connection.close()
 
     def stop(self) -> int:
-        """Asks it to stop; gives the exit code."""
+        """Terminates the supervisor with SIGTERM; returns the exit code."""
         self.process.terminate()
         return self.process.wait(120)
 
@@ -62,7 +62,7 @@ Start = Callable[..., Server]
 
 
 def starting(folder: Path) -> Iterator[Start]:
-    """Starts servers on one data directory (or another `lock`); whatever still runs afterwards is killed."""
+    """Starts servers on one data directory (or another `lock`); kills those that still run afterwards."""
     servers: list[Server] = []
 
     def begin(wait_for: str = "on_ready", lock: Path | None = None, **values: Any) -> Server:
@@ -86,7 +86,7 @@ def alive(pid: int) -> bool:
 
 
 def eventually(truth: Callable[[], bool], within: float) -> bool:
-    """Whether it came true in time."""
+    """Waits until the condition holds; whether it did in time."""
     end = time.monotonic() + within
     while time.monotonic() < end:
         if truth():
@@ -96,7 +96,7 @@ def eventually(truth: Callable[[], bool], within: float) -> bool:
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody listens there."""
+    """Whether no process listens on the port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except ConnectionRefusedError:

@@ -1,4 +1,4 @@
-"""Runs a supervisor in a process of its own: `python serve_dummy.py SPEC_JSON`; events go to standard output."""
+"""Runs a supervisor as a program: `python serve_dummy.py SPEC_JSON`; events go to standard output."""
 
 import json
 import sys
@@ -10,13 +10,13 @@ from bedesten.server.supervisor import RespawnPolicy, ServeSpec, SideProcess, ru
 
 
 def say(event: dict[str, object]) -> None:
-    """One event a line."""
+    """Prints one event as a line."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 
 
 def main(values: dict[str, Any]) -> int:
-    """Gives the supervisor's exit code."""
+    """Runs the supervisor; returns its exit code."""
     values["side_processes"] = tuple(SideProcess(**side) for side in values.pop("side_processes", []))
     values["limits"] = HttpLimits(**values.pop("limits", {}))
     values["respawn"] = RespawnPolicy(**values.pop("respawn", {}))

@@ -1,4 +1,4 @@
-"""A server opens no more connections to PostgreSQL than it counts, and says at its start if the database gives fewer."""
+"""A server opens no more connections to PostgreSQL than it counts, and warns at start if the database allows fewer."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ ALONE = ("--no-worker", "--admin-port", "0")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A server that gives few connections."""
+    """A database server that allows few connections."""
     with running_cluster(max_connections=str(ALLOWED)) as made:
         made.rows("CREATE DATABASE shop")
         yield made
@@ -45,16 +45,16 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def program(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """The program on an installation there."""
+    """The program on an installation in that cluster."""
     made = Program(tmp_path_factory.mktemp("program") / "data", cluster.url("shop"))
     assert initialise(Settings(data=made.data, database=made.database))
     return made
 
 
-def test_a_server_with_other_numbers_opens_exactly_as_many_connections_and_works(
+def test_a_server_with_configured_pool_sizes_opens_exactly_as_many_connections_and_works(
     cluster: Cluster, program: Program, tmp_path: Path
 ) -> None:
-    """Reads and orders meet a locked table, so that every thread is busy, while the server opens all that it can."""
+    """Reads and orders wait for a locked table, so that all threads are busy and the server opens all connections."""
     environment = {**OTHER_NUMBERS, "BEDESTEN_LIMITS": "local"}
     with served(program, "--workers", "1", *ALONE, environment=environment) as server:
         installation = open_installation(Settings(data=program.data, database=program.database))
@@ -107,7 +107,7 @@ def busy(shop: Shop) -> Iterator[None]:
     ],
     ids=["workers", "side processes", "few enough"],
 )
-def test_a_server_that_may_need_more_connections_than_the_database_gives_says_so_and_starts(
+def test_a_server_that_may_need_more_connections_than_the_database_allows_warns_and_starts(
     program: Program, arguments: list[str], needed: int | None
 ) -> None:
     if "--admin-port" not in arguments:
@@ -120,7 +120,7 @@ def test_a_server_that_may_need_more_connections_than_the_database_gives_says_so
     assert found == ([] if needed is None else [("warning", needed, ALLOWED)])
 
 
-def test_connections_are_counted_for_each_process_and_what_it_shares() -> None:
+def test_connections_are_counted_for_each_process_and_for_shared_ones() -> None:
     settings = Settings(database="postgresql://db/x")
     assert most_connections(settings, 4, side_worker=True, admin=True) == 4 * 11 + 11 + 14
     assert most_connections(settings, 1, side_worker=False, admin=False) == 11
@@ -132,7 +132,7 @@ def test_connections_are_counted_for_each_process_and_what_it_shares() -> None:
     assert most_connections(other, 1, side_worker=False, admin=False) == 34
 
 
-def test_what_the_database_gives_is_the_smallest_of_its_limits(cluster: Cluster) -> None:
+def test_the_allowed_connections_are_the_smallest_limit_of_the_database(cluster: Cluster) -> None:
     for statement in (
         "CREATE ROLE plain LOGIN",
         "CREATE ROLE narrow LOGIN CONNECTION LIMIT 7",
@@ -155,7 +155,7 @@ def test_what_the_database_gives_is_the_smallest_of_its_limits(cluster: Cluster)
 
 
 @pytest.mark.external
-def test_behind_a_pooler_nothing_is_said_because_it_has_limits_of_its_own(tmp_path: Path) -> None:
+def test_behind_a_pooler_there_is_no_warning_because_it_has_its_own_limits(tmp_path: Path) -> None:
     with opened("postgresql", tmp_path) as direct:
         assert direct.settings.database
         assert missing_connections(direct.settings, direct.store, 1_000_000) is not None

@@ -1,4 +1,4 @@
-"""Opening an installation: what its version is, whatever state the store is in."""
+"""Opening an installation: its version in every state of the store."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from bedesten.store.transaction import StoreUnavailable
 from tests.support.postgres_databases import postgres_database
 
 
-def test_the_version_that_is_written_down_is_the_one_that_the_migrations_lead_to() -> None:
+def test_the_recorded_version_is_that_of_the_last_migration() -> None:
     assert migrate.head() == migrate.HEAD
     assert migrate.knows(migrate.HEAD) is True
     assert migrate.knows("9999") is False
@@ -29,7 +29,7 @@ def test_the_version_of_a_store_is_known_with_and_without_its_tables(tmp_path: P
     opened.store.close()
 
 
-def test_on_postgresql_too(tmp_path: Path) -> None:
+def test_the_version_of_a_postgresql_store_is_known_with_and_without_its_tables(tmp_path: Path) -> None:
     with postgres_database() as database:
         settings = Settings(data=tmp_path, database=database)
         store = open_store(settings)
@@ -39,7 +39,7 @@ def test_on_postgresql_too(tmp_path: Path) -> None:
         store.close()
 
 
-def test_a_store_out_of_reach_has_no_version_and_asking_makes_none(tmp_path: Path) -> None:
+def test_asking_for_the_version_of_an_unreachable_store_raises_and_creates_no_store(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, database=None)
     store = open_store(settings)
     with pytest.raises(StoreUnavailable):

@@ -1,4 +1,4 @@
-"""A server whose limits are in Redis, and what holds while that is down: logins fail closed, everything else goes on."""
+"""A server with its limits in Redis: while Redis is down logins fail closed, and everything else goes on."""
 
 from collections.abc import Iterator
 from pathlib import Path

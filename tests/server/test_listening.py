@@ -1,4 +1,4 @@
-"""Who is connected to: nobody who cannot answer. With real processes, one of them held back or killed."""
+"""Connections reach only workers that can answer. With real processes, one of them held back or killed."""
 
 import contextlib
 import http.client
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts servers on one data directory; whatever still runs afterwards is killed."""
+    """Starts servers on one data directory; kills those that still run afterwards."""
     yield from starting(tmp_path)
 
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """As long as this file is not there, no worker becomes ready."""
+    """The file without which no worker becomes ready."""
     return tmp_path / "gate"
 
 
@@ -46,7 +46,7 @@ def test_a_server_that_starts_refuses_connections_until_it_can_answer(start: Sta
     assert server.stop() == 0
 
 
-def test_the_port_is_taken_before_anybody_listens_on_it(start: Start, gate: Path, tmp_path: Path) -> None:
+def test_the_port_is_reserved_before_any_process_listens_on_it(start: Start, gate: Path, tmp_path: Path) -> None:
     server = gated(start, gate, "listening", 2)
     with pytest.raises(PortBusy, match="Address already in use"):
         reserve("127.0.0.1", server.port)
@@ -67,7 +67,7 @@ def test_after_kill_9_of_a_worker_no_request_waits_for_its_successor(start: Star
     assert eventually(lambda: {int(server.get()) for _ in range(16)} == set(server.children), 20)
 
 
-def test_what_a_killed_worker_had_not_accepted_is_ended_at_once(start: Start, gate: Path) -> None:
+def test_connections_that_a_killed_worker_had_not_accepted_are_reset_at_once(start: Start, gate: Path) -> None:
     """A stopped worker accepts nothing, so connections queue up in its socket."""
     gate.touch()
     server = gated(start, gate, "on_ready", 1)
@@ -84,7 +84,9 @@ def test_what_a_killed_worker_had_not_accepted_is_ended_at_once(start: Start, ga
                 sock.recv(1)
 
 
-def test_a_single_worker_that_was_killed_is_refused_for_until_its_successor_is_ready(start: Start, gate: Path) -> None:
+def test_after_a_single_worker_was_killed_connections_are_refused_until_its_successor_is_ready(
+    start: Start, gate: Path
+) -> None:
     gate.touch()
     server = gated(start, gate, "on_ready", 1)
     gate.unlink()
@@ -96,7 +98,7 @@ def test_a_single_worker_that_was_killed_is_refused_for_until_its_successor_is_r
     assert int(server.get()) in server.children
 
 
-def test_a_restart_takes_the_port_of_connections_that_are_just_over(start: Start, gate: Path) -> None:
+def test_a_restart_can_bind_a_port_with_connections_in_time_wait(start: Start, gate: Path) -> None:
     gate.touch()
     first = gated(start, gate, "on_ready", 1)
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""A flood of one tenant's logins on a real server, with hashes that cost what they cost in use."""
+"""A flood of one tenant's logins on a real server, with password hashes of realistic cost."""
 
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ CALLERS = 100
 
 @contextmanager
 def flooded(shop: Shop) -> Iterator[list[Answer]]:
-    """Callers that log in without a pause, each from an address of its own; those that were refused."""
+    """Runs callers that log in without a pause, each from its own address; yields their refused responses."""
     stop = threading.Event()
     refused: list[Answer] = []
 

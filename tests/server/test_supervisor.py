@@ -1,4 +1,4 @@
-"""The processes around the application: real ones, killed for real."""
+"""The processes that run the application, with real processes and signals."""
 
 import contextlib
 import http.client
@@ -23,19 +23,19 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts servers on one data directory (or another `lock`); whatever still runs afterwards is killed."""
+    """Starts servers on one data directory (or another `lock`); kills those that still run afterwards."""
     yield from starting(tmp_path)
 
 
 def answers(server: Server) -> bool:
-    """Whether a request is answered."""
+    """Whether the server answers a request."""
     try:
         return server.get() != b""
     except OSError:
         return False
 
 
-def test_every_worker_serves_and_sigterm_ends_all_with_0(start: Start) -> None:
+def test_every_worker_serves_and_sigterm_ends_the_server_with_exit_code_0(start: Start) -> None:
     server = start()
     pids = server.children
     assert len(pids) == 2
@@ -48,7 +48,7 @@ def test_every_worker_serves_and_sigterm_ends_all_with_0(start: Start) -> None:
 def test_a_busy_port_is_refused_before_anything_starts(start: Start, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as a server that would share it does
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as a server that shares the port does
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
@@ -82,11 +82,11 @@ def test_a_second_server_on_one_data_directory_is_refused(start: Start, tmp_path
     assert start(workers=1).stop() == 0
 
 
-def test_a_killed_worker_is_replaced_and_service_goes_on(start: Start) -> None:
+def test_a_killed_worker_is_replaced_without_interrupting_service(start: Start) -> None:
     server = start()
     before = server.children
     os.kill(before[0], signal.SIGKILL)
-    assert server.until("died")["code"] == -signal.SIGKILL  # all of its threads, so that its socket is closed
+    assert server.until("died")["code"] == -signal.SIGKILL  # all of its threads have ended, so its socket is closed
     answers = {int(server.get()) for _ in range(20)}
     assert server.until("respawned")["pid"] not in before
     assert before[0] not in answers
@@ -104,12 +104,12 @@ def test_no_child_outlives_a_killed_supervisor(start: Start, tmp_path: Path) -> 
     server.process.kill()
     server.process.wait(120)
     assert eventually(lambda: not any(alive(pid) for pid in pids) and refuses(server.port), 30)
-    again = start(port=server.port)  # neither the port nor the directory is held by a ghost
+    again = start(port=server.port)  # no orphan holds the port or the directory
     assert again.stop() == 0
 
 
-def test_the_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
-    """A child without the kernel's help: its parent's end of the pipe closes, and it is gone."""
+def test_a_closed_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
+    """Without the kernel's parent-death signal, a child ends when the parent's end of the pipe closes."""
     code = (
         "import os, sys, time; from bedesten.server import child_process;"
         "child_process.ctypes = None; child_process.die_with_parent(os.getppid(), int(sys.argv[1])); print(1, flush=True);"
@@ -125,13 +125,13 @@ def test_the_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
 
 
 def raw_answer(port: int) -> bytes:
-    """One answer on a connection that asks to be kept."""
+    """One response on a connection that should be kept alive."""
     with socket.create_connection(("127.0.0.1", port), timeout=120) as sock:
         sock.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n")
         return sock.recv(4096).lower()
 
 
-def test_a_server_that_drains_answers_and_ends_each_connection(start: Start, tmp_path: Path) -> None:
+def test_a_draining_server_answers_and_closes_each_connection(start: Start, tmp_path: Path) -> None:
     side = {"name": "outbox", "target": "dummy_app:side"}
     settings = json.dumps({"side_file": str(tmp_path / "side")})
     server = start(workers=1, drain_s=3_600, side_processes=[side], settings_json=settings)
@@ -147,7 +147,7 @@ def test_a_server_that_drains_answers_and_ends_each_connection(start: Start, tmp
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"connection: close" in answer.lower()
         assert kept.recv(1) == b""
-    assert eventually(lambda: not alive(int((tmp_path / "side").read_text())), 30)  # its work is another node's
+    assert eventually(lambda: not alive(int((tmp_path / "side").read_text())), 30)  # another node takes over its work
     assert raw_answer(server.port).startswith(b"http/1.1 200 ")
     server.process.terminate()
     assert server.process.wait(120) == 130
@@ -162,7 +162,7 @@ def test_a_server_stops_when_it_has_drained(start: Start) -> None:
     assert server.process.wait(120) == 0
 
 
-def test_a_server_does_not_drain_for_a_person_who_waits(start: Start) -> None:
+def test_an_interrupt_stops_a_server_without_draining(start: Start) -> None:
     server = start(workers=1, drain_s=3_600)
     server.process.send_signal(signal.SIGINT)
     server.until("stopping")
@@ -170,7 +170,7 @@ def test_a_server_does_not_drain_for_a_person_who_waits(start: Start) -> None:
     assert "draining" not in [event["event"] for event in server.events]
 
 
-def test_a_server_whose_workers_die_while_it_drains_stops(start: Start) -> None:
+def test_a_server_whose_workers_die_while_draining_stops(start: Start) -> None:
     server = start(workers=2, drain_s=3_600)
     server.process.terminate()
     server.until("draining")
@@ -180,7 +180,7 @@ def test_a_server_whose_workers_die_while_it_drains_stops(start: Start) -> None:
     assert server.process.wait(120) == 0
 
 
-def test_a_running_request_is_finished_before_the_end(start: Start, tmp_path: Path) -> None:
+def test_a_running_request_is_finished_before_the_server_ends(start: Start, tmp_path: Path) -> None:
     arrived = tmp_path / "arrived"
     server = start(workers=1)
     port = server.port
@@ -206,7 +206,7 @@ def test_a_request_that_does_not_end_is_cut_off_at_the_deadline(start: Start, tm
     assert server.until("killed")["name"] == "web-1"
 
 
-def test_a_second_interrupt_ends_at_once(start: Start, tmp_path: Path) -> None:
+def test_a_second_interrupt_ends_the_server_at_once(start: Start, tmp_path: Path) -> None:
     arrived = tmp_path / "arrived"
     server = start(workers=1)
     pids = server.children
@@ -239,8 +239,8 @@ def test_an_application_that_cannot_start_ends_the_server_with_the_reason(
     assert not any(event["event"] == "on_ready" for event in server.events)
 
 
-def test_a_worker_that_finds_no_store_is_started_again_for_as_long_as_that_lasts(start: Start, tmp_path: Path) -> None:
-    """More often than `max_failures`, which end a server whose application cannot start."""
+def test_a_worker_that_finds_no_store_is_restarted_until_the_store_is_back(start: Start, tmp_path: Path) -> None:
+    """More often than `max_failures`, the limit for an application that cannot start."""
     away = tmp_path / "away"
     server = start(
         workers=1, app_factory="dummy_app:build_on_store", settings_json=json.dumps({"away_file": str(away)})
@@ -253,7 +253,7 @@ def test_a_worker_that_finds_no_store_is_started_again_for_as_long_as_that_lasts
     assert server.stop() == 0
 
 
-def test_a_server_whose_store_is_away_at_its_start_ends_with_the_reason(start: Start, tmp_path: Path) -> None:
+def test_a_server_without_its_store_at_start_ends_with_the_reason(start: Start, tmp_path: Path) -> None:
     away = tmp_path / "away"
     away.touch()
     settings = json.dumps({"away_file": str(away)})
@@ -262,7 +262,7 @@ def test_a_server_whose_store_is_away_at_its_start_ends_with_the_reason(start: S
     assert server.process.wait(120) == 1
 
 
-def test_a_side_process_runs_is_replaced_and_is_asked_to_stop(start: Start, tmp_path: Path) -> None:
+def test_a_side_process_runs_is_replaced_and_gets_sigterm(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "side"
     side = {"name": "outbox", "target": "dummy_app:side"}
     server = start(workers=1, side_processes=[side], settings_json=json.dumps({"side_file": str(file)}))
@@ -274,7 +274,7 @@ def test_a_side_process_runs_is_replaced_and_is_asked_to_stop(start: Start, tmp_
     assert server.stop() == 0
 
 
-def test_a_side_may_listen_on_an_address_of_its_own(start: Start) -> None:
+def test_a_side_process_may_listen_on_its_own_address(start: Start) -> None:
     side = {"name": "admin", "target": "dummy_app:build", "listen": ["127.0.0.1", 0]}
     server = start(workers=1, side_processes=[side])
     own = [event["port"] for event in server.events if event["event"] == "listening" and event["name"] == "admin"]
@@ -299,7 +299,7 @@ def test_more_connections_than_allowed_wait_and_are_served(start: Start) -> None
     assert server.stop() == 0
 
 
-def test_the_lock_is_exclusive_names_its_holder_and_frees_itself(tmp_path: Path) -> None:
+def test_the_lock_is_exclusive_names_its_holder_and_is_released_automatically(tmp_path: Path) -> None:
     first, second = DataDirectoryLock(tmp_path / "serve.lock"), DataDirectoryLock(tmp_path / "serve.lock")
     first.acquire()
     with pytest.raises(AlreadyServing, match=f"process {os.getpid()}"):
@@ -310,7 +310,7 @@ def test_the_lock_is_exclusive_names_its_holder_and_frees_itself(tmp_path: Path)
     assert (tmp_path / "serve.lock").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_free_port_is_the_preferred_one_unless_it_is_taken() -> None:
+def test_free_port_returns_the_preferred_port_unless_it_is_taken() -> None:
     with reserve("127.0.0.1", 0) as taken:
         port = int(taken.address[1])
         other = free_port(port)

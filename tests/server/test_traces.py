@@ -1,4 +1,4 @@
-"""Traces: a request, its statements and its webhook, over real OTLP; and a collector that is of no use does no harm."""
+"""Traces: a request, its statements and its webhook, over real OTLP; a collector that does not respond does no harm."""
 
 import json
 import os
@@ -30,19 +30,19 @@ class Traced:
     webhooks: Receiver
 
     def ask(self, path: str, lines: Lines, body: object, method: str = "POST") -> Answer:
-        """One request."""
+        """Sends one request."""
         with Connection(self.shop.site.port) as connection:
             return connection.exchange(request_bytes(method, path, self.shop.host, lines, body))
 
     def span_of(self, answer: Answer, process: str = "web") -> Span:
-        """The span of a request, found by the id in its answer."""
+        """The span of a request, found by the request id in the response."""
         wanted = answer.header("x-request-id")
         return self.collector.wait_for(
             lambda one: one.process == process and one.attributes.get("bedesten.request.id") == wanted
         )
 
     def webhook_of(self, answer: Answer) -> Span:
-        """The span of a webhook that a request caused, found by the same id."""
+        """The span of a webhook that a request caused, found by the request id."""
         return self.span_of(answer, "worker")
 
 
@@ -64,7 +64,7 @@ def traced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def order(traced: Traced, *lines: tuple[str, str]) -> Answer:
-    """An order from stock; its partner has a webhook endpoint."""
+    """Places an order from stock; its partner has a webhook endpoint."""
     return traced.ask("/Orders/Create", [*bearer(traced.shop.partner_token), *lines], traced.shop.order())
 
 
@@ -90,7 +90,7 @@ def test_an_order_is_one_trace_from_request_to_sql_and_its_webhook_is_found_by_t
     assert webhook.trace != span.trace
 
 
-def test_a_refusal_is_in_its_span_by_number_and_nothing_secret_is_in_any(traced: Traced) -> None:
+def test_the_span_of_a_refusal_has_its_number_and_no_span_has_a_secret(traced: Traced) -> None:
     email = traced.shop.partner_email
     missing = traced.ask("/Orders/Detail/odl_none", bearer(traced.shop.partner_token), {}, "GET")
     unknown = traced.ask("/Supplier/Products/List", [("ApiKey", CREDENTIAL)], {})
@@ -107,7 +107,9 @@ def test_a_refusal_is_in_its_span_by_number_and_nothing_secret_is_in_any(traced:
     assert [one for one in secrets if one.encode() in sent] == []
 
 
-def test_the_webhook_of_a_change_has_the_id_of_the_request_that_made_it_and_not_of_the_order_s(traced: Traced) -> None:
+def test_the_webhook_of_a_change_has_the_id_of_the_changing_request_and_not_of_the_order_s_request(
+    traced: Traced,
+) -> None:
     shop = traced.shop
     placed = traced.ask("/Orders/Create", bearer(shop.partner_token), shop.order(shop.topup))
     cancelled = traced.ask("/Orders/Cancel", bearer(shop.partner_token), {"orderId": placed.data["orderId"]})
@@ -136,14 +138,14 @@ def test_a_hostile_traceparent_is_ignored(traced: Traced, lines: list[tuple[str,
     assert span.trace != PARENT[3:35]
 
 
-def test_a_tracestate_that_is_nonsense_leaves_the_parent_and_no_line_in_the_log(traced: Traced) -> None:
+def test_an_invalid_tracestate_keeps_the_parent_and_logs_nothing(traced: Traced) -> None:
     lines = [*bearer(traced.shop.partner_token), ("traceparent", PARENT), ("tracestate", "=,,x" * 200)]
     answer = traced.ask("/Products/List", lines, {})
     assert answer.status == 200
     assert traced.span_of(answer).parent == PARENT[36:52]
 
 
-def test_a_collector_that_never_answers_harms_neither_requests_nor_the_end(
+def test_a_collector_that_never_answers_affects_neither_requests_nor_the_shutdown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More spans than the queue holds; the server still stops by itself."""
@@ -162,10 +164,10 @@ def test_a_collector_that_never_answers_harms_neither_requests_nor_the_end(
             assert site.failures() == []
 
 
-def test_without_a_collector_no_process_imports_opentelemetry_or_what_wraps_the_request_path(
+def test_without_a_collector_no_process_imports_opentelemetry_or_the_tracing_wrappers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each process tells what it imports, until it stops: nothing that could give a request or its store a span."""
+    """Each process logs its imports until it stops: none of them could trace a request or its store."""
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")

@@ -1,4 +1,4 @@
-"""Where webhooks may go: not into the operator's own network, by no spelling, no redirect and no second answer of a DNS."""
+"""Where webhooks may go: never into the operator's network, by any spelling, redirect or second answer of DNS."""
 
 import asyncio
 import socket
@@ -35,14 +35,14 @@ LETTER = OutgoingWebhook(
 @pytest.mark.requirement(223)
 @pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("host", PRIVATE)
-def test_an_address_that_is_not_public_is_out_of_reach_in_every_spelling(host: str, scheme: str) -> None:
+def test_an_address_that_is_not_public_is_refused_in_every_spelling(host: str, scheme: str) -> None:
     with pytest.raises(Unreachable):
         resolve(f"{scheme}://{host}/hook", ())
 
 
 @pytest.mark.requirement(223)
 @pytest.mark.parametrize("url", WRONG)
-def test_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> None:
+def test_a_target_that_is_not_an_absolute_url_is_refused_when_it_is_set(url: str) -> None:
     with pytest.raises(Refusal) as refused:
         check_url(url, "notifyUrl")
     assert refused.value.code.number == -2
@@ -53,7 +53,7 @@ def test_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> None:
 @pytest.mark.requirement(223)
 @pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("host", [one for one in PRIVATE if "%" not in one])
-def test_what_can_be_known_at_once_is_refused_when_it_is_set_without_any_dns(
+def test_a_private_address_is_refused_when_it_is_set_without_a_dns_query(
     host: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numeric = socket.getaddrinfo
@@ -68,7 +68,7 @@ def test_what_can_be_known_at_once_is_refused_when_it_is_set_without_any_dns(
     assert (refused.value.code.number, list(refused.value.fields or {})) == (-2, ["notifyUrl"])
 
 
-def test_what_a_name_leads_to_is_not_asked_when_it_is_set() -> None:
+def test_a_name_is_not_resolved_when_it_is_set() -> None:
     check_target("https://hooks.example/x", (), "notifyUrl")
     check_target("https://93.184.215.14/x", (), "notifyUrl")
     check_target("http://hooks.example/x", parse_networks("10.0.0.0/8"), "notifyUrl")
@@ -87,7 +87,7 @@ def test_a_public_address_is_reached_over_tls_only(host: str) -> None:
         resolve(f"http://{host}/hook", ())
 
 
-def test_what_the_operator_allows_is_reached_and_nothing_beside_it() -> None:
+def test_only_networks_that_the_operator_allows_are_reached() -> None:
     allowed = parse_networks("10.1.0.0/16 fd00::/8")
     for host in ("10.1.2.3", "[fd00::1]", "[::ffff:10.1.2.3]"):
         assert ip_address(resolve(f"http://{host}/hook", allowed)[1]) == ip_address(host.strip("[]"))
@@ -97,7 +97,7 @@ def test_what_the_operator_allows_is_reached_and_nothing_beside_it() -> None:
 
 
 def _names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """A DNS that gives these answers one after the other; whom it was asked for."""
+    """Fakes DNS with these answers in turn; returns the growing list of queried names."""
     asked: list[str] = []
     coming = iter(answers)
 
@@ -110,7 +110,7 @@ def _names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 
 
 @pytest.mark.requirement(223)
-def test_a_name_with_one_private_address_among_public_ones_is_out_of_reach(
+def test_a_name_with_one_private_address_among_public_ones_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _names(monkeypatch, ["93.184.215.14", "10.0.0.1"], ["10.0.0.1", "93.184.215.14"], [])
@@ -120,8 +120,8 @@ def test_a_name_with_one_private_address_among_public_ones_is_out_of_reach(
 
 
 @pytest.mark.requirement(223)
-def test_a_name_that_answers_differently_the_second_time_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is asked once for one attempt, and connected to is what was checked."""
+def test_dns_rebinding_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt resolves the name once, and connects to the address that was checked."""
     with scripted(lambda _: http(200, b"")) as server:
         asked = _names(monkeypatch, ["127.0.0.1"])
         outcome = _sent(f"http://rebound.example:{_port(server)}/hook?a=b", "127.0.0.1/32")
@@ -133,7 +133,7 @@ def test_a_name_that_answers_differently_the_second_time_gains_nothing(monkeypat
 
 @pytest.mark.requirement(223)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_is_no_delivery(status: int) -> None:
+def test_a_redirect_is_not_followed_and_does_not_count_as_delivered(status: int) -> None:
     with scripted(lambda _: http(200, b"")) as inside:
         with scripted(lambda _: http(status, b"", f"Location: {inside.url}/metadata")) as server:
             outcome = _sent(f"{server.url}/hook", "127.0.0.0/8")
@@ -144,7 +144,7 @@ def test_a_redirect_is_not_followed_and_is_no_delivery(status: int) -> None:
 
 
 @pytest.mark.requirement(223)
-def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted(lambda _: http(200, b"")) as proxy, scripted(lambda _: http(204, b"")) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)

@@ -1,4 +1,4 @@
-"""The time that the worker has for the store."""
+"""The worker's time budget for the store."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ from tests.support.sites import ENGINES, opened
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_tasks_of_a_worker_do_not_share_the_time_for_opening_the_store(engine: str, tmp_path: Path) -> None:
-    """Each statement of theirs has a budget of its own: a shared one would be used up after some days."""
+def test_the_tasks_of_a_worker_do_not_share_the_time_budget_for_opening_the_store(engine: str, tmp_path: Path) -> None:
+    """Each of their statements has its own budget: a shared one would be used up after some days."""
 
     async def budget_of_tasks(settings: Settings) -> object:
         installation = await worker._opened(settings, asyncio.Event())
