@@ -1,4 +1,4 @@
-"""Nodes on one PostgreSQL database behind nginx as we ship it, and callers of all surfaces who come through it."""
+"""Nodes on one PostgreSQL database behind nginx with our shipped configuration, and callers of all surfaces."""
 
 import contextlib
 import shutil
@@ -18,12 +18,12 @@ from tests.support.stock_codes import add_codes
 from tests.support.wrong_clock import clock_ahead
 
 READ_TIMEOUT = ("proxy_read_timeout    60s;", "proxy_read_timeout    3s;")
-"""How long nginx waits for a node that says nothing: a test does not wait for a minute."""
+"""Shortens nginx's timeout for a silent node, so that a test need not wait for a minute."""
 
 
 @contextlib.contextmanager
 def installations(folder: Path, count: int) -> Iterator[list[Installation]]:
-    """One installation, as so many machines have it."""
+    """One installation, opened on this many machines."""
     with contextlib.ExitStack() as stack:
         made = [stack.enter_context(opened("postgresql", folder / "node-0"))]
         for number in range(1, count):
@@ -37,7 +37,7 @@ def installations(folder: Path, count: int) -> Iterator[list[Installation]]:
 
 @dataclass
 class EdgeCluster:
-    """The nodes, nginx before them, and the operator."""
+    """The nodes, nginx in front of them, and the operator."""
 
     nodes: list[Node]
     front: Nginx
@@ -46,7 +46,7 @@ class EdgeCluster:
 
     @contextlib.contextmanager
     def under_load(self) -> Iterator[Traffic]:
-        """Callers who go on during the block. What was acknowledged to them is there exactly once afterwards."""
+        """Runs callers during the block. Whatever the nodes acknowledged exists exactly once afterwards."""
         shop, operator = self.shop, self.operator
         codes = [f"{shop.host}-{number:05}" for number in range(CODES)]
         operator.within(shop.id, lambda tx: add_codes(tx, operator.installation.cipher, shop.card, codes))
@@ -57,7 +57,7 @@ class EdgeCluster:
 
 @contextlib.contextmanager
 def running_nodes(folder: Path, ahead_s: Sequence[int]) -> Iterator[list[Node]]:
-    """Nodes whose clocks are ahead by so many seconds."""
+    """Nodes whose clocks are ahead by these numbers of seconds."""
     with contextlib.ExitStack() as stack:
         nodes = []
         for number, installation in enumerate(stack.enter_context(installations(folder, len(ahead_s)))):
@@ -72,7 +72,7 @@ def running_nodes(folder: Path, ahead_s: Sequence[int]) -> Iterator[list[Node]]:
 
 @contextlib.contextmanager
 def edge_cluster(folder: Path, ahead_s: Sequence[int] = (0, 0, 0)) -> Iterator[EdgeCluster]:
-    """The same behind nginx, with a shop. No node has a fault of its own."""
+    """Such nodes behind nginx, with a shop. Asserts afterwards that no node logged a failure."""
     with running_nodes(folder, ahead_s) as nodes:
         operator = Operator(nodes[0].installation)
         shop = open_shop(nodes[0].site, operator, fresh("three"))

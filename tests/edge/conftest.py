@@ -46,5 +46,5 @@ def second_shop(proxied_site: Site) -> Shop:
 
 @pytest.fixture(scope="session")
 def slow(shop: Shop) -> Slow:
-    """Slow clients on the shared server; they take half a minute."""
+    """Slow clients on the shared server, which take half a minute."""
     return Slow(shop).begin()

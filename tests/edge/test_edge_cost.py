@@ -1,4 +1,4 @@
-"""What a refused request costs: nothing is written for it, nothing is read for it, and nothing is run for it.
+"""The cost of a refused request: nothing is written, read or run for it.
 
 The server runs in this process, so that every use of the store can be counted.
 """
@@ -31,7 +31,7 @@ JSON = ("Content-Type", "application/json")
 
 
 class CountingStore(SqliteStore):
-    """The real store, which counts what is asked of it besides the revision counter."""
+    """The real store, counting its uses besides the revision counter."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -48,7 +48,7 @@ class CountingStore(SqliteStore):
 
 @dataclass
 class Cost:
-    """What one request came to."""
+    """The response to one request and its cost."""
 
     response: Answer
     reads: int
@@ -58,7 +58,7 @@ class Cost:
 
     @property
     def verdict(self) -> tuple[int, tuple[int, int, int, bool]]:
-        """Its status, and whatever was done for it."""
+        """The status of the response, and the cost."""
         return self.response.status, (self.reads, self.writes, self.stats, self.body_read)
 
 
@@ -72,7 +72,7 @@ class CountingServer(InProcessServer):
         self.tenant = tenant
 
     def cost(self, path: str, lines: Lines, body: object, peer: str = "203.0.113.1") -> Cost:
-        """One POST and what it cost."""
+        """Sends one POST; returns its cost."""
         sent = Body(encoded(body))
         before = self.store.reads, self.store.writes, self.stats.number()
         response = self.ask("POST", path, (JSON, *lines), sent, HOST, peer)
@@ -84,7 +84,7 @@ class CountingServer(InProcessServer):
         self.operator.within(self.tenant, lambda tx: tenants.set_limits(tx, limits))
 
     def partner(self) -> Lines:
-        """The token of a fresh partner."""
+        """The bearer token of a fresh partner."""
         account = self.operator.account(self.tenant, "partner", f"{fresh('p')}@example.com")
         return bearer(self.operator.mint(self.operator.claims(self.tenant, Surface.RESELLER, account)))
 
@@ -105,7 +105,7 @@ def server(tmp_path: Path) -> Iterator[CountingServer]:
 NO_COST = (0, 0, 0, False)
 
 
-def test_the_scales_work(server: CountingServer) -> None:
+def test_the_counters_count(server: CountingServer) -> None:
     register = {"email": "new@example.com", "password": "correct horse battery staple"}
     cost = server.cost("/Storefront/Customers/Register", (), register)
     assert cost.response.status == 200
@@ -127,7 +127,7 @@ def test_over_a_limit_nothing_is_read_written_or_run(server: CountingServer, kin
         assert server.cost("/Orders/Create", lines, {"orderReference": "x"}).verdict == (429, NO_COST)
 
 
-def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingServer) -> None:
+def test_over_a_limit_the_use_of_a_token_is_not_written_either(server: CountingServer) -> None:
     server.operator.within(server.tenant, lambda tx: token_idle.set_idle(tx, Surface.RESELLER, SECOND))
     server.limit(credential=1)
     lines = server.partner()
@@ -137,7 +137,7 @@ def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingSer
 
 
 @pytest.mark.requirement(156)
-def test_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(server: CountingServer) -> None:
+def test_an_address_with_too_many_refusals_costs_nothing_whatever_it_tries(server: CountingServer) -> None:
     lines = server.partner()
     assert server.cost("/Products/List", lines, {}).response.status == 200
     peer = "203.0.113.9"
@@ -169,7 +169,7 @@ def test_refused_credentials_write_nothing(server: CountingServer) -> None:
         assert (cost.response.status, cost.writes, cost.stats, cost.body_read) == (401, 0, 0, False), path
 
 
-def test_the_throttle_looks_at_one_word_as_long_as_nobody_has_to_wait(server: CountingServer) -> None:
+def test_the_throttle_looks_up_no_bucket_while_no_address_must_wait(server: CountingServer) -> None:
     table = server.services.throttle._table
     before = table.bucket.cache_info().misses
     for number in range(100):

@@ -17,7 +17,7 @@ def ask(shop: Shop, lines: Lines, path: str = DETAILS, method: str = "GET") -> A
 
 
 def raw(shop: Shop, *lines: str, path: str = DETAILS, method: str = "GET") -> Answer:
-    """The answer to a request whose header lines are sent as they stand here."""
+    """The response to a request whose header lines are sent unchanged."""
     return speak(shop.site.port, "\r\n".join((f"{method} {path} HTTP/1.1", *lines, "", "")).encode("latin-1"))
 
 
@@ -37,12 +37,12 @@ def test_a_folded_header_is_a_400(shop: Shop) -> None:
     ["HTTP_AUTHORIZATION", "Http-Authorization", "X-Authorization", "X-Access-Token", "Proxy-Authorization", "Authorisation",
      "Authorization_", "X-Forwarded-Authorization", "Token", "Cookie"],
 )  # fmt: skip
-def test_a_token_under_another_name_is_none(shop: Shop, name: str) -> None:
+def test_a_token_in_another_header_is_ignored(shop: Shop, name: str) -> None:
     assert ask(shop, [(name, f"Bearer {shop.partner_token}")]).verdict == (401, -20)
 
 
 @pytest.mark.requirement(14)
-def test_a_token_outside_of_the_header_is_none(shop: Shop) -> None:
+def test_a_token_outside_the_header_is_ignored(shop: Shop) -> None:
     token = shop.partner_token
     for path in (
         f"{DETAILS}?access_token={token}",
@@ -60,7 +60,7 @@ def test_a_token_outside_of_the_header_is_none(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(15)
-def test_the_refusal_of_a_bad_token_has_fixed_words_and_repeats_nothing_of_it(shop: Shop) -> None:
+def test_the_refusal_of_a_bad_token_has_a_fixed_text_and_repeats_nothing_of_it(shop: Shop) -> None:
     head, claims, mac = shop.partner_token.split(".")
     bad = [
         "x",
@@ -81,7 +81,7 @@ def test_the_refusal_of_a_bad_token_has_fixed_words_and_repeats_nothing_of_it(sh
 
 
 @pytest.mark.requirement(16)
-def test_a_token_without_the_scope_is_403_and_told_which(shop: Shop) -> None:
+def test_a_token_without_the_scope_is_403_and_the_challenge_names_the_scope(shop: Shop) -> None:
     narrow = shop.token(Surface.RESELLER, shop.partner, ["catalogue:read"])
     answer = ask(shop, bearer(narrow))
     assert answer.verdict == (403, -24)
@@ -130,7 +130,7 @@ NO_HOSTS = (
 
 @pytest.mark.requirement(196, 197)
 @pytest.mark.parametrize("form", NO_HOSTS)
-def test_a_host_that_is_none_is_400_with_good_credentials_or_without(shop: Shop, form: str) -> None:
+def test_an_invalid_host_is_400_with_and_without_good_credentials(shop: Shop, form: str) -> None:
     host = f"Host: {form.format(shop.host, shop.host)}"
     for lines in ((host, f"Authorization: Bearer {shop.partner_token}"), (host,)):
         for path in (DETAILS, "/health", "/documentation/guides/errors"):
@@ -141,7 +141,7 @@ def test_a_host_that_is_none_is_400_with_good_credentials_or_without(shop: Shop,
 @pytest.mark.parametrize(
     "host", ["nobody.example", "127.0.0.1", "localhost", "[::1]", "0.0.0.0", "example", "xn--a.example"]
 )
-def test_an_unknown_host_is_421_whatever_is_asked_for(shop: Shop, host: str) -> None:
+def test_an_unknown_host_is_421_for_every_request(shop: Shop, host: str) -> None:
     for method, path in (
         ("GET", DETAILS), ("POST", "/Supplier/x"), ("POST", "/Login/Customer/Api/Verify"), ("OPTIONS", "/Storefront/x"),
         ("GET", "/documentation/guides/errors"), ("GET", "/health/live"), ("TRACE", "/"),
@@ -151,7 +151,7 @@ def test_an_unknown_host_is_421_whatever_is_asked_for(shop: Shop, host: str) -> 
 
 
 @pytest.mark.requirement(199)
-def test_case_port_and_one_trailing_dot_make_no_other_host(shop: Shop) -> None:
+def test_case_port_and_one_trailing_dot_do_not_change_the_host(shop: Shop) -> None:
     for host in (
         shop.host.upper(),
         f"{shop.host}.",
@@ -166,7 +166,7 @@ def test_case_port_and_one_trailing_dot_make_no_other_host(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(204)
-def test_a_host_that_moves_takes_no_credential_with_it(
+def test_a_host_that_moves_to_another_tenant_does_not_take_credentials_along(
     fresh_shop: Shop, unlimited_shop: Shop, operator: Operator
 ) -> None:
     token, key = bearer(fresh_shop.partner_token), api_key(fresh_shop.supplier_key.text)
@@ -183,7 +183,7 @@ def test_a_host_that_moves_takes_no_credential_with_it(
 
 
 def framed(shop: Shop, lines: Lines, body: bytes) -> list[int]:
-    """The statuses of all answers to a good request that is framed so, and to another one that comes behind it."""
+    """The statuses of all responses to a good request with this framing and to another request after it."""
     known = [("Host", shop.host), ("Content-Type", "application/json"), *bearer(shop.partner_token), *lines]
     head = "POST /Products/List HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in known) + "\r\n"
     first_shop = request_bytes("GET", DETAILS, shop.host, [*bearer(shop.partner_token), ("Connection", "close")])
@@ -197,14 +197,14 @@ CHUNKED = ("Transfer-Encoding", "chunked")
 WHOLE = b"2\r\n{}\r\n0\r\n\r\n"
 
 
-def test_the_frames_work(shop: Shop) -> None:
+def test_valid_framing_is_accepted(shop: Shop) -> None:
     assert framed(shop, [("Content-Length", "2")], b"{}") == [200, 200]
     assert framed(shop, [CHUNKED], WHOLE) == [200, 200]
     assert framed(shop, [("Content-Length", "2"), ("Content-Length", "2")], b"{}") == [200, 200]
 
 
 @pytest.mark.requirement(171)
-def test_two_lengths_of_a_body_end_the_connection(shop: Shop) -> None:
+def test_a_content_length_beside_chunks_ends_the_connection(shop: Shop) -> None:
     for lines in (
         [("Content-Length", "2"), CHUNKED],
         [CHUNKED, ("Content-Length", "2")],
@@ -217,7 +217,7 @@ def test_two_lengths_of_a_body_end_the_connection(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "length", ["-2", "+2", "0_2", "0x2", "2.0", "2, 2", "2 2", "", "9" * 20, "9" * 400, "\xb2", "two"]
 )
-def test_a_length_that_is_none_is_a_400_and_the_end(shop: Shop, length: str) -> None:
+def test_an_invalid_content_length_is_400_and_ends_the_connection(shop: Shop, length: str) -> None:
     assert framed(shop, [("Content-Length", length)], b"{}") == [400]
     assert framed(shop, [("Content-Length", "2"), ("Content-Length", "3")], b"{}") == [400]
 
@@ -229,7 +229,7 @@ def test_a_length_that_is_none_is_a_400_and_the_end(shop: Shop, length: str) -> 
      ("Transfer-Encoding", "chunked, gzip"), ("Transfer-Encoding", "identity"), ("Transfer-Encoding", "\x0bchunked"),
      ("Transfer-Encoding ", "chunked"), ("Transfer-Encoding", '"chunked"'), ("Transfer-Encoding", "chunked;q=1")],
 )  # fmt: skip
-def test_a_transfer_coding_that_is_not_chunked_is_a_400_and_the_end(shop: Shop, line: tuple[str, str]) -> None:
+def test_a_transfer_coding_other_than_chunked_is_400_and_ends_the_connection(shop: Shop, line: tuple[str, str]) -> None:
     assert framed(shop, [line], WHOLE) == [400]
     assert framed(shop, [CHUNKED, line], WHOLE) == [400]
 
@@ -240,7 +240,7 @@ def test_a_transfer_coding_that_is_not_chunked_is_a_400_and_the_end(shop: Shop, 
     [b"0x2\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x\r\n0\r\n\r\n", b"2 \r\n{\r\n", b"\r\n{}",
      b"2\r\n{}\r\nzz\r\n", b"ffffffffffffffffff\r\n{}", b"2\n{}\n0\n\n", b"2\r\n{}\r\n", b"2"],
 )  # fmt: skip
-def test_a_chunk_that_is_none_is_a_400_and_the_end(shop: Shop, body: bytes) -> None:
+def test_an_invalid_chunk_is_400_and_ends_the_connection(shop: Shop, body: bytes) -> None:
     assert framed(shop, [CHUNKED], body) == [400]
 
 
@@ -248,15 +248,15 @@ def test_a_chunk_that_is_none_is_a_400_and_the_end(shop: Shop, body: bytes) -> N
 @pytest.mark.parametrize(
     "line", ["X-Without-Colon", "X-Space : y", ": y", "X-Nul: a\x00b", "X-Return: a\rb", "X\x01Y: z", " X: y"]
 )
-def test_a_header_line_that_is_none_is_a_400_and_the_end(shop: Shop, line: str) -> None:
+def test_an_invalid_header_line_is_400_and_ends_the_connection(shop: Shop, line: str) -> None:
     answer = raw(shop, f"Host: {shop.host}", f"Authorization: Bearer {shop.partner_token}", line)
     assert (answer.status, answer.closes) == (400, True)
 
 
 @pytest.mark.requirement(175)
-def test_bare_line_feeds_are_taken_in_the_head_and_hide_nothing(shop: Shop) -> None:
-    """Documented: the server below takes them (RFC 9112 section 2.2 allows it). What matters is that both ends of a proxy
-    cannot be made to disagree: a proxy in front rewrites the head."""
+def test_bare_line_feeds_in_the_head_are_accepted_and_hide_nothing(shop: Shop) -> None:
+    """Documented: the HTTP server accepts them (RFC 9112 section 2.2 allows it). What matters is that a proxy and the
+    server cannot be made to disagree: a proxy in front rewrites the head."""
     sent = request_bytes("GET", DETAILS, shop.host, bearer(shop.partner_token)).replace(b"\r\n", b"\n")
     assert speak(shop.site.port, sent).data["email"] == shop.partner_email
     hidden = [("X-A", f"b\nAuthorization: Bearer {shop.partner_token}")]

@@ -1,4 +1,4 @@
-"""Every step of the demo, with nginx as we ship it between the callers and several nodes on one database."""
+"""Every step of the demo, with our shipped nginx between the callers and several nodes on one database."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.external]
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_every_step_of_the_demo_passes_through_nginx_before_several_nodes(count: int, tmp_path: Path) -> None:
+def test_every_step_of_the_demo_passes_through_nginx_in_front_of_several_nodes(count: int, tmp_path: Path) -> None:
     hosts = [SHOP_HOSTS[0], SANDBOX_HOST, "third.example"]
     with contextlib.ExitStack() as stack:
         nodes = stack.enter_context(running_nodes(tmp_path, [0] * count))

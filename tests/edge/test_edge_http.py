@@ -1,7 +1,7 @@
-"""What a hostile or a clumsy client meets on the socket of the real server: framing, methods, targets, bodies.
+"""The real server on a socket with hostile and clumsy clients: framing, methods, targets, bodies.
 
-`tests/pipeline/test_asgi.py` holds what the server below and the adapter answer; here stands what the whole does with it.
-Nothing may give a 5xx, a hang, or a connection that ends without an answer where an answer is due.
+`tests/pipeline/test_asgi.py` tests the HTTP server and the adapter; this module tests the whole server. Nothing may
+cause a 5xx, a hang, or a connection that ends without an expected response.
 """
 
 import socket
@@ -13,7 +13,7 @@ from tests.support.client import Lines, bearer, request_bytes
 from tests.support.shop import Shop, fresh
 from tests.support.wire import Answer, Connection, NoAnswer, speak
 
-pytestmark = pytest.mark.usefixtures("slow")  # begun early: they are waited for in `test_edge_slow`
+pytestmark = pytest.mark.usefixtures("slow")  # started early: `test_edge_slow` waits for them
 DETAILS = "/Account/Details"
 JSON = ("Content-Type", "application/json")
 
@@ -41,14 +41,14 @@ ALLOWED = {
     "/documentation/guides/x": "GET, HEAD",
     "/Nothing": "GET, POST",
 }
-"""What `Allow` says. Below the surfaces of API keys the key comes before the method."""
+"""The `Allow` header by path. Below the surfaces of API keys the key is checked before the method."""
 ODD_METHODS = ("TRACE", "TRACK", "CONNECT", "get", "Post", "PURGE", "QUERY", "PROPFIND", "PRI", "X" * 200)
 
 
 @pytest.mark.requirement(167, 182)
 @pytest.mark.parametrize("path", ALLOWED)
 @pytest.mark.parametrize("method", ODD_METHODS)
-def test_a_method_of_no_use_is_405_wherever_it_is_sent(shop: Shop, method: str, path: str) -> None:
+def test_an_unsupported_method_is_405_for_every_path(shop: Shop, method: str, path: str) -> None:
     secret = "Bearer not-to-be-echoed"
     answer = speak(shop.site.port, head(shop, f"{method} {path} HTTP/1.1", ("Authorization", secret), good=False))
     assert (answer.verdict, answer.header("allow")) == ((405, -4), ALLOWED[path])
@@ -58,19 +58,19 @@ def test_a_method_of_no_use_is_405_wherever_it_is_sent(shop: Shop, method: str, 
 
 @pytest.mark.requirement(182)
 @pytest.mark.parametrize("method", ["GET\t", "G@T", "G ET", '"GET"', "GET\x00", "", "GE\xe9"])
-def test_what_is_no_method_is_a_400_and_the_end(shop: Shop, method: str) -> None:
+def test_a_malformed_method_is_400_and_ends_the_connection(shop: Shop, method: str) -> None:
     answer = speak(shop.site.port, head(shop, f"{method} {DETAILS} HTTP/1.1"))
     assert (answer.status, answer.closes) == (400, True)
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
-def test_a_method_that_the_path_lacks_is_405_with_those_it_has(shop: Shop, method: str) -> None:
+def test_a_method_that_the_path_lacks_is_405_with_the_allowed_ones(shop: Shop, method: str) -> None:
     answer = speak(shop.site.port, head(shop, f"{method} {DETAILS} HTTP/1.1"))
     assert (answer.status, answer.header("allow")) == (405, "GET")
 
 
 @pytest.mark.requirement(17)
-def test_an_answer_to_head_has_no_body_and_the_connection_goes_on(shop: Shop) -> None:
+def test_a_response_to_head_has_no_body_and_the_connection_stays_open(shop: Shop) -> None:
     with Connection(shop.site.port) as connection:
         connection.send(head(shop, f"HEAD {DETAILS} HTTP/1.1") + head(shop, f"GET {DETAILS} HTTP/1.1"))
         assert connection.receive("HEAD").status == 405
@@ -78,7 +78,7 @@ def test_an_answer_to_head_has_no_body_and_the_connection_goes_on(shop: Shop) ->
 
 
 @pytest.mark.parametrize("path", ["/documentation", "/documentation/guides/errors", "/openapi/reseller.json"])
-def test_a_page_is_there_for_head_without_its_body(shop: Shop, path: str) -> None:
+def test_a_page_answers_head_without_its_body(shop: Shop, path: str) -> None:
     with Connection(shop.site.port) as connection:
         connection.send(head(shop, f"HEAD {path} HTTP/1.1") + head(shop, f"GET {path} HTTP/1.1"))
         asked, got = connection.receive("HEAD"), connection.receive()
@@ -90,7 +90,7 @@ def test_a_page_is_there_for_head_without_its_body(shop: Shop, path: str) -> Non
 @pytest.mark.requirement(181, 182)
 @pytest.mark.parametrize("target", ["*", "{host}:443", "{host}", "nobody.example:80"])
 @pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST", "CONNECT", "TRACE"])
-def test_a_target_that_is_no_path_is_refused_and_nothing_is_tunnelled(shop: Shop, method: str, target: str) -> None:
+def test_a_target_that_is_not_a_path_is_refused_and_nothing_is_tunnelled(shop: Shop, method: str, target: str) -> None:
     answer = speak(shop.site.port, head(shop, f"{method} {target.format(host=shop.host)} HTTP/1.1"))
     assert answer.status == 400
     if answer.body:
@@ -98,7 +98,7 @@ def test_a_target_that_is_no_path_is_refused_and_nothing_is_tunnelled(shop: Shop
 
 
 @pytest.mark.parametrize("target", ["?x=1", "#x", "", " ", "\\", "http://", "http:///", "://x"])
-def test_a_target_that_is_none_at_all_is_a_400_or_nothing_that_exists(shop: Shop, target: str) -> None:
+def test_a_malformed_target_is_400_or_404(shop: Shop, target: str) -> None:
     assert speak(shop.site.port, head(shop, f"GET {target} HTTP/1.1")).status in (400, 404)
 
 
@@ -121,14 +121,16 @@ def test_nothing_in_a_path_is_decoded_or_normalised(shop: Shop, path: str) -> No
 @pytest.mark.parametrize(
     "path", ["/Supplier/../Account/Details", "/supplier/%2e%2e/Account/Details", "/Payment/..", "/PAYMENT//"]
 )
-def test_below_the_keyed_surfaces_only_a_key_opens_anything(shop: Shop, path: str) -> None:
+def test_below_the_api_key_surfaces_every_path_requires_a_key(shop: Shop, path: str) -> None:
     assert outcome(shop, head(shop, f"GET {path} HTTP/1.1")) == (401, -23)
 
 
 @pytest.mark.requirement(200)
-def test_the_authority_of_an_absolute_target_is_not_seen_and_host_alone_decides(shop: Shop, other_shop: Shop) -> None:
-    """The documented exception (a proxy in front normalises it, `test_edge_nginx`): what is answered is always the data
-    of the shop whose token it is, or a refusal."""
+def test_the_authority_of_an_absolute_target_is_ignored_and_the_host_header_decides(
+    shop: Shop, other_shop: Shop
+) -> None:
+    """The documented exception (a proxy in front normalises it, `test_edge_nginx`): the response is always a refusal or
+    the data of the shop whose token it is."""
     raw = head(shop, f"GET http://{other_shop.host}{DETAILS} HTTP/1.1")
     assert speak(shop.site.port, raw).data["email"] == shop.partner_email
     foreign = request_bytes("GET", f"http://{shop.host}{DETAILS}", other_shop.host, bearer(shop.partner_token))
@@ -155,7 +157,7 @@ def test_http_1_0_is_answered_if_it_names_a_host(shop: Shop) -> None:
 @pytest.mark.parametrize("first", [f"GET {DETAILS}", f"GET {DETAILS} HTTP/1.2", f"GET {DETAILS} HTTP/2.0",
                                    f"GET {DETAILS} HTTP/11", f"GET {DETAILS} HTTPS/1.1", f"GET  {DETAILS} HTTP/1.1",
                                    f"GET {DETAILS} HTTP/1.1 x", f" GET {DETAILS} HTTP/1.1"])  # fmt: skip
-def test_another_version_is_a_400_and_the_end(shop: Shop, first: str) -> None:
+def test_another_http_version_is_400_and_ends_the_connection(shop: Shop, first: str) -> None:
     answer = speak(shop.site.port, head(shop, first))
     assert (answer.status, answer.closes) == (400, True)
 
@@ -176,7 +178,7 @@ def test_the_preface_of_http_2_ends_the_connection(shop: Shop) -> None:
     ],
     ids=["h2c", "websocket", "tls"],
 )  # fmt: skip
-def test_no_upgrade_is_made_and_the_credential_is_asked_for_as_ever(shop: Shop, lines: Lines) -> None:
+def test_upgrades_are_ignored_and_the_credential_is_still_required(shop: Shop, lines: Lines) -> None:
     with Connection(shop.site.port) as connection:
         refused = connection.exchange(head(shop, f"GET {DETAILS} HTTP/1.1", *lines, good=False))
         assert (refused.verdict, refused.header("upgrade")) == ((401, -20), None)
@@ -188,7 +190,7 @@ def test_no_upgrade_is_made_and_the_credential_is_asked_for_as_ever(shop: Shop, 
 
 @pytest.mark.requirement(183)
 @pytest.mark.parametrize("path", ["/Orders/Create", "/Supplier/Products/Upsert", "/Storefront/Orders/Get"])
-def test_a_bad_credential_is_refused_before_the_body_is_asked_for(shop: Shop, path: str) -> None:
+def test_a_bad_credential_is_refused_without_100_continue(shop: Shop, path: str) -> None:
     lines = [JSON, ("Expect", "100-continue"), ("Content-Length", "1000"), ("ApiKey", "ak_live_x")]
     with Connection(shop.site.port) as connection:
         connection.send(head(shop, f"POST {path} HTTP/1.1", *lines, good=False))
@@ -230,7 +232,7 @@ def test_an_endless_chunked_body_ends_at_the_limit(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(177, 178)
-def test_a_body_in_another_form_is_415_and_a_bomb_is_never_inflated(shop: Shop) -> None:
+def test_another_media_type_or_coding_is_415_and_a_compressed_body_is_never_inflated(shop: Shop) -> None:
     for lines in (
         [("Content-Type", "text/plain")],
         [JSON, ("Content-Encoding", "gzip")],
@@ -263,7 +265,7 @@ def test_good_and_bad_requests_in_a_row_each_get_their_own_answer(shop: Shop, ot
                 assert (answer.data["email"] if answer.status == 200 else answer.verdict) == expected
 
 
-def test_what_is_hidden_in_a_refused_body_is_never_taken_for_a_request(shop: Shop) -> None:
+def test_a_request_hidden_in_a_refused_body_is_never_executed(shop: Shop) -> None:
     inner = request_bytes("GET", DETAILS, shop.host, bearer(shop.partner_token))
     last = request_bytes("GET", "/Nothing", shop.host, [("Connection", "close")])
     for lines in (
@@ -280,7 +282,7 @@ def test_what_is_hidden_in_a_refused_body_is_never_taken_for_a_request(shop: Sho
             assert shop.partner_email.encode() not in received
 
 
-# --- nothing of the request stands in a header of the answer --------------------------------------------------------------
+# --- no response header contains parts of the request ---------------------------------------------------------------------
 
 SPLIT = "%0d%0aX-Injected:%20yes"
 RAW_SPLITS = ("\r\nX-Injected: yes", "\rX-Injected: yes", "\nX-Injected: yes", "\u0085X-Injected: yes")
@@ -302,7 +304,7 @@ def test_an_encoded_line_break_stays_encoded(shop: Shop, raw_path: str) -> None:
     "name", ["X-Request-Id", "h-region-code", "Idempotency-Key", "Origin", "Accept", "Content-Type"]
 )
 @pytest.mark.parametrize("value", [f"a{SPLIT}", "a\u0085b", "a\tb", "\xff\xfe"])
-def test_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, value: str) -> None:
+def test_no_value_of_the_caller_reaches_a_response_header(shop: Shop, name: str, value: str) -> None:
     answer = speak(shop.site.port, ask(shop, "/Storefront/Products/List", [(name, value)]))
     assert answer.status in (200, 400, 401, 415)
     assert "Injected" not in answer.raw.split(b"\r\n\r\n")[0].decode("latin-1")
@@ -311,7 +313,7 @@ def test_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, value: s
 
 
 @pytest.mark.requirement(186)
-def test_line_breaks_inside_a_json_string_split_no_answer(shop: Shop) -> None:
+def test_line_breaks_inside_a_json_string_split_no_response(shop: Shop) -> None:
     text = "".join(RAW_SPLITS)
     answer = speak(shop.site.port, ask(shop, "/Orders/Get", [JSON], {"orderReference": text}))
     assert (answer.verdict, answer.header("x-injected")) == ((400, -2), None)
@@ -323,7 +325,7 @@ def test_line_breaks_inside_a_json_string_split_no_answer(shop: Shop) -> None:
 
 
 def kinds(shop: Shop) -> list[Answer]:
-    """An answer of every kind that a client can cause."""
+    """A response of every kind that a client can cause."""
     port, host = shop.site.port, shop.host
     raws = [
         ask(shop, DETAILS, method="GET"), ask(shop, "/Nothing"), ask(shop, "/Products/List", [JSON], b"{"),
@@ -337,7 +339,7 @@ def kinds(shop: Shop) -> list[Answer]:
 
 
 @pytest.mark.requirement(165)
-def test_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> None:
+def test_no_response_names_a_product_a_version_or_a_library(shop: Shop) -> None:
     for answer in kinds(shop):
         assert answer.every("server") in (["bedesten"], []), answer.raw
         assert answer.header("x-powered-by") is None
@@ -347,7 +349,7 @@ def test_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(184)
-def test_no_answer_is_a_redirect(shop: Shop) -> None:
+def test_no_response_is_a_redirect(shop: Shop) -> None:
     lines = [("Upgrade-Insecure-Requests", "1"), ("X-Forwarded-Proto", "http")]
     for path in (DETAILS, "/", "/documentation", "/documentation/guides/errors/", "/Storefront/Products/List/"):
         answer = speak(shop.site.port, ask(shop, path, lines, method="GET"))
@@ -357,7 +359,7 @@ def test_no_answer_is_a_redirect(shop: Shop) -> None:
 
 @pytest.mark.requirement(185)
 @pytest.mark.parametrize("good", [True, False])
-def test_the_storefront_tells_browsers_what_not_to_do(shop: Shop, good: bool) -> None:
+def test_the_storefront_sends_security_headers_to_browsers(shop: Shop, good: bool) -> None:
     lines = shop.lines(Surface.STOREFRONT) if good else ()
     answer = speak(shop.site.port, request_bytes("POST", "/storefront/Customers/Profile", shop.host, lines))
     assert answer.status == (200 if good else 401)
@@ -367,10 +369,10 @@ def test_the_storefront_tells_browsers_what_not_to_do(shop: Shop, good: bool) ->
     assert answer.header("cache-control") == "no-store"
 
 
-# --- the clumsy -----------------------------------------------------------------------------------------------------
+# --- clumsy clients -------------------------------------------------------------------------------------------------
 
 
-def test_connections_that_are_dropped_at_any_byte_hurt_nobody(shop: Shop) -> None:
+def test_connections_dropped_at_any_byte_affect_no_other(shop: Shop) -> None:
     raw = ask(shop, "/Orders/Create", [JSON], {"orderReference": fresh("dropped"), "basketData": []})
     for end in range(0, len(raw), 7):
         with socket.create_connection(("127.0.0.1", shop.site.port)) as sock:

@@ -21,7 +21,7 @@ CATALOGUE = "/Storefront/Products/List"
 
 @pytest.fixture
 def limit(fresh_shop: Shop) -> Iterator[Limit]:
-    """Sets limits of the shop; afterwards there are none."""
+    """Sets limits of the shop, and lifts them afterwards."""
 
     def change(**limits: int | None) -> None:
         fresh_shop.operator.within(fresh_shop.id, lambda tx: tenants.set_limits(tx, limits))
@@ -31,14 +31,14 @@ def limit(fresh_shop: Shop) -> Iterator[Limit]:
 
 
 def partner(shop: Shop) -> bytes:
-    """A request of a fresh partner, who has used nothing up."""
+    """A request of a fresh partner with unused limits."""
     number = fresh_address()
     account = shop.operator.account(shop.id, "partner", f"p{number}@example.com")
     return request_bytes("GET", DETAILS, shop.host, bearer(shop.token(Surface.RESELLER, account)))
 
 
 def burst(connection: Connection, raw: bytes, times: int) -> list[Answer]:
-    """The same request over and over on one connection, in the manner of a client that waits for nothing."""
+    """Repeats a request on one connection without waiting for responses."""
     answers = []
     for start in range(0, times, 50):
         number = min(50, times - start)
@@ -53,7 +53,7 @@ def accepted(answers: list[Answer]) -> int:
 
 
 @pytest.mark.requirement(153)
-def test_over_the_limit_is_429_and_who_waits_as_told_is_let_in(fresh_shop: Shop, limit: Limit) -> None:
+def test_over_the_limit_is_429_and_after_retry_after_a_request_is_accepted(fresh_shop: Shop, limit: Limit) -> None:
     limit(credential=60)
     raw = partner(fresh_shop)
     with Connection(fresh_shop.site.port) as connection:
@@ -75,7 +75,7 @@ def test_over_the_limit_is_429_and_who_waits_as_told_is_let_in(fresh_shop: Shop,
         assert connection.exchange(raw).status == 200
 
 
-def test_without_a_limit_there_is_nothing_to_tell(fresh_shop: Shop) -> None:
+def test_without_a_limit_there_are_no_ratelimit_headers(fresh_shop: Shop) -> None:
     with Connection(fresh_shop.site.port) as connection:
         answer = connection.exchange(partner(fresh_shop))
     assert answer.status == 200
@@ -84,7 +84,7 @@ def test_without_a_limit_there_is_nothing_to_tell(fresh_shop: Shop) -> None:
 
 @pytest.mark.requirement(154)
 @pytest.mark.parametrize("kind", ["credential", "tenant", "address"])
-def test_two_workers_hold_one_limit_together(fresh_shop: Shop, limit: Limit, kind: str) -> None:
+def test_two_workers_share_one_limit(fresh_shop: Shop, limit: Limit, kind: str) -> None:
     raw = partner(fresh_shop)
     with to_every_worker(fresh_shop.site, fresh_shop.host) as connections:
         limit(**{kind: 600})
@@ -97,7 +97,7 @@ def test_two_workers_hold_one_limit_together(fresh_shop: Shop, limit: Limit, kin
     assert 600 <= sum(counts) <= 600 * 1.1 + passed * 10
 
 
-def test_a_fresh_token_buys_no_further_request(fresh_shop: Shop, limit: Limit) -> None:
+def test_a_fresh_token_does_not_reset_the_limit(fresh_shop: Shop, limit: Limit) -> None:
     limit(credential=3)
     account = fresh_shop.operator.account(fresh_shop.id, "partner", "tokens@example.com")
     requests = [
@@ -110,7 +110,7 @@ def test_a_fresh_token_buys_no_further_request(fresh_shop: Shop, limit: Limit) -
 
 
 @pytest.mark.requirement(155)
-def test_a_tenant_at_its_limit_takes_nothing_from_another(fresh_shop: Shop, unlimited_shop: Shop, limit: Limit) -> None:
+def test_a_tenant_at_its_limit_does_not_affect_another(fresh_shop: Shop, unlimited_shop: Shop, limit: Limit) -> None:
     limit(tenant=60)
     loud, quiet = partner(fresh_shop), partner(unlimited_shop)
     with (
@@ -175,7 +175,7 @@ def test_a_limit_is_changed_and_lifted_at_once(fresh_shop: Shop, limit: Limit) -
 
 
 @pytest.mark.requirement(156)
-def test_six_hundred_refusals_keep_their_true_answer_for_all_workers_together(unlimited_shop: Shop) -> None:
+def test_the_first_600_refusals_over_all_workers_keep_their_true_answer(unlimited_shop: Shop) -> None:
     bad = request_bytes("GET", DETAILS, unlimited_shop.host, bearer("x"))
     with to_every_worker(unlimited_shop.site, unlimited_shop.host) as connections:
         one, other = connections[:2]
@@ -213,7 +213,7 @@ def test_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(fresh_shop: Shop, l
 
 
 @pytest.mark.requirement(158)
-def test_a_table_that_is_damaged_under_a_running_server_takes_nobody_down(fresh_shop: Shop, limit: Limit) -> None:
+def test_a_limits_file_damaged_under_a_running_server_causes_no_failure(fresh_shop: Shop, limit: Limit) -> None:
     table = fresh_shop.site.installation.settings.limits_file
     size = table.stat().st_size
     limit(credential=3)

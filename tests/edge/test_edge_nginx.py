@@ -1,4 +1,4 @@
-"""The server behind a real nginx with the configuration that we ship, and with the variant for a chain of proxies."""
+"""The server behind a real nginx with our shipped configuration and its variant for a chain of proxies."""
 
 import json
 import re
@@ -45,14 +45,14 @@ def ask(
         return connection.exchange(request_bytes(method, path, shop.host, lines))
 
 
-# --- who calls ----------------------------------------------------------------------------------------------------------
+# --- the client ---------------------------------------------------------------------------------------------------------
 
 SPOOFED = [("X-Forwarded-For", NEAR), ("X-Forwarded-For", f"{NEAR}, 127.0.0.1"), ("Forwarded", f"for={NEAR}"),
            ("X-Real-IP", NEAR), ("True-Client-IP", NEAR), ("CF-Connecting-IP", NEAR), ("X-Client-IP", NEAR)]  # fmt: skip
 
 
 @pytest.mark.requirement(202)
-def test_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, first_shop: Shop) -> None:
+def test_an_allow_list_checks_the_address_of_the_client_and_not_of_nginx(front: Nginx, first_shop: Shop) -> None:
     key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
     assert ask(front, first_shop, LIST, api_key(key.text), "POST", NEAR).status == 200
     assert ask(front, first_shop, LIST, api_key(key.text), "POST", FAR).verdict == (401, -23)
@@ -62,7 +62,7 @@ def test_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, fi
 
 @pytest.mark.requirement(157)
 @pytest.mark.parametrize("line", SPOOFED, ids=[f"{name} {number}" for number, (name, _) in enumerate(SPOOFED)])
-def test_what_the_client_says_of_its_address_counts_for_nothing(
+def test_what_the_client_says_about_its_address_is_ignored(
     front: Nginx, first_shop: Shop, line: tuple[str, str]
 ) -> None:
     key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
@@ -71,7 +71,7 @@ def test_what_the_client_says_of_its_address_counts_for_nothing(
     assert ask(front, first_shop, LIST, [*api_key(key.text), lie], "POST", NEAR).status == 200
 
 
-def test_a_limit_of_addresses_is_one_of_clients(front: Nginx, first_shop: Shop) -> None:
+def test_an_address_limit_applies_to_the_client(front: Nginx, first_shop: Shop) -> None:
     first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": 2}))
     try:
         for source in (f"127.47.{front.tls_port % 250}.1", f"127.47.{front.tls_port % 250}.2"):
@@ -92,10 +92,10 @@ def test_a_limit_of_addresses_is_one_of_clients(front: Nginx, first_shop: Shop) 
         first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": None}))
 
 
-# --- which shop ---------------------------------------------------------------------------------------------------------
+# --- the shop -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_host_is_handed_on(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
+def test_nginx_forwards_the_host(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
     for shop in (first_shop, second_shop):
         for host in (shop.host, shop.host.upper(), f"{shop.host}:443", f"{shop.host}."):
             with front.connect(shop.host) as connection:
@@ -113,7 +113,7 @@ def test_the_host_is_handed_on(front: Nginx, first_shop: Shop, second_shop: Shop
     )
 
 
-def test_a_host_that_is_nobodys_gets_no_shop(front: Nginx, first_shop: Shop) -> None:
+def test_an_unknown_host_gets_no_shop(front: Nginx, first_shop: Shop) -> None:
     with front.connect(first_shop.host) as connection:
         answer = connection.exchange(request_bytes("GET", DETAILS, "nobody.example", bearer(first_shop.partner_token)))
     assert answer.verdict == (421, -10)
@@ -122,7 +122,7 @@ def test_a_host_that_is_nobodys_gets_no_shop(front: Nginx, first_shop: Shop) -> 
 
 
 @pytest.mark.requirement(195)
-def test_a_missing_or_repeated_host_never_gets_as_far(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
+def test_nginx_refuses_a_missing_or_repeated_host(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
     for hosts in ([], [("Host", first_shop.host)] * 2, [("Host", first_shop.host), ("Host", second_shop.host)]):
         with front.connect(first_shop.host) as connection:
             raw = request_bytes("GET", DETAILS, "", [*hosts, *bearer(first_shop.partner_token)])
@@ -130,7 +130,7 @@ def test_a_missing_or_repeated_host_never_gets_as_far(front: Nginx, first_shop: 
 
 
 @pytest.mark.requirement(200)
-def test_an_absolute_target_is_made_plain_and_its_authority_decides(
+def test_nginx_normalises_an_absolute_target_and_its_authority_decides(
     front: Nginx, first_shop: Shop, second_shop: Shop
 ) -> None:
     target = f"https://{second_shop.host}{DETAILS}"
@@ -141,7 +141,7 @@ def test_an_absolute_target_is_made_plain_and_its_authority_decides(
         assert mine.verdict == (401, -21), "never one shop's data under the other's name"
 
 
-def test_the_path_goes_on_as_it_is(front: Nginx, first_shop: Shop) -> None:
+def test_nginx_forwards_the_path_unchanged(front: Nginx, first_shop: Shop) -> None:
     good = bearer(first_shop.partner_token)
     assert (
         ask(front, first_shop, f"/Products/Detail/{first_shop.card}", good, "POST").data["customerStoreProductId"]
@@ -151,10 +151,10 @@ def test_the_path_goes_on_as_it_is(front: Nginx, first_shop: Shop) -> None:
         assert ask(front, first_shop, path, good).verdict == (404, -3), path
 
 
-# --- what comes through -------------------------------------------------------------------------------------------------
+# --- what nginx passes on -----------------------------------------------------------------------------------------------
 
 
-def test_connections_are_kept_on_both_sides(front: Nginx, first_shop: Shop) -> None:
+def test_connections_are_kept_alive_on_both_sides(front: Nginx, first_shop: Shop) -> None:
     raw = request_bytes("GET", DETAILS, first_shop.host, bearer(first_shop.partner_token))
     body = request_bytes("POST", "/Products/List", first_shop.host, bearer(first_shop.partner_token), {"pageSize": 1})
     with front.connect(first_shop.host) as connection:
@@ -183,7 +183,7 @@ def test_a_body_that_is_too_large_is_413_from_proxy_and_server(front: Nginx, fir
         )
 
 
-def test_no_body_is_ever_written_to_the_disk_of_nginx(front: Nginx, first_shop: Shop) -> None:
+def test_nginx_never_writes_a_body_to_disk(front: Nginx, first_shop: Shop) -> None:
     with front.connect(first_shop.host) as connection:
         for _ in range(3):
             lines = api_key(first_shop.supplier_key.text)
@@ -194,7 +194,7 @@ def test_no_body_is_ever_written_to_the_disk_of_nginx(front: Nginx, first_shop: 
     assert "temporary file" not in (front.folder / "error.log").read_text("utf-8")
 
 
-def test_a_refusal_comes_through_with_its_headers(front: Nginx, first_shop: Shop) -> None:
+def test_a_refusal_passes_nginx_with_its_headers(front: Nginx, first_shop: Shop) -> None:
     answer = ask(front, first_shop, lines=bearer("x"))
     assert answer.verdict == (401, -21)
     assert (answer.header("www-authenticate") or "").startswith('Bearer realm="bedesten", error="invalid_token"')
@@ -204,7 +204,7 @@ def test_a_refusal_comes_through_with_its_headers(front: Nginx, first_shop: Shop
     assert (key.verdict, key.header("www-authenticate")) == ((401, -23), 'ApiKey realm="bedesten"')
 
 
-def test_cors_and_the_security_headers_come_through_once(front: Nginx, first_shop: Shop) -> None:
+def test_cors_and_security_headers_pass_nginx_once(front: Nginx, first_shop: Shop) -> None:
     origin = "https://shop.example"
     first_shop.operator.within(first_shop.id, lambda tx: tenants.set_origins(tx, [origin]))
     lines = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
@@ -217,7 +217,7 @@ def test_cors_and_the_security_headers_come_through_once(front: Nginx, first_sho
 
 
 @pytest.mark.requirement(165)
-def test_no_answer_says_what_runs_here(front: Nginx, first_shop: Shop) -> None:
+def test_no_response_names_the_software(front: Nginx, first_shop: Shop) -> None:
     assert ask(front, first_shop, lines=bearer("x")).header("server") == "bedesten"
     for raw in (b"GET / HTTP/1.1\r\n\r\n", request_bytes("GET", "/", "nobody.example"), b"GET /x HTTP/3\r\n\r\n"):
         with front.connect(first_shop.host) as connection:
@@ -229,7 +229,7 @@ def test_no_answer_says_what_runs_here(front: Nginx, first_shop: Shop) -> None:
     [[("Content-Length", "2"), ("Content-Length", "3")], [("Transfer-Encoding", "xchunked")], [("Content-Length", "-1")],
      [("Transfer-Encoding", "chunked"), ("Content-Length", "2")]],
 )  # fmt: skip
-def test_broken_framing_ends_at_nginx(front: Nginx, first_shop: Shop, lines: Lines) -> None:
+def test_nginx_refuses_broken_framing(front: Nginx, first_shop: Shop, lines: Lines) -> None:
     known = [("Host", first_shop.host), *bearer(first_shop.partner_token), *lines]
     raw = "POST /Products/List HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in known) + "\r\n{}"
     with front.connect(first_shop.host) as connection:
@@ -245,7 +245,7 @@ def test_plain_http_is_refused_and_not_redirected(front: Nginx, first_shop: Shop
 
 
 @pytest.mark.requirement(184)
-def test_an_authority_s_challenge_is_all_that_plain_http_answers(front: Nginx) -> None:
+def test_plain_http_answers_only_the_challenge_of_a_certificate_authority(front: Nginx) -> None:
     challenges = front.folder / ".well-known" / "acme-challenge"
     challenges.mkdir(parents=True, exist_ok=True)
     (challenges / "token-1").write_text("token-1.thumbprint", "ascii")
@@ -261,7 +261,7 @@ def test_an_authority_s_challenge_is_all_that_plain_http_answers(front: Nginx) -
         assert speak(front.plain_port, request_bytes("GET", path, "anyone.example")).status == status, path
 
 
-def test_ipv6_is_heard_like_ipv4(front: Nginx, first_shop: Shop) -> None:
+def test_nginx_listens_on_ipv6_like_ipv4(front: Nginx, first_shop: Shop) -> None:
     context = ssl.create_default_context(cafile=str(front.authority))
     lines = [*bearer(first_shop.partner_token), ("Connection", "close")]
     with (
@@ -272,7 +272,7 @@ def test_ipv6_is_heard_like_ipv4(front: Nginx, first_shop: Shop) -> None:
         assert b"".join(iter(lambda: sock.recv(65_536), b"")).startswith(b"HTTP/1.1 200")
 
 
-def test_the_access_log_names_the_request_as_its_client_knows_it_and_no_credential(
+def test_the_access_log_has_the_request_id_of_the_client_and_no_credential(
     tmp_path_factory: pytest.TempPathFactory, first_shop: Shop
 ) -> None:
     with nginx(tmp_path_factory.mktemp("logged") / "prefix", first_shop.site.port, [first_shop.host]) as front:
@@ -289,7 +289,7 @@ def test_the_access_log_names_the_request_as_its_client_knows_it_and_no_credenti
     assert first_shop.partner_token not in text
 
 
-def test_without_a_server_behind_it_clients_hear_it_in_the_form_that_they_know(
+def test_without_a_server_nginx_answers_503_in_the_envelope(
     tmp_path_factory: pytest.TempPathFactory, first_shop: Shop
 ) -> None:
     with nginx(tmp_path_factory.mktemp("alone") / "prefix", 1, [first_shop.host]) as front:
@@ -299,7 +299,7 @@ def test_without_a_server_behind_it_clients_hear_it_in_the_form_that_they_know(
     assert answer.json["success"] is False
 
 
-def test_what_is_shipped_fits_the_limits_of_the_server() -> None:
+def test_the_shipped_configuration_fits_the_limits_of_the_server() -> None:
     text = SHIPPED.read_text("utf-8")
     kept = re.search(r"keepalive_timeout (\d+)s;", text)
     assert kept is not None

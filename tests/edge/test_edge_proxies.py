@@ -1,4 +1,4 @@
-"""A server behind proxies: what is limited, allowed and logged is the client that they tell of, and nobody else."""
+"""A server behind proxies limits, allows and logs the client that trusted proxies name, and no other address."""
 
 import json
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ _clients = count(1)
 
 
 def a_client() -> str:
-    """An address of a client beyond the proxies."""
+    """A fresh address of a client beyond the proxies."""
     number = next(_clients)
     return f"198.51.{100 + number // 250}.{1 + number % 250}"
 
 
 def through(shop: Shop, path: str, forwarded: str, source: str = PROXY, **more: str) -> tuple[int, int | None]:
-    """The answer to a request through a proxy, for the catalogue or with the partner's token."""
+    """The verdict on a request through a proxy, for the catalogue or with the partner's token."""
     lines = [("X-Forwarded-For", forwarded), *((name.replace("_", "-"), value) for name, value in more.items())]
     method = "GET" if path == DETAILS else "POST"
     return speak(shop.site.port, request_bytes(method, path, shop.host, lines), source).verdict
@@ -35,7 +35,7 @@ def through(shop: Shop, path: str, forwarded: str, source: str = PROXY, **more: 
 
 @pytest.fixture
 def two_a_minute(first_shop: Shop) -> Iterator[None]:
-    """Every address may ask twice a minute."""
+    """Limits every address to two requests a minute."""
     first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": 2}))
     yield
     first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": None}))
@@ -51,7 +51,7 @@ def test_each_client_behind_the_proxy_has_its_own_limit(first_shop: Shop) -> Non
 
 @pytest.mark.requirement(157)
 @pytest.mark.usefixtures("two_a_minute")
-def test_what_the_client_wrote_before_the_proxy_counts_for_nothing(first_shop: Shop) -> None:
+def test_entries_that_the_client_wrote_before_the_proxy_are_ignored(first_shop: Shop) -> None:
     client = a_client()
     spoofed = ["", "127.0.0.1, ", "10.0.0.1, 10.0.0.2, ", "rubbish, ", f"{a_client()}, "]
     outcome = [through(first_shop, CATALOGUE, f"{left}{client}")[0] for left in spoofed]
@@ -60,7 +60,7 @@ def test_what_the_client_wrote_before_the_proxy_counts_for_nothing(first_shop: S
 
 @pytest.mark.requirement(202)
 @pytest.mark.usefixtures("two_a_minute")
-def test_a_chain_of_proxies_is_read_through_to_the_client(first_shop: Shop) -> None:
+def test_a_chain_of_proxies_is_followed_to_the_client(first_shop: Shop) -> None:
     client = a_client()
     forms = [client, f"{client}, {OTHER_PROXY}", f"1.2.3.4, {client}, {OTHER_PROXY}, {PROXY}", f"{client}:4711"]
     assert [through(first_shop, CATALOGUE, form, OTHER_PROXY)[0] for form in forms] == [200, 200, 429, 429]
@@ -68,7 +68,7 @@ def test_a_chain_of_proxies_is_read_through_to_the_client(first_shop: Shop) -> N
 
 @pytest.mark.requirement(157)
 @pytest.mark.usefixtures("two_a_minute")
-def test_a_peer_that_is_no_proxy_is_itself_whatever_it_says(first_shop: Shop) -> None:
+def test_a_peer_that_is_not_a_proxy_is_the_client_whatever_its_headers_say(first_shop: Shop) -> None:
     source = fresh_address()
     outcome = [through(first_shop, CATALOGUE, a_client(), source, Forwarded=f"for={a_client()}")[0] for _ in range(4)]
     assert outcome == [200, 200, 429, 429]
@@ -76,7 +76,7 @@ def test_a_peer_that_is_no_proxy_is_itself_whatever_it_says(first_shop: Shop) ->
 
 @pytest.mark.requirement(157)
 @pytest.mark.usefixtures("two_a_minute")
-def test_through_the_proxy_only_the_configured_header_counts(first_shop: Shop) -> None:
+def test_only_the_configured_header_of_a_proxy_is_used(first_shop: Shop) -> None:
     client = a_client()
     others = ("Forwarded", "X_Real_IP", "True_Client_IP", "CF_Connecting_IP", "X_Client_IP")
     outcome = [through(first_shop, CATALOGUE, client, **{name: f"for={a_client()}"})[0] for name in others]
@@ -119,7 +119,7 @@ def test_refusals_count_against_the_client_and_not_against_the_proxy(first_shop:
         ("198.18.5.1", OUTSIDE, False),
     ],
 )
-def test_the_allow_list_of_an_api_key_asks_for_the_client(
+def test_the_allow_list_of_an_api_key_checks_the_client(
     first_shop: Shop, forwarded: str, source: str, allowed: bool
 ) -> None:
     key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=["198.18.5.0/24"])
@@ -140,7 +140,7 @@ def test_an_allow_list_with_the_proxys_own_network_lets_no_client_in(first_shop:
         assert answer.verdict == (401, -23), forwarded
 
 
-def test_login_protection_knows_the_rightful_owner_by_the_client(first_shop: Shop) -> None:
+def test_login_protection_recognises_the_account_owner_by_the_client_address(first_shop: Shop) -> None:
     email = f"{fresh('owner')}@example.com"
     first_shop.operator.account(first_shop.id, "partner", email)
     home, elsewhere = a_client(), a_client()
@@ -158,7 +158,7 @@ def test_login_protection_knows_the_rightful_owner_by_the_client(first_shop: Sho
 
 
 def test_the_log_names_the_client(first_shop: Shop) -> None:
-    """Asked again until a line is written: the log takes only so many refusals a second, and other tests made more."""
+    """Repeats the request until a line is written: the log limits refusals per second, and other tests cause more."""
     client = a_client()
     raw = request_bytes("GET", "/Nothing", first_shop.host, [("X-Forwarded-For", f"10.66.66.66, {client}")])
     asked: set[str] = set()

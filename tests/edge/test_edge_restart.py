@@ -1,5 +1,5 @@
-"""Two nodes on one database behind nginx and HAProxy as we ship them: restarted one after the other, and killed, while
-clients go on."""
+"""Two nodes on one database behind nginx and HAProxy as we ship them: restarted one after the other, and killed, under
+load."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ ORDERS_BETWEEN = 8
 
 @dataclass
 class Traffic:
-    """Clients that order, each by its own reference again until the answer is no 502 or 503, and read in between."""
+    """Clients that place orders, retry each reference while they get 502 or 503, and read in between."""
 
     front: Nginx | Haproxy
     shop: Shop
@@ -43,7 +43,7 @@ class Traffic:
     faults: list[str] = field(default_factory=list)
 
     def run(self, number: int) -> None:
-        """One client, on a fresh connection each time."""
+        """Runs one client, with a new connection for each request."""
         try:
             done = 0
             while not self.over.is_set():
@@ -55,7 +55,7 @@ class Traffic:
             self.faults.append(repr(problem))
 
     def goes_on(self) -> None:
-        """Waits until some more orders are placed."""
+        """Waits until the clients have placed some more orders."""
         wanted = self.placed.total() + ORDERS_BETWEEN
         while self.placed.total() < wanted:
             assert self.faults == []
@@ -78,7 +78,7 @@ class Traffic:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Installation]]:
-    """One installation on PostgreSQL, as two machines have it."""
+    """One installation on PostgreSQL, opened on two machines."""
     folder = tmp_path_factory.mktemp("nodes")
     with opened("postgresql", folder / "first") as first:
         settings = first.settings.model_copy(update={"data": folder / "second"})
@@ -91,7 +91,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installat
 
 @dataclass
 class Node:
-    """One node, which keeps its ports when it is started again."""
+    """One node, which keeps its ports when it restarts."""
 
     installation: Installation
     folder: Path
@@ -99,7 +99,7 @@ class Node:
     site: Site = field(init=False)
 
     def start(self, port: int = 0, admin_port: int = 0) -> None:
-        """Starts it, and returns when it accepts."""
+        """Starts the node, and returns when it accepts connections."""
         self.site = self.stack.enter_context(
             serving(
                 self.installation, self.folder, 1, port=port, admin_port=admin_port or free_port(0), drain_s=DRAIN_S
@@ -107,21 +107,21 @@ class Node:
         )
 
     def restart(self) -> None:
-        """Asks it to stop, waits until it has, and starts it again."""
+        """Stops the node, waits for its end, and starts it again."""
         self.site.stop()
         self.stack.close()
         self.start(self.site.port, self.site.admin_port)
 
     def kill(self) -> None:
-        """Kills all of it without a word."""
-        os.kill(self.site.process.pid, signal.SIGKILL)  # its children die with it
+        """Kills all processes of the node with SIGKILL."""
+        os.kill(self.site.process.pid, signal.SIGKILL)  # its children die with the supervisor
         self.site.process.wait(120)
         self.stack.close()
 
 
 @dataclass
 class Nodes:
-    """Two nodes, and a front before them."""
+    """Two nodes, and a proxy in front of them."""
 
     nodes: list[Node]
     front: Nginx | Haproxy
@@ -130,7 +130,7 @@ class Nodes:
 
 @pytest.fixture(params=["nginx", "haproxy"])
 def nodes(request: pytest.FixtureRequest, shared: tuple[Installation, Installation], tmp_path: Path) -> Iterator[Nodes]:
-    """Both nodes behind each front."""
+    """Both nodes behind each kind of proxy."""
     with contextlib.ExitStack() as stack:
         made = []
         for number, installation in enumerate(shared):
@@ -152,7 +152,7 @@ def nodes(request: pytest.FixtureRequest, shared: tuple[Installation, Installati
 
 @contextlib.contextmanager
 def under_load(nodes: Nodes) -> Iterator[Traffic]:
-    """Clients that go on during the block; afterwards each order stands in the store exactly once."""
+    """Runs clients during the block; afterwards each order is in the store exactly once."""
     traffic = Traffic(nodes.front, nodes.shop)
     threads = [threading.Thread(target=traffic.run, args=(number,)) for number in range(CLIENTS)]
     for thread in threads:
@@ -180,8 +180,8 @@ def test_a_rolling_restart_of_two_nodes_fails_no_request_and_loses_none(nodes: N
     assert set(traffic.answers) == {("POST", 200), ("GET", 200)}, traffic.answers
 
 
-def test_a_node_that_is_killed_costs_only_what_it_was_doing(nodes: Nodes) -> None:
-    """A GET is asked again elsewhere; a POST is the client's to send again, and is carried out once."""
+def test_killing_a_node_fails_only_its_current_requests(nodes: Nodes) -> None:
+    """The proxy retries a GET on the other node; the client must retry a POST, which is executed once."""
     with under_load(nodes) as traffic:
         nodes.nodes[0].kill()
         traffic.goes_on()

@@ -1,4 +1,4 @@
-"""Clients that take their time: they block nobody, and all of them are sent away in the end."""
+"""Slow clients: they block no other client, and the server disconnects all of them in the end."""
 
 import pytest
 
@@ -15,7 +15,7 @@ ANSWERS = {
     "a body byte by byte": b"HTTP/1.1 400",
     "an idle connection": b"HTTP/1.1 200",
 }
-"""The others never asked anything, and hear nothing."""
+"""The others never complete a request, and get no response."""
 
 
 def ask(shop: Shop) -> tuple[int, int | None]:
@@ -26,12 +26,12 @@ def ask(shop: Shop) -> tuple[int, int | None]:
 
 @pytest.mark.requirement(176)
 @pytest.mark.usefixtures("slow")
-def test_slow_clients_block_nobody(shop: Shop) -> None:
+def test_slow_clients_block_no_other(shop: Shop) -> None:
     assert [ask(shop) for _ in range(300)] == [(200, None)] * 300
 
 
 @pytest.mark.requirement(176)
-def test_every_slow_client_is_sent_away(shop: Shop, slow: Slow) -> None:
+def test_every_slow_client_is_disconnected(shop: Shop, slow: Slow) -> None:
     slow.wait()
     for name in PLANS:
         received = slow.ends[name]

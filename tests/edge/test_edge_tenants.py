@@ -1,4 +1,4 @@
-"""Requests of two tenants, mixed on the same connections by many clients at once: nobody ever sees the other's (R205)."""
+"""Many clients mix requests of two tenants on the same connections: none ever gets the other's data (R205)."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +16,7 @@ Row = tuple[bytes, int, str]
 
 
 def rows_of(shop: Shop, other: Shop) -> list[Row]:
-    """Requests of a shop, with the status and with what has to stand in the answer: its own names, or a refusal."""
+    """Requests of a shop, each with the expected status and text of the response: its own names, or a refusal."""
     profile = request_bytes("POST", "/Storefront/Customers/Profile", shop.host, shop.lines(Surface.STOREFRONT))
     return [
         (request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token)), 200, shop.partner_email),
@@ -38,7 +38,7 @@ def rows_of(shop: Shop, other: Shop) -> list[Row]:
 
 
 def leaks(port: int, mixed: list[Row], foreign: dict[int, list[str]], start: int) -> list[str]:
-    """What a client sees that it must not, over a thousand requests on one connection, several under way at a time."""
+    """Wrong or leaking responses to a thousand requests of a client on one connection, several in flight at a time."""
     seen = []
     with Connection(port) as connection:
         for first in range(0, ROUNDS, BATCH_SIZE):
@@ -54,7 +54,7 @@ def leaks(port: int, mixed: list[Row], foreign: dict[int, list[str]], start: int
 
 
 @pytest.mark.requirement(205)
-def test_mixed_requests_on_kept_alive_connections_leak_nothing(fresh_shop: Shop, unlimited_shop: Shop) -> None:
+def test_mixed_requests_on_persistent_connections_leak_nothing(fresh_shop: Shop, unlimited_shop: Shop) -> None:
     mixed = [
         row
         for pair in zip(rows_of(fresh_shop, unlimited_shop), rows_of(unlimited_shop, fresh_shop), strict=True)

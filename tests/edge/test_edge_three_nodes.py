@@ -25,24 +25,24 @@ WRONG_S = 300
 
 
 def every_process(node: Node) -> list[int]:
-    """The supervisor first: it puts nobody in the place of who is stopped after it."""
+    """The processes of a node, the supervisor first: once stopped, it does not replace processes stopped after it."""
     return [node.site.process.pid, *children(node.site.process.pid)]
 
 
 @contextlib.contextmanager
 def stopped(node: Node) -> Iterator[None]:
-    """A node that takes connections, as its kernel does, and says nothing."""
+    """Pauses a node: its kernel still accepts connections, but the node answers nothing."""
     with paused(*every_process(node)):
         yield
 
 
 def restart(node: Node) -> None:
-    """Kills all of a node, and starts it again on its ports."""
+    """Kills all processes of a node, and starts it again on its ports."""
     node.kill()
     node.start(node.site.port, node.site.admin_port)
 
 
-def test_kill_9_of_any_process_of_three_nodes_costs_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_kill_9_of_any_process_of_three_nodes_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     chance = random.Random("three nodes")
     with edge_cluster(tmp_path) as cluster, cluster.under_load() as traffic:
         for node in cluster.nodes:
@@ -54,8 +54,8 @@ def test_kill_9_of_any_process_of_three_nodes_costs_nothing_that_was_acknowledge
             more_answers(traffic, 10)
 
 
-def test_a_node_that_is_stopped_and_goes_on_costs_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """What it had read already it carries out when it goes on; its clients have sent the same to another node."""
+def test_a_node_that_is_paused_and_resumed_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """When resumed it executes the requests that it had read, which its clients have sent to another node meanwhile."""
     with edge_cluster(tmp_path) as cluster, cluster.under_load() as traffic:
         for node in cluster.nodes:
             with stopped(node):
@@ -64,7 +64,7 @@ def test_a_node_that_is_stopped_and_goes_on_costs_nothing_that_was_acknowledged(
         assert traffic.sent_again > 0
 
 
-def test_nodes_five_minutes_fast_and_slow_say_so_revoke_at_once_and_cost_nothing_that_was_acknowledged(
+def test_nodes_five_minutes_fast_or_slow_report_it_revoke_at_once_and_lose_nothing_acknowledged(
     tmp_path: Path,
 ) -> None:
     with edge_cluster(tmp_path, (0, WRONG_S, -WRONG_S)) as cluster:
@@ -95,7 +95,7 @@ def log_in_long_ago(cluster: EdgeCluster) -> None:
 
 
 def revoked_everywhere(cluster: EdgeCluster) -> None:
-    """An API key that every node has accepted is refused by every node, once its revocation has answered."""
+    """Asserts that every node refuses an API key that it has accepted, as soon as its revocation returns."""
     shop, operator = cluster.shop, cluster.operator
     key = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     clients = [Client(node.site.port, shop.host, api_key(key.text)) for node in cluster.nodes]
