@@ -79,7 +79,7 @@ def test_a_cost_above_the_price_stops_the_sale_and_partners_supplier_and_log_sho
     assert shop.reseller.post(f"/Products/Detail/{product}").verdict == (404, -3)
 
 
-def test_a_new_name_for_a_product_on_sale_is_only_a_proposal(own_shop: Shop) -> None:
+def test_a_name_for_a_product_on_sale_is_a_proposal(own_shop: Shop) -> None:
     shop, sku = own_shop, fresh("E")
     product = priced(shop, sku, "13.50")
 

@@ -102,7 +102,7 @@ def test_a_failure_says_its_number_twice_and_repeats_the_request_id(shop: Shop) 
     assert answer.header("content-type") == "application/json"
 
 
-def test_the_field_at_fault_is_named_in_the_spelling_of_the_wire(shop: Shop) -> None:
+def test_the_field_at_fault_is_named_as_the_wire_spells_it(shop: Shop) -> None:
     basket = [line(shop.card), {"deliverId": "2", "customerStoreProductId": shop.card, "quantity": "two"}]
 
     answer = shop.reseller.post("/Orders/Create", {"ORDERREFERENCE": "x", "basketdata": basket})
@@ -306,7 +306,7 @@ def test_a_time_has_exactly_one_form(shop: Shop, since: str) -> None:
     assert (*answer.verdict, answer.fields) == (400, -2, ["updatedSince"])
 
 
-def test_updated_since_includes_changes_of_that_very_second(shop: Shop, goods: SampleObjects) -> None:
+def test_updated_since_includes_what_changed_at_that_second(shop: Shop, goods: SampleObjects) -> None:
     assert shop.supplies.data("/Supplier/Orders/Awaiting", {"updatedSince": "2020-01-01T00:00:00Z"})["items"]
     client = shop.reseller
     updated = client.data(f"/Products/Detail/{shop.card}")["updated"]

@@ -153,7 +153,7 @@ WITH_BODY = [route for route in ROUTES if msgspec.structs.fields(route.body)]
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.endpoint)
-def test_every_wrong_field_is_refused_and_named_in_the_spelling_of_the_wire(
+def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(
     shop: Shop, goods: SampleObjects, route: Route
 ) -> None:
     expected_route = EXPECTED_ROUTES[route.method, route.path]
@@ -248,7 +248,7 @@ def test_a_webhook_url_that_cannot_be_reached_is_refused_at_once(shop: Shop, url
     assert (*answer.verdict, answer.fields) == (400, -2, ["notifyUrl"])
 
 
-def test_a_login_accepts_its_fields_in_any_case_and_no_other_spelling(shop: Shop) -> None:
+def test_a_login_takes_its_fields_in_any_case_and_no_other_spelling(shop: Shop) -> None:
     body = {"EMAIL": shop.partner_email, "PassWord": PASSWORD}
 
     assert shop.client().post("/Login/Customer/Api/Verify", body).status == 200

@@ -188,7 +188,7 @@ def test_lists_show_only_the_callers_own_objects(side: Side) -> None:
     assert [one["categoryId"] for one in home.reseller.get("/Categories").data["items"]] == [side.goods.category_id]
 
 
-def test_two_partners_of_one_tenant_may_use_the_same_reference(side: Side, operator: Operator) -> None:
+def test_two_partners_of_one_tenant_may_use_one_reference(side: Side, operator: Operator) -> None:
     reference = side.neighbour.order_reference
 
     placed = side.home.reseller.data("/Orders/Create", side.home.order(reference=reference))

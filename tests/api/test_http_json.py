@@ -203,7 +203,7 @@ def test_strict_json_is_accepted_in_any_spelling(shop: Shop) -> None:
     + [[("Content-Type", "application/json"), ("Content-Encoding", coding)] for coding in ("gzip", "br", "identity, br")],
     ids=lambda lines: " ".join(value for _, value in lines) or "empty",
 )  # fmt: skip
-def test_another_media_type_or_content_coding_is_415(
+def test_another_media_type_or_coding_is_415(
     clients: dict[str, Client], path: str, lines: list[tuple[str, str]]
 ) -> None:
     assert clients[path].post(path, b"{}", lines).verdict == (415, -6)

@@ -101,7 +101,7 @@ def test_members_of_the_body_never_reach_the_claims(shop: Shop, other_shop: Shop
 
 
 @both
-def test_other_credentials_in_a_login_request_are_ignored(shop: Shop, path: str) -> None:
+def test_other_credentials_that_come_with_a_login_are_ignored(shop: Shop, path: str) -> None:
     body = {"email": email_of(shop, path), "password": PASSWORD}
     for value in ("Bearer x.y.z", "Basic xyz", "", f"Bearer {shop.partner_token}"):
         lines = [("Authorization", value), ("Authorization", value), ("ApiKey", "ak_live_x")]
@@ -238,7 +238,7 @@ def fail_until_told_to_wait(client: Client, path: str, *spellings: str) -> tuple
 
 @pytest.mark.requirement(115, 120)
 @both
-def test_after_a_few_failures_known_and_unknown_accounts_must_wait_alike(shop: Shop, path: str) -> None:
+def test_after_a_few_failures_known_and_unknown_accounts_have_to_wait_alike(shop: Shop, path: str) -> None:
     known, unknown = newcomer(shop, path), f"{fresh('nobody')}@example.com"
 
     counts = []
@@ -323,7 +323,7 @@ def test_a_password_is_not_the_shops_name(site: Site, operator: Operator) -> Non
 
 
 @pytest.mark.requirement(125)
-def test_a_password_may_be_typed_in_either_unicode_normal_form(shop: Shop) -> None:
+def test_a_password_may_be_typed_in_either_normal_form(shop: Shop) -> None:
     email, password = f"{fresh('nfc')}@example.com", "çöreği üç kişi yedi"
     composed, decomposed = (unicodedata.normalize(form, password) for form in ("NFC", "NFD"))
     assert composed != decomposed
@@ -351,7 +351,7 @@ def test_a_valid_token_is_exchanged_for_a_fresh_one_and_stays_valid(shop: Shop) 
         assert shop.client(None, bearer(one)).post("/Storefront/Customers/Profile").status == 200
 
 
-def test_logging_out_ends_one_token_or_every_token_at_once(shop: Shop) -> None:
+def test_logging_out_ends_this_token_or_every_token_at_once(shop: Shop) -> None:
     email, token, client = signed_in(shop)
     second, third = (shop.client().data(CUSTOMERS, {"email": email, "password": PASSWORD})["token"] for _ in range(2))
 

@@ -110,9 +110,7 @@ def test_reads_and_logins_ignore_unknown_members(shop: Shop, goods: SampleObject
         ("maxPrice", f"{NOT_KNOWN}: did you mean maxUnitPrice?"),
     ],
 )
-def test_the_nearest_member_is_named_and_the_wrong_one_as_the_caller_wrote_it(
-    shop: Shop, member: str, message: str
-) -> None:
+def test_the_nearest_member_is_named_and_the_wrong_one_as_it_was_written(shop: Shop, member: str, message: str) -> None:
     body = {"orderReference": fresh("order"), "basketData": [{**line(shop.card), member: 0.01}]}
 
     answer = shop.reseller.post("/Orders/Create", body)
@@ -166,7 +164,7 @@ DEMANDING = [route for route in WITH_BODY if any(field.required for field in msg
 
 
 @pytest.mark.parametrize("route", DEMANDING, ids=endpoint)
-def test_an_empty_body_names_every_required_member(shop: Shop, goods: SampleObjects, route: Route) -> None:
+def test_an_empty_body_names_every_member_that_is_required(shop: Shop, goods: SampleObjects, route: Route) -> None:
     required = [camel(field.name) for field in msgspec.structs.fields(route.body) if field.required]
     bodies: tuple[object, ...] = ({}, b"")
 

@@ -322,7 +322,7 @@ def outcome_of(ask: Ask, worn: WornAddress) -> Outcome:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_request_is_valid_until_it_is_broken(
+def test_the_request_is_right_until_it_is_broken(
     shop: Shop, goods: SampleObjects, worn: WornAddress, name: str
 ) -> None:
     assert outcome_of(CASES[name].right(shop, create_sample_objects(shop)), worn) == (200, None, ())

@@ -18,7 +18,7 @@ def waiting(shop: Shop, quantity: int = 1) -> dict[str, str]:
     return {"id": made["orderId"], "reference": reference, "card": card, "topup": topup}
 
 
-def test_a_list_of_orders_shows_no_stock_code(shop: Shop) -> None:
+def test_a_list_shows_no_code(shop: Shop) -> None:
     order = waiting(shop)
     code = shop.reseller.get(f"/Orders/Detail/{order['card']}").data["deliveryData"][0]
     answer = shop.reseller.post("/Orders/List", {"orderReference": order["reference"]})

@@ -39,7 +39,7 @@ def test_an_unknown_host_is_421_for_every_path(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "host", ["API.ACME.EXAMPLE", "api.acme.example.", "api.acme.example:8080", "Api.Acme.Example.:1"]
 )
-def test_a_host_may_have_any_case_one_trailing_dot_and_a_port(shop: Shop, host: str) -> None:
+def test_a_host_has_any_case_one_trailing_dot_and_a_port(shop: Shop, host: str) -> None:
     raw = request_bytes("GET", "/Account/Details", host, bearer(shop.partner_token))
 
     assert speak(shop.site.port, raw).data["accountId"] == shop.partner
@@ -112,7 +112,7 @@ def test_no_spelling_of_a_path_reaches_an_api_key_surface_without_a_key_or_with_
 
 
 @pytest.mark.requirement(200)
-def test_an_absolute_target_reaches_the_path_in_it_and_never_another_tenant(shop: Shop, other_shop: Shop) -> None:
+def test_an_absolute_target_leads_to_the_path_in_it_and_never_to_another_tenant(shop: Shop, other_shop: Shop) -> None:
     port = shop.site.port
     own = request_bytes("GET", f"http://{shop.host}/Account/Details", shop.host, bearer(shop.partner_token))
     foreign = request_bytes("GET", f"http://{shop.host}/Account/Details", other_shop.host, bearer(shop.partner_token))
@@ -123,7 +123,7 @@ def test_an_absolute_target_reaches_the_path_in_it_and_never_another_tenant(shop
     assert refusal(port, beside) in ((404, -3), (400, None))
 
 
-def test_a_query_string_changes_nothing(shop: Shop) -> None:
+def test_a_query_changes_nothing(shop: Shop) -> None:
     client = shop.reseller
     for query in ("?", "?x=1", "?tenant=other&sub=x", "?a=%00", "?%ff", "?" + "x" * 4000):
         assert client.get("/Account/Details" + query).data["accountId"] == shop.partner
@@ -156,7 +156,7 @@ def test_below_an_api_key_surface_the_key_is_checked_before_the_method(shop: Sho
         assert speak(shop.site.port, request_bytes(method, path, shop.host, lines)).verdict == (401, -23)
 
 
-def test_no_header_overrides_the_method(shop: Shop) -> None:
+def test_no_header_turns_one_method_into_another(shop: Shop) -> None:
     for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         client = shop.client(Surface.RESELLER, [(header, "GET")])
         assert client.post("/Account/Details").verdict == (405, -4)
@@ -202,7 +202,7 @@ def answers_to(port: int, raw: bytes) -> list[Answer]:
 
 
 @pytest.mark.requirement(171)
-def test_a_content_length_beside_chunks_never_hides_a_second_request(shop: Shop) -> None:
+def test_a_length_beside_chunks_never_hides_a_second_request(shop: Shop) -> None:
     for lines in (
         [("Content-Length", "4"), ("Transfer-Encoding", "chunked")],
         [("Transfer-Encoding", "chunked"), ("Content-Length", "4")],
@@ -223,7 +223,7 @@ def test_an_invalid_content_length_is_refused(shop: Shop, length: str) -> None:
 
 
 @pytest.mark.requirement(172)
-def test_two_different_content_lengths_are_refused(shop: Shop) -> None:
+def test_two_lengths_that_differ_are_refused(shop: Shop) -> None:
     raw = _post(shop, ("Content-Length", "2"), ("Content-Length", "50")) + b"{}" + SMUGGLED
 
     assert [answer.status for answer in answers_to(shop.site.port, raw)] in ([], [400])
@@ -234,7 +234,7 @@ def test_two_different_content_lengths_are_refused(shop: Shop) -> None:
     "coding",
     ["xchunked", "chunked, chunked", "gzip, chunked", "chunked, gzip", "identity", "chunked;x=1", "\x0bchunked"],
 )
-def test_a_transfer_coding_other_than_plain_chunked_is_refused(shop: Shop, coding: str) -> None:
+def test_a_transfer_coding_that_is_not_plain_chunked_is_refused(shop: Shop, coding: str) -> None:
     raw = _post(shop, ("Transfer-Encoding", coding)) + b"2\r\n{}\r\n0\r\n\r\n" + SMUGGLED
 
     answers = answers_to(shop.site.port, raw)

@@ -135,7 +135,7 @@ def test_an_order_is_all_or_nothing_and_its_refusal_names_every_unavailable_line
     assert client.data("/Orders/Create", corrected)["orderReference"] == reference, "it did not use up its reference"
 
 
-def test_an_order_beyond_the_balance_is_refused_and_leaves_no_trace(each_shop: Shop) -> None:
+def test_an_order_beyond_the_balance_is_refused_and_leaves_nothing(each_shop: Shop) -> None:
     operator = each_shop.operator
     email = f"{fresh('poor')}@example.com"
     poor = operator.account(each_shop.id, "partner", email)

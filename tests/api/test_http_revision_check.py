@@ -81,7 +81,7 @@ def test_framing_is_checked_before_the_revision(stranded: Shop) -> None:
     assert speak(stranded.site.port, raw).verdict == (400, -2)
 
 
-def test_when_its_store_is_back_the_server_recovers_by_itself(sale_status: Shop) -> None:
+def test_when_its_store_is_back_the_server_goes_on_by_itself(sale_status: Shop) -> None:
     answers = {what: speak(sale_status.site.port, raw) for what, raw in broken_requests(sale_status).items()}
 
     assert answers["right"].data["details"][0]["status"] == 1

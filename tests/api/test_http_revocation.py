@@ -202,7 +202,7 @@ def test_a_restored_right_applies_at_once_and_ended_tokens_stay_ended(scene: Sce
 
 
 @pytest.mark.requirement(82)
-def test_an_added_scope_needs_a_new_token(scene: Scene) -> None:
+def test_a_scope_that_is_added_needs_a_new_token(scene: Scene) -> None:
     operator, shop = scene.operator, scene.shop
     scene.token = shop.token(Surface.RESELLER, scene.partner, ["orders:read"])
     verdicts = before_and_after(
@@ -215,7 +215,7 @@ def test_an_added_scope_needs_a_new_token(scene: Scene) -> None:
     assert before_and_after(shop.site, scene.with_token(), lambda: None)[1] == {(200, None)}
 
 
-def test_revoking_one_credential_does_not_affect_the_others(scene: Scene) -> None:
+def test_revoking_one_credential_leaves_the_others_alone(scene: Scene) -> None:
     shop, operator = scene.shop, scene.operator
     second_key = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     second_token = shop.token(Surface.RESELLER, scene.partner)

@@ -20,7 +20,7 @@ def change(shop: Shop, **wanted: str) -> dict[str, str]:
     return shop.operator.within(shop.id, lambda tx: site.change(tx, named))
 
 
-def test_a_site_reads_the_settings_of_the_operator(each_shop: Shop) -> None:
+def test_a_site_reads_what_the_operator_has_set(each_shop: Shop) -> None:
     anonymous = each_shop.client()
     method = fresh("way")
 
@@ -82,7 +82,7 @@ def test_a_suspended_shop_has_no_site(site: Site, operator: Operator) -> None:
         ("text.english.welcome", "x"), ("text.en.two words", "x"), ("password", "x"), ("password", ""),
     ],
 )  # fmt: skip
-def test_an_invalid_setting_is_refused(each_shop: Shop, key: str, value: str) -> None:
+def test_a_setting_that_is_not_valid_is_refused(each_shop: Shop, key: str, value: str) -> None:
     with pytest.raises(Refusal) as outcome:
         each_shop.operator.within(each_shop.id, lambda tx: site.change(tx, {key: value}))
     assert outcome.value.code.number == -2

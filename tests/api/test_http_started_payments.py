@@ -72,7 +72,7 @@ def test_the_customer_reads_why_the_provider_declined(each_shop: Shop) -> None:
     assert (seen["state"], seen["reason"]) == ("captured", None)
 
 
-def test_a_checkout_without_a_total_is_placed_at_once_and_only_once(each_shop: Shop) -> None:
+def test_a_checkout_without_a_total_is_placed_at_once_and_once(each_shop: Shop) -> None:
     sku = fresh("free")
     fields = ProductFields(name="Free", currency="USD", sku=sku, price=0, accepted_cost=0)
     product = each_shop.operator.product(each_shop.id, fields, [fresh("FREE"), fresh("FREE")])

@@ -116,7 +116,7 @@ def test_a_customer_cancels_a_checkout_and_its_payment_is_refused_for_good(each_
     assert customer.post("/Storefront/Checkout/Cancel", {"orderId": "ord_x"}).verdict == (404, -3)
 
 
-def test_a_paid_checkout_cannot_be_cancelled_and_a_closed_payment_cannot_be_captured(each_shop: Shop) -> None:
+def test_a_paid_checkout_cannot_be_cancelled_and_a_closed_payment_not_be_captured(each_shop: Shop) -> None:
     customer, payments = each_shop.storefront, each_shop.payments
     order = customer.data("/Storefront/Checkout/Create", {"items": [{"productId": each_shop.card, "quantity": 1}]})
 
@@ -209,7 +209,7 @@ def test_a_login_returns_a_working_token_and_its_expiry(each_shop: Shop, path: s
         assert client.data("/Storefront/Checkout/Create", {"items": items})["state"] == "awaitingPayment"
 
 
-def test_the_documents_are_public_and_link_to_each_other(each_shop: Shop) -> None:
+def test_the_documents_are_open_to_all_and_link_to_each_other(each_shop: Shop) -> None:
     client = each_shop.client()
     guide, errors = (client.get(f"/documentation/guides/{name}") for name in ("authentication", "errors"))
 

@@ -120,7 +120,7 @@ def test_an_amount_out_of_bounds_is_refused_by_every_operation(shop: Shop, amoun
         assert (*answer.verdict, answer.fields) == (400, -2, [field]), path
 
 
-def test_a_credit_limit_below_the_debt_stops_new_orders_and_keeps_the_debt(each_shop: Shop) -> None:
+def test_a_limit_below_the_debt_ends_new_orders_and_leaves_the_debt(each_shop: Shop) -> None:
     partner = each_shop.operator.account(each_shop.id, "partner", f"{fresh('debtor')}@example.com")
     client = each_shop.client(lines=bearer(each_shop.token(Surface.RESELLER, partner)))
     each_shop.operator.credit(each_shop.id, partner, 10_00)

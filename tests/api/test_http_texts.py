@@ -7,7 +7,7 @@ from tests.support.shop import Shop, fresh, line
 
 
 @pytest.mark.parametrize("around", ["{} ", "\t{}", "{}\n", " {}\u00a0"])
-def test_white_space_around_an_order_reference_does_not_make_a_second_order(each_shop: Shop, around: str) -> None:
+def test_white_space_around_an_order_reference_makes_no_second_order(each_shop: Shop, around: str) -> None:
     reference = fresh("v")
     first = each_shop.reseller.data("/Orders/Create", each_shop.order(reference=reference))
 

@@ -127,14 +127,14 @@ def printed(page: Path) -> list[str]:
     return [block.code for block in blocks(page) if block.language == "python"]
 
 
-def test_the_readme_example_is_short_and_works(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_of_the_readme_is_short_and_works(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
     code = printed(CLIENT_README)[0]
     assert len(code.splitlines()) < 10
     execute(code, fake)
     assert "CODE-1" in capsys.readouterr().out
 
 
-def test_the_code_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
     fake.add_product("LATER", "5.00", codes=["CODE-3"], require_data=["Player id"])
     partner, supplier, booking, receiver, own_client, testing = printed(GUIDE)
     execute(partner, fake)

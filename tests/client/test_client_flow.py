@@ -136,7 +136,7 @@ def test_a_customer_has_a_session(shop: Shop, http: Http) -> None:
     assert client.logout(everywhere=True).status == "ended"
 
 
-def test_the_asyncio_clients_work_alike(shop: Shop, http_async: MakeHttp) -> None:
+def test_asyncio_does_the_same(shop: Shop, http_async: MakeHttp) -> None:
     async def scenario() -> None:
         async with http_async() as http:
             buyer = AsyncResellerClient(shop.host, email=shop.partner_email, password=PASSWORD, http=http)

@@ -228,12 +228,12 @@ def test_amounts_are_sent_unchanged() -> None:
     assert b'"amount":1234567890123.45' in (sent or b"")
 
 
-def test_a_single_string_is_not_a_list_of_codes() -> None:
+def test_a_single_text_is_not_a_list_of_codes() -> None:
     with pytest.raises(TypeError):
         supplier.upload_stock("prd_1", "CODE-1")
 
 
-def test_times_need_a_time_zone() -> None:
+def test_times_need_a_zone() -> None:
     from datetime import datetime, timedelta, timezone
 
     with pytest.raises(ValueError, match="time zone"):

@@ -373,7 +373,7 @@ def test_an_event_that_cannot_be_recorded_is_delivered_again(receiving: Receivin
 # --- the verifier and the deduplication store ---------------------------------------------------------------------------
 
 
-def test_the_signature_follows_standard_webhooks() -> None:
+def test_the_signature_is_that_of_standard_webhooks() -> None:
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)

@@ -60,7 +60,7 @@ def test_a_token_outside_the_header_is_ignored(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(15)
-def test_the_refusal_of_a_bad_token_has_a_fixed_text_and_repeats_nothing_of_it(shop: Shop) -> None:
+def test_the_refusal_of_a_bad_token_has_fixed_words_and_repeats_nothing_of_it(shop: Shop) -> None:
     head, claims, mac = shop.partner_token.split(".")
     bad = [
         "x",
@@ -141,7 +141,7 @@ def test_an_invalid_host_is_400_with_and_without_good_credentials(shop: Shop, fo
 @pytest.mark.parametrize(
     "host", ["nobody.example", "127.0.0.1", "localhost", "[::1]", "0.0.0.0", "example", "xn--a.example"]
 )
-def test_an_unknown_host_is_421_for_every_request(shop: Shop, host: str) -> None:
+def test_an_unknown_host_is_421_whatever_is_asked_for(shop: Shop, host: str) -> None:
     for method, path in (
         ("GET", DETAILS), ("POST", "/Supplier/x"), ("POST", "/Login/Customer/Api/Verify"), ("OPTIONS", "/Storefront/x"),
         ("GET", "/documentation/guides/errors"), ("GET", "/health/live"), ("TRACE", "/"),

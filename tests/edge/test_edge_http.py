@@ -64,7 +64,7 @@ def test_a_malformed_method_is_400_and_ends_the_connection(shop: Shop, method: s
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
-def test_a_method_that_the_path_lacks_is_405_with_the_allowed_ones(shop: Shop, method: str) -> None:
+def test_a_method_that_the_path_lacks_is_405_with_those_it_has(shop: Shop, method: str) -> None:
     answer = speak(shop.site.port, head(shop, f"{method} {DETAILS} HTTP/1.1"))
     assert (answer.status, answer.header("allow")) == (405, "GET")
 
@@ -304,7 +304,7 @@ def test_an_encoded_line_break_stays_encoded(shop: Shop, raw_path: str) -> None:
     "name", ["X-Request-Id", "h-region-code", "Idempotency-Key", "Origin", "Accept", "Content-Type"]
 )
 @pytest.mark.parametrize("value", [f"a{SPLIT}", "a\u0085b", "a\tb", "\xff\xfe"])
-def test_no_value_of_the_caller_reaches_a_response_header(shop: Shop, name: str, value: str) -> None:
+def test_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, value: str) -> None:
     answer = speak(shop.site.port, ask(shop, "/Storefront/Products/List", [(name, value)]))
     assert answer.status in (200, 400, 401, 415)
     assert "Injected" not in answer.raw.split(b"\r\n\r\n")[0].decode("latin-1")
@@ -313,7 +313,7 @@ def test_no_value_of_the_caller_reaches_a_response_header(shop: Shop, name: str,
 
 
 @pytest.mark.requirement(186)
-def test_line_breaks_inside_a_json_string_split_no_response(shop: Shop) -> None:
+def test_line_breaks_inside_a_json_string_split_no_answer(shop: Shop) -> None:
     text = "".join(RAW_SPLITS)
     answer = speak(shop.site.port, ask(shop, "/Orders/Get", [JSON], {"orderReference": text}))
     assert (answer.verdict, answer.header("x-injected")) == ((400, -2), None)
@@ -339,7 +339,7 @@ def kinds(shop: Shop) -> list[Answer]:
 
 
 @pytest.mark.requirement(165)
-def test_no_response_names_a_product_a_version_or_a_library(shop: Shop) -> None:
+def test_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> None:
     for answer in kinds(shop):
         assert answer.every("server") in (["bedesten"], []), answer.raw
         assert answer.header("x-powered-by") is None
@@ -349,7 +349,7 @@ def test_no_response_names_a_product_a_version_or_a_library(shop: Shop) -> None:
 
 
 @pytest.mark.requirement(184)
-def test_no_response_is_a_redirect(shop: Shop) -> None:
+def test_no_answer_is_a_redirect(shop: Shop) -> None:
     lines = [("Upgrade-Insecure-Requests", "1"), ("X-Forwarded-Proto", "http")]
     for path in (DETAILS, "/", "/documentation", "/documentation/guides/errors/", "/Storefront/Products/List/"):
         answer = speak(shop.site.port, ask(shop, path, lines, method="GET"))

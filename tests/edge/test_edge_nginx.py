@@ -154,7 +154,7 @@ def test_nginx_forwards_the_path_unchanged(front: Nginx, first_shop: Shop) -> No
 # --- what nginx passes on -----------------------------------------------------------------------------------------------
 
 
-def test_connections_are_kept_alive_on_both_sides(front: Nginx, first_shop: Shop) -> None:
+def test_connections_are_kept_on_both_sides(front: Nginx, first_shop: Shop) -> None:
     raw = request_bytes("GET", DETAILS, first_shop.host, bearer(first_shop.partner_token))
     body = request_bytes("POST", "/Products/List", first_shop.host, bearer(first_shop.partner_token), {"pageSize": 1})
     with front.connect(first_shop.host) as connection:
@@ -194,7 +194,7 @@ def test_nginx_never_writes_a_body_to_disk(front: Nginx, first_shop: Shop) -> No
     assert "temporary file" not in (front.folder / "error.log").read_text("utf-8")
 
 
-def test_a_refusal_passes_nginx_with_its_headers(front: Nginx, first_shop: Shop) -> None:
+def test_a_refusal_comes_through_with_its_headers(front: Nginx, first_shop: Shop) -> None:
     answer = ask(front, first_shop, lines=bearer("x"))
     assert answer.verdict == (401, -21)
     assert (answer.header("www-authenticate") or "").startswith('Bearer realm="bedesten", error="invalid_token"')
@@ -204,7 +204,7 @@ def test_a_refusal_passes_nginx_with_its_headers(front: Nginx, first_shop: Shop)
     assert (key.verdict, key.header("www-authenticate")) == ((401, -23), 'ApiKey realm="bedesten"')
 
 
-def test_cors_and_security_headers_pass_nginx_once(front: Nginx, first_shop: Shop) -> None:
+def test_cors_and_the_security_headers_come_through_once(front: Nginx, first_shop: Shop) -> None:
     origin = "https://shop.example"
     first_shop.operator.within(first_shop.id, lambda tx: tenants.set_origins(tx, [origin]))
     lines = [("Origin", origin), ("Access-Control-Request-Method", "POST")]

@@ -26,7 +26,7 @@ def ask(shop: Shop) -> tuple[int, int | None]:
 
 @pytest.mark.requirement(176)
 @pytest.mark.usefixtures("slow")
-def test_slow_clients_block_no_other(shop: Shop) -> None:
+def test_slow_clients_block_nobody(shop: Shop) -> None:
     assert [ask(shop) for _ in range(300)] == [(200, None)] * 300
 
 

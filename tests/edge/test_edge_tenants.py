@@ -54,7 +54,7 @@ def leaks(port: int, mixed: list[Row], foreign: dict[int, list[str]], start: int
 
 
 @pytest.mark.requirement(205)
-def test_mixed_requests_on_persistent_connections_leak_nothing(fresh_shop: Shop, unlimited_shop: Shop) -> None:
+def test_mixed_requests_on_kept_alive_connections_leak_nothing(fresh_shop: Shop, unlimited_shop: Shop) -> None:
     mixed = [
         row
         for pair in zip(rows_of(fresh_shop, unlimited_shop), rows_of(unlimited_shop, fresh_shop), strict=True)

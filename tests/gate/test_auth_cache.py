@@ -171,7 +171,7 @@ def test_a_full_cache_drops_its_older_half(monkeypatch: pytest.MonkeyPatch, kind
     assert [number for number in range(16) if kept(number)] == [10, 11, 12, 13, 14, 15]
 
 
-def test_the_cache_keeps_200_000_entries_of_a_kind() -> None:
+def test_two_hundred_thousand_entries_of_a_kind_are_kept() -> None:
     assert auth_cache.MAX_ENTRIES == 200_000
 
 

@@ -110,7 +110,7 @@ def test_the_signature_is_the_standard_librarys_hmac() -> None:
         (replace(CLAIMS, expires_at=10**12), LIFETIME),
     ],
 )
-def test_minting_refuses_claims_that_verifying_would_refuse(claims: Claims, reason: str) -> None:
+def test_minting_refuses_what_verifying_would(claims: Claims, reason: str) -> None:
     with pytest.raises(ValueError) as refused:
         mint(claims, KEY)
     assert str(refused.value) == reason
@@ -161,7 +161,7 @@ def test_any_other_form_of_the_header_counts_as_a_missing_token(values: list[byt
     assert refused.value.reason is RefusalReason.MISSING
 
 
-def test_the_refusal_reasons_have_the_error_numbers() -> None:
+def test_the_reasons_have_the_numbers_of_the_wire() -> None:
     assert [(reason.name, reason.value) for reason in RefusalReason] == [
         ("MISSING", -20),
         ("INVALID", -21),
@@ -173,7 +173,7 @@ def test_the_refusal_reasons_have_the_error_numbers() -> None:
 
 
 @pytest.mark.requirement(45)
-def test_a_token_is_valid_until_the_very_millisecond_of_its_exp() -> None:
+def test_a_token_lives_until_the_very_millisecond_of_its_exp() -> None:
     expiry = CLAIMS.expires_at * 1000
     assert accept(now=expiry - 1) == CLAIMS
     assert refusal(TOKEN, now=expiry).reason is RefusalReason.EXPIRED
@@ -187,13 +187,13 @@ def test_expired_is_reported_only_when_nothing_else_is_wrong() -> None:
 
 
 @pytest.mark.requirement(48)
-def test_a_token_from_the_future_is_refused_beyond_the_clock_skew() -> None:
+def test_a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() -> None:
     assert accept(now=NOW - 60_000) == CLAIMS
     assert refusal(TOKEN, now=NOW - 60_001).cause == "iat in the future"
 
 
 @pytest.mark.requirement(44)
-def test_no_token_is_valid_longer_than_the_ceiling() -> None:
+def test_no_token_lives_longer_than_the_ceiling() -> None:
     assert accept(max_lifetime=3_600_000) == CLAIMS
     assert refusal(TOKEN, max_lifetime=3_599_999).cause == "lifetime out of bounds"
 
@@ -306,7 +306,7 @@ def test_a_refusal_contains_no_part_of_the_token() -> None:
 # --- the token cache ---
 
 
-def test_a_cached_token_is_found_only_under_its_exact_bytes_tenant_and_surface() -> None:
+def test_a_cached_token_is_found_under_its_exact_bytes_tenant_and_surface_only() -> None:
     cache = TokenCache()
     cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
     assert cache.get(TOKEN, "ten_01", "reseller", NOW) is CLAIMS
@@ -323,7 +323,7 @@ def test_a_cached_token_expires_at_the_same_millisecond() -> None:
     assert cache.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000) is None
 
 
-def test_the_cache_is_bounded_and_keeps_used_tokens() -> None:
+def test_the_cache_is_bounded_and_keeps_what_is_used() -> None:
     cache = TokenCache(limit=10)
     cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
     for number in range(1000):
@@ -368,7 +368,7 @@ def test_a_process_caches_at_most_65536_tokens() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
-def test_the_smallest_cache_still_keeps_the_last_token(limit: int) -> None:
+def test_the_smallest_cache_still_has_the_last_token(limit: int) -> None:
     cache = TokenCache(limit)
     for number in range(5):
         cache.put(b"%d" % number, "ten_01", "reseller", CLAIMS)

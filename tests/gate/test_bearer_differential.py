@@ -107,7 +107,7 @@ def judge(token: bytes) -> str:
 @pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=IN_CI, suppress_health_check=list(HealthCheck))
 @given(tokens())
-def test_ours_accepts_exactly_what_pyjwt_accepts_and_no_documented_rule_forbids(token: bytes) -> None:
+def test_ours_accepts_exactly_what_pyjwt_accepts_and_no_written_rule_forbids(token: bytes) -> None:
     event(judge(token))
 
 

@@ -443,7 +443,7 @@ def test_times_go_from_the_epoch_to_the_end_of_the_year_9999() -> None:
     assert refused.value.cause == "a claim is missing or of the wrong type"
 
 
-def test_token_versions_go_from_0_to_the_largest_exact_json_integer() -> None:
+def test_token_versions_go_from_0_to_2_to_the_53rd_power() -> None:
     assert present(with_claims(ep=[0, 1, 2**53 - 1, 2**53])).token_versions == (0, 1, 2**53 - 1, 2**53)
     with pytest.raises(BearerRefusal):
         present(with_claims(ep=[0, 1, 2, 2**53 + 1]))

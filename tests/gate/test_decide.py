@@ -106,7 +106,7 @@ def test_an_anonymous_route_needs_no_token_but_refuses_an_invalid_one(fixture: G
     assert fixture.refused(CATALOGUE, fixture.token(Surface.RESELLER)).code is errors.TOKEN_INVALID
 
 
-def test_a_suspended_tenants_shop_is_closed_to_everyone(fixture: GateFixture) -> None:
+def test_a_suspended_tenants_shop_is_closed_to_everybody(fixture: GateFixture) -> None:
     token = fixture.token(Surface.STOREFRONT)
     fixture.tenant = replace(TENANT, suspended=True)
     for credentials in (ABSENT, token):
@@ -175,7 +175,7 @@ def test_a_token_expires_at_the_second_of_its_exp(fixture: GateFixture) -> None:
     assert refused.headers == challenge(errors.TOKEN_EXPIRED)
 
 
-def test_no_token_is_valid_longer_than_a_day(fixture: GateFixture) -> None:
+def test_no_token_lives_longer_than_a_day(fixture: GateFixture) -> None:
     assert MAX_LIFETIME_MS == 86_400_000
     assert fixture.authenticate(READS, fixture.token(expires_at=SECOND + 86_400)) is not None
     refused = fixture.refused(READS, fixture.token(expires_at=SECOND + 86_401))

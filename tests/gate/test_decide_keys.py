@@ -171,7 +171,7 @@ def test_faults_are_checked_in_a_fixed_order(fixture: GateFixture) -> None:
     assert fixture.authenticate(DELIVERS, fixture.issue_key(entry)) is not None
 
 
-def test_a_key_is_valid_until_the_millisecond_of_its_expiry(fixture: GateFixture) -> None:
+def test_a_key_lives_until_the_millisecond_of_its_end(fixture: GateFixture) -> None:
     credentials = fixture.issue_key(replace(SUPPLIER_KEY, expires=NOW))
     assert fixture.authenticate(DELIVERS, credentials, NOW - 1) is not None
     assert fixture.refused(DELIVERS, credentials, NOW).cause == "expired (key_1)"

@@ -135,7 +135,7 @@ def test_a_public_suffix_cannot_be_a_host_and_a_name_below_it_can(text: str) -> 
 
 
 @pytest.mark.parametrize("text", ["web.de", "co.example", "uk.example", "co.uk.example", "com.example", "github.com"])
-def test_a_name_that_only_resembles_a_public_suffix_can_be_a_host(text: str) -> None:
+def test_a_name_that_only_looks_like_a_public_suffix_may_be_a_host(text: str) -> None:
     assert valid_tenant_host(text, allow_loopback=False) == text
 
 

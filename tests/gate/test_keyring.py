@@ -60,7 +60,7 @@ def keyring() -> Keyring:
         ),
     ],
 )
-def test_hkdf_satisfies_the_vectors_of_its_rfc(secret: str, salt: str, info: str, length: int, output: str) -> None:
+def test_hkdf_holds_the_vectors_of_its_rfc(secret: str, salt: str, info: str, length: int, output: str) -> None:
     derived = hkdf_sha256(bytes.fromhex(secret), bytes.fromhex(salt), bytes.fromhex(info), length)
     assert derived.hex() == output
 
@@ -157,7 +157,7 @@ def test_rotating_signs_with_a_fresh_secret_and_keeps_the_old_one(keyring: Keyri
 
 
 @pytest.mark.requirement(147, 148)
-def test_a_forgotten_secret_verifies_nothing_and_its_id_is_not_reused(keyring: Keyring) -> None:
+def test_a_forgotten_secret_verifies_nothing_and_its_id_is_not_used_again(keyring: Keyring) -> None:
     rotated = keyring.rotate_signing(seeded_randomness("r1")).forget_signing("s1")
     assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) is None
     assert rotated.rotate_signing(seeded_randomness("r2")).sign.ids == ("s3", "s2")
@@ -344,7 +344,7 @@ def test_hkdf_without_a_salt_uses_zeros_of_the_length_of_the_hash() -> None:
 
 
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
-def test_the_fast_hmac_equals_the_library_s_for_key_lengths_around_the_block_size(length: int) -> None:
+def test_the_quick_hmac_equals_the_library_s_for_keys_around_a_block(length: int) -> None:
     key = bytes(range(1, length + 1))
     assert hmac_sha256(key, b"message") == hmac.digest(key, b"message", "sha256")
 

@@ -178,7 +178,7 @@ class Counted(Hasher):
 
 
 @pytest.mark.parametrize("password", ["right", "wrong", "", "x" * 1025, "\ud800"])
-def test_every_password_costs_one_hash_and_so_does_an_unknown_account(password: str) -> None:
+def test_every_password_costs_one_hash_and_so_does_an_account_that_does_not_exist(password: str) -> None:
     hasher = Counted(b"pepper" * 6, memory_kib=64, time_cost=1)
     phc = hasher.hash("right")
     assert hasher.verify(phc, password) is (password == "right")

@@ -21,7 +21,7 @@ def test_the_vocabulary_is_this() -> None:
     assert expected == SCOPES
 
 
-def test_a_scope_list_is_separated_by_single_spaces() -> None:
+def test_a_list_is_separated_by_single_spaces() -> None:
     assert parse_scopes("orders:read orders:create") == {"orders:create", "orders:read"}
     assert parse_scopes("!#[]~") == {"!#[]~"}
 
@@ -30,7 +30,7 @@ def test_a_scope_list_is_separated_by_single_spaces() -> None:
     "text",
     ["", " ", "a ", " a", "a  b", "a\tb", "a\nb", "a\u00a0b", 'a"b', "a\\b", "é", "a a", "a b a", "\x7f", "a\x00"],
 )
-def test_any_other_form_of_the_list_is_refused(text: str) -> None:
+def test_any_other_list_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_scopes(text)
     twice, malformed = "a scope is repeated", "scopes are words of printable ASCII, separated by single spaces"

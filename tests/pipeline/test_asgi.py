@@ -161,7 +161,7 @@ def test_a_header_with_a_line_break_is_never_sent(port: int) -> None:
     assert b"x-injected" not in answer
 
 
-def test_a_response_can_end_the_connection(port: int) -> None:
+def test_an_answer_can_end_the_connection(port: int) -> None:
     answer = talk(port, b"GET /close HTTP/1.1\r\nHost: a\r\n\r\n" + NEXT)
     assert statuses(answer) == [200]
     assert b"connection: close\r\n" in answer
@@ -226,7 +226,7 @@ def test_broken_framing_gets_one_response_and_ends_the_connection(port: int, hea
     ],
     ids=["http/0.9", "http/2", "leading space", "raw byte", "60 KiB header", "1000 lines", "64 KiB url"],
 )
-def test_a_bad_head_is_answered_by_the_http_server_itself(port: int, sent: bytes, status: int) -> None:
+def test_a_bad_head_is_answered_by_the_server_itself(port: int, sent: bytes, status: int) -> None:
     assert statuses(talk(port, sent)) == [status]
 
 
@@ -258,13 +258,13 @@ def test_a_trickling_body_hits_the_deadline_for_the_whole_body(impatient_port: i
     assert statuses(talk(impatient_port, post("/read/10", b"Content-Length: 9\r\n"), *drip)) == [408]
 
 
-def test_a_body_in_pieces_is_read_completely(port: int) -> None:
+def test_a_body_in_pieces_is_read_whole(port: int) -> None:
     answer = talk(port, post("/read/10", b"Content-Length: 6\r\n" + CLOSE, b"abc"), 0.1, b"def")
     assert answer.endswith(b"\r\n\r\nabcdef")
     assert talk(port, chunked(b"3\r\nabc\r\n"), 0.1, b"3\r\ndef\r\n0\r\n\r\n").endswith(b"\r\n\r\nabcdef")
 
 
-def test_a_short_unread_body_is_drained_and_the_connection_stays_open(port: int) -> None:
+def test_a_short_unread_body_is_drained_and_the_connection_lives(port: int) -> None:
     at_once = talk(port, post("/refuse", b"Content-Length: 32768\r\n", b"x" * 32768) + NEXT)
     assert statuses(at_once) == [401, 200]
     late = talk(port, post("/refuse", b"Content-Length: 5\r\n"), 0.2, b"abcde" + NEXT)

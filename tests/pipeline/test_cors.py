@@ -178,7 +178,7 @@ def test_two_origin_lines_count_as_none(front: Storefront) -> None:
 
 
 @pytest.mark.requirement(189)
-def test_every_tenant_has_its_own_origins_and_initially_none(front: Storefront) -> None:
+def test_every_tenant_has_its_own_origins_and_at_first_none(front: Storefront) -> None:
     assert front.preflight(LIST, OTHERS, host=OTHER_HOST).header("access-control-allow-origin") == OTHERS
     assert cors_headers(front.preflight(LIST, ORIGIN, host=OTHER_HOST)) == []
     assert cors_headers(front.preflight(LIST, ORIGIN, host="api.shy.example")) == []
@@ -266,7 +266,7 @@ def _statuses(front: Storefront) -> list[tuple[int, Answer]]:
 
 
 @pytest.mark.requirement(190, 191)
-def test_a_listed_origin_may_read_every_response_and_never_with_cookies(front: Storefront) -> None:
+def test_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Storefront) -> None:
     for status, answer in _statuses(front):
         assert answer.status == status
         assert answer.header("access-control-allow-origin") == ORIGIN, status
@@ -300,7 +300,7 @@ def test_a_limited_request_can_be_read_with_its_limits(front: Storefront) -> Non
 
 
 @pytest.mark.requirement(185)
-def test_every_storefront_response_has_its_security_headers_once(front: Storefront) -> None:
+def test_every_answer_of_the_storefront_has_its_security_headers_once(front: Storefront) -> None:
     listed = [*_statuses_without_origin(front), front.preflight(LIST, ORIGIN), front.preflight(LIST, "null")]
     for answer in listed:
         assert answer.header("strict-transport-security") == "max-age=31536000"

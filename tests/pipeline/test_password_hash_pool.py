@@ -73,7 +73,7 @@ def run(scenario: Coroutine[object, object, None]) -> None:
     asyncio.run(scenario)
 
 
-def test_a_login_of_another_tenant_is_next_however_many_logins_of_a_flood_wait(slow: Pool) -> None:
+def test_a_login_of_another_tenant_is_next_however_many_of_a_flood_wait(slow: Pool) -> None:
     async def scenario() -> None:
         await slow.log_in("loud", THREADS + ROOM - 2)
         await slow.until_begun(THREADS)
@@ -119,7 +119,7 @@ def test_a_tenant_has_at_most_half_of_a_full_queue_once_another_tenant_needs_it(
     run(scenario())
 
 
-def test_the_queue_has_one_limit_for_all_tenants_together(slow: Pool) -> None:
+def test_the_queue_has_one_bound_for_all_tenants_together(slow: Pool) -> None:
     async def scenario() -> None:
         for number in range(200):
             await slow.log_in(f"tenant{number}", 2)
@@ -131,7 +131,7 @@ def test_the_queue_has_one_limit_for_all_tenants_together(slow: Pool) -> None:
     run(scenario())
 
 
-def test_a_tenant_alone_has_every_thread_and_the_whole_queue(slow: Pool) -> None:
+def test_a_tenant_that_is_alone_has_every_thread_and_the_whole_queue(slow: Pool) -> None:
     async def scenario() -> None:
         await slow.log_in("only", THREADS + ROOM)
         await slow.until_begun(THREADS)

@@ -32,13 +32,13 @@ def table() -> PathTable[str]:
         (b"/Orders/\xff", [], ""),
     ],
 )
-def test_a_path_maps_to_its_routes_and_its_argument(
+def test_a_path_leads_to_its_routes_and_its_argument(
     table: PathTable[str], path: bytes, routes: list[str], argument: str
 ) -> None:
     found, rest = table.find(path)
     assert (list(found.values()), rest) == (routes, argument)
 
 
-def test_a_method_of_a_path_has_only_one_route(table: PathTable[str]) -> None:
+def test_a_method_of_a_path_has_one_route(table: PathTable[str]) -> None:
     with pytest.raises(AssertionError, match="twice"):
         table.add("GET", "/orders/list", "again")

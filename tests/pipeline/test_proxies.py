@@ -161,7 +161,7 @@ def test_a_hop_that_is_not_an_address_leaves_the_client_unknown_and_is_never_a_t
     assert through(f"{CLIENT}, {hop}, {FAR}") == UNKNOWN
 
 
-def test_ipv4_mapped_ipv6_is_ipv4_at_every_place() -> None:
+def test_ipv4_in_ipv6_is_ipv4_at_every_place() -> None:
     assert through(CLIENT, peer="::ffff:10.0.0.5") == CLIENT
     assert through(f"{CLIENT}, ::ffff:10.9.9.9") == CLIENT
     assert Proxies(["::ffff:10.0.0.0/104"]).client(request(NEAR, ("x-forwarded-for", CLIENT))) == CLIENT
@@ -173,7 +173,7 @@ def test_ipv6_proxies_are_trusted_by_their_network() -> None:
     assert through("2001:db8::1", peer="2001:db8:fffe::7") == "2001:db8:fffe::7"
 
 
-def test_an_endless_list_is_not_read_to_its_end() -> None:
+def test_a_list_without_end_is_not_read_to_its_end() -> None:
     assert through(", ".join([SPOOFED, *["10.0.0.1"] * 16_000])) == "10.0.0.1"
 
 

@@ -69,7 +69,7 @@ LINE = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStore
         ('{"everywhere": 1.5}', Logout, "everywhere", "must be true or false, not a number"),
     ],
 )  # fmt: skip
-def test_a_refusal_states_the_fault_in_plain_words(
+def test_a_refusal_says_in_plain_words_what_is_wrong(
     raw: str, shape: type[RequestModel], field: str, problem: str
 ) -> None:
     with pytest.raises(Refusal) as refused:

@@ -120,7 +120,7 @@ def in_order(steps: list[str]) -> list[str]:
     return [name for name in NAMES if name in steps]
 
 
-def test_the_pipeline_runs_every_step_in_the_order_of_the_list(recorded: RecordedServer) -> None:
+def test_the_pipeline_takes_every_step_in_the_order_of_the_list(recorded: RecordedServer) -> None:
     partner = recorded.operator.account(recorded.tenant, "partner", "p@example.com")
     token = bearer(recorded.operator.mint(recorded.operator.claims(recorded.tenant, Surface.RESELLER, partner)))
     supplier = recorded.operator.owner(recorded.tenant, Surface.SUPPLIER, "Acme")

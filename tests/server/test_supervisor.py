@@ -82,7 +82,7 @@ def test_a_second_server_on_one_data_directory_is_refused(start: Start, tmp_path
     assert start(workers=1).stop() == 0
 
 
-def test_a_killed_worker_is_replaced_without_interrupting_service(start: Start) -> None:
+def test_a_killed_worker_is_replaced_and_service_goes_on(start: Start) -> None:
     server = start()
     before = server.children
     os.kill(before[0], signal.SIGKILL)
@@ -108,7 +108,7 @@ def test_no_child_outlives_a_killed_supervisor(start: Start, tmp_path: Path) -> 
     assert again.stop() == 0
 
 
-def test_a_closed_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
+def test_the_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
     """Without the kernel's parent-death signal, a child ends when the parent's end of the pipe closes."""
     code = (
         "import os, sys, time; from bedesten.server import child_process;"
@@ -170,7 +170,7 @@ def test_an_interrupt_stops_a_server_without_draining(start: Start) -> None:
     assert "draining" not in [event["event"] for event in server.events]
 
 
-def test_a_server_whose_workers_die_while_draining_stops(start: Start) -> None:
+def test_a_server_whose_workers_die_while_it_drains_stops(start: Start) -> None:
     server = start(workers=2, drain_s=3_600)
     server.process.terminate()
     server.until("draining")
@@ -180,7 +180,7 @@ def test_a_server_whose_workers_die_while_draining_stops(start: Start) -> None:
     assert server.process.wait(120) == 0
 
 
-def test_a_running_request_is_finished_before_the_server_ends(start: Start, tmp_path: Path) -> None:
+def test_a_running_request_is_finished_before_the_end(start: Start, tmp_path: Path) -> None:
     arrived = tmp_path / "arrived"
     server = start(workers=1)
     port = server.port
@@ -206,7 +206,7 @@ def test_a_request_that_does_not_end_is_cut_off_at_the_deadline(start: Start, tm
     assert server.until("killed")["name"] == "web-1"
 
 
-def test_a_second_interrupt_ends_the_server_at_once(start: Start, tmp_path: Path) -> None:
+def test_a_second_interrupt_ends_at_once(start: Start, tmp_path: Path) -> None:
     arrived = tmp_path / "arrived"
     server = start(workers=1)
     pids = server.children

@@ -35,7 +35,7 @@ LETTER = OutgoingWebhook(
 @pytest.mark.requirement(223)
 @pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("host", PRIVATE)
-def test_an_address_that_is_not_public_is_refused_in_every_spelling(host: str, scheme: str) -> None:
+def test_an_address_that_is_not_public_is_out_of_reach_in_every_spelling(host: str, scheme: str) -> None:
     with pytest.raises(Unreachable):
         resolve(f"{scheme}://{host}/hook", ())
 
@@ -110,7 +110,7 @@ def _names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 
 
 @pytest.mark.requirement(223)
-def test_a_name_with_one_private_address_among_public_ones_is_refused(
+def test_a_name_with_one_private_address_among_public_ones_is_out_of_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _names(monkeypatch, ["93.184.215.14", "10.0.0.1"], ["10.0.0.1", "93.184.215.14"], [])
@@ -144,7 +144,7 @@ def test_a_redirect_is_not_followed_and_does_not_count_as_delivered(status: int)
 
 
 @pytest.mark.requirement(223)
-def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted(lambda _: http(200, b"")) as proxy, scripted(lambda _: http(204, b"")) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)

@@ -13,7 +13,7 @@ from tests.support.sites import ENGINES, opened
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_tasks_of_a_worker_do_not_share_the_time_budget_for_opening_the_store(engine: str, tmp_path: Path) -> None:
+def test_the_tasks_of_a_worker_do_not_share_the_time_for_opening_the_store(engine: str, tmp_path: Path) -> None:
     """Each of their statements has its own budget: a shared one would be used up after some days."""
 
     async def budget_of_tasks(settings: Settings) -> object:

@@ -74,7 +74,7 @@ def test_a_tenant_that_is_alone_has_every_thread(pool: Pool) -> None:
     assert pool.holds(THREADS, 2)
 
 
-def test_a_tenant_leaves_one_thread_to_its_neighbours_and_both_take_turns(pool: Pool) -> None:
+def test_a_tenant_leaves_one_thread_to_its_neighbours_and_both_get_their_turns(pool: Pool) -> None:
     for tenant in ("quiet", "loud"):
         pool.neighbours.note(tenant)
     for _ in range(ROOM):

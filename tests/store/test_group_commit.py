@@ -134,9 +134,7 @@ def test_a_limited_number_of_actions_is_set_aside(groups: Groups, monkeypatch: p
     "error",
     [pg.LockNotAvailable(), pg.DeadlockDetected(), pg.DivisionByZero(), pg.UniqueViolation(), StoreUnavailable("full")],
 )
-def test_a_group_that_fails_is_rolled_back_before_each_member_runs_again_by_itself(
-    groups: Groups, error: Exception
-) -> None:
+def test_a_group_that_fails_is_undone_before_each_member_runs_again_by_itself(groups: Groups, error: Exception) -> None:
     groups.come("second", "third")
     groups.fails = error
     groups.end()
@@ -176,7 +174,7 @@ def test_a_member_that_times_out_during_the_commit_interrupts_the_group(groups: 
     assert groups.errors("third") == [OutcomeUnknown]
 
 
-def test_a_commit_has_half_a_second_even_if_its_request_has_used_up_its_time() -> None:
+def test_a_commit_has_half_a_second_though_its_request_has_used_up_its_time() -> None:
     """Otherwise a late request would look like a store that does not answer COMMIT, and stop all writes."""
     job = Job(lambda _tx: None, WaitBudget(0.0, 0.05))
     assert job.start()

@@ -88,7 +88,7 @@ async def _settings_of_a_write(site: Site) -> tuple[str, str]:
     return await site.installation.store.write_across(lambda tx: tx.text(SETTINGS))
 
 
-def test_the_schema_is_created_and_read_through_the_pooler(pooled: tuple[Site, PgBouncer, str]) -> None:
+def test_the_schema_is_made_and_read_through_the_pooler(pooled: tuple[Site, PgBouncer, str]) -> None:
     _, pooler, database = pooled
     assert migrate.current(pooler.url(database)) == migrate.HEAD
     migrate.upgrade(pooler.url(database))

@@ -104,7 +104,7 @@ def pools(store: Store) -> dict[str, tuple[int, int]]:
     return {kind: (busy, waiting) for kind, busy, waiting in store.load()}
 
 
-def test_reads_proceed_while_every_writer_is_busy_and_more_writes_wait(installation: Installation) -> None:
+def test_reads_go_on_while_every_writer_is_busy_and_more_writes_wait(installation: Installation) -> None:
     tenant = fresh_tenant(installation)
     store = open_store(installation.settings)
 

@@ -46,7 +46,7 @@ def test_every_store_has_the_same_statistics_and_they_are_written_once(store: sq
     assert statistics(store) == found
 
 
-def test_no_statement_reads_all_rows_of_a_tenant_to_find_some_by_an_indexed_column(store: sqlite.Connection) -> None:
+def test_no_statement_reads_all_rows_of_a_tenant_to_find_those_of_an_indexed_column(store: sqlite.Connection) -> None:
     """Adding up a buyer's orders for a limit used to read all lines of the tenant: 49 ms with 100,000 lines, now 0.2."""
     leading: dict[str, set[str]] = {}
     for table in metadata.sorted_tables:

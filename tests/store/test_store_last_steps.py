@@ -45,7 +45,9 @@ def test_queries_sent_together_return_their_rows_in_order(store: Store, tenant: 
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_LAST_STEPS, MAX_LAST_STEPS + 1])
-def test_any_number_of_last_steps_runs(store: Store, tenant: str, other_connection: RawConnection, count: int) -> None:
+def test_any_number_of_last_steps_is_run(
+    store: Store, tenant: str, other_connection: RawConnection, count: int
+) -> None:
     names = [f"n{at:02}" for at in range(count)]
     store.write_now(within(tenant, lambda tx: tx.run_last([step(name) for name in names], [step("z")])))
     assert other_connection.rows(notes.NAMES, tenant=tenant) == [(name,) for name in [*names, "z"]]
@@ -79,7 +81,7 @@ def test_of_several_failing_last_steps_the_error_of_the_first_is_raised(store: S
         store.write_now(within(tenant, lambda tx: tx.run_last(steps)))
 
 
-def test_later_statements_and_run_pending_see_the_last_steps_and_raise_their_errors(store: Store, tenant: str) -> None:
+def test_later_statements_and_run_pending_see_the_last_steps_and_get_their_errors(store: Store, tenant: str) -> None:
     def run_now(tx: Transaction) -> None:
         tx.run_last([step("early")])
         tx.run_pending()

@@ -35,7 +35,7 @@ def test_every_column_named_like_a_time_has_the_constraint_of_times() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1, MAX_TIME_MS + 1, 2**62])
-def test_the_database_refuses_a_time_that_cannot_be_displayed(installation: Installation, wrong: int) -> None:
+def test_the_database_refuses_a_time_that_cannot_be_shown(installation: Installation, wrong: int) -> None:
     with raw(installation.settings) as other:
         for kept in (0, MAX_TIME_MS):
             other.rows("UPDATE installation SET created = :kept RETURNING created", kept=kept)

@@ -41,7 +41,7 @@ def test_the_changes_of_an_action_are_visible_to_another_connection_once_the_wri
         assert other_connection.one(notes.COUNT, tenant=tenant) == number + 1
 
 
-def test_nothing_is_visible_to_another_connection_before_the_action_has_returned(
+def test_nothing_is_seen_by_another_connection_before_the_action_has_returned(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     def action(tx: Transaction) -> tuple[str | None, object]:
@@ -99,7 +99,7 @@ def test_a_violated_constraint_undoes_the_whole_action(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_an_action_that_catches_a_database_error_succeeds_only_if_it_was_committed(
+def test_an_action_that_swallows_an_error_of_the_database_succeeds_only_if_it_was_committed(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     """PostgreSQL ends the transaction on the first error, and its COMMIT then answers ROLLBACK, without an error."""
@@ -339,7 +339,7 @@ def step(name: str, rows: int = 1) -> Step:
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_BATCH_STEPS, MAX_BATCH_STEPS + 1, 3 * MAX_BATCH_STEPS])
-def test_any_number_of_steps_runs(store: Store, tenant: str, other_connection: RawConnection, count: int) -> None:
+def test_any_number_of_steps_is_run(store: Store, tenant: str, other_connection: RawConnection, count: int) -> None:
     store.write_now(within(tenant, lambda tx: tx.run_all([step(f"n{at:02}") for at in range(count)])))
     assert other_connection.rows(notes.NAMES, tenant=tenant) == [(f"n{at:02}",) for at in range(count)]
 
