@@ -1,4 +1,4 @@
-"""Two web processes' worth of the server on one store, in this process, with a clock that only tests move."""
+"""Two simulated web processes on one store, in this process, with a clock that only tests move."""
 
 import asyncio
 import hashlib
@@ -40,7 +40,7 @@ AGENT = "acme-sync/2.1"
 
 @dataclass
 class Clock:
-    """Stands still until a test moves it."""
+    """A clock that stands still until a test moves it."""
 
     now: int = START
 
@@ -59,7 +59,7 @@ class _Sent:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `head` are its headers without the request id."""
+    """One response. `head` holds its headers without the request id."""
 
     status: int
     head: tuple[tuple[bytes, bytes], ...]
@@ -67,12 +67,12 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """The whole document."""
+        """The whole JSON document."""
         return json.loads(self.raw)
 
     @property
     def code(self) -> int | None:
-        """The number of a refusal, None of a success."""
+        """The number of the refusal, or None for a success."""
         number: int | None = self.body.get("code")
         return number
 
@@ -107,7 +107,7 @@ class Node:
         agent: str | bytes | None = AGENT,
         **lines: str,
     ) -> Answer:
-        """One call with an API key."""
+        """Sends a request with an API key."""
         head = [(b"host", host.encode())]
         head += [(name.replace("_", "-").encode(), value.encode()) for name, value in lines.items()]
         if key is not None:
@@ -120,7 +120,7 @@ class Node:
         return Answer(made.status, kept, made.body)
 
     async def status(self, key: str | None, **more: Any) -> int:
-        """How a harmless call with the key is answered: 200, or the number of the refusal."""
+        """Sends a harmless request with the key; returns 200, or the number of the refusal."""
         answer = await self.post("/Supplier/Products/List", key, **more)
         return 200 if answer.code is None else answer.code
 
@@ -164,36 +164,36 @@ class Cluster:
         self.first, self.second = self.process(), self.process()
 
     def close(self) -> None:
-        """Lets go of everything."""
+        """Closes everything."""
         self._runner.close()
         for opened in self._opened:
             opened.store.close()
 
     def process(self) -> Node:
-        """One more web process, with a store and secrets of its own."""
+        """Starts another web process, with its own store and secrets."""
         opened = open_installation(self.installation.settings, self.clock)
         self._opened.append(opened)
         return Node(opened, self.clock)
 
     def run(self, story: Coroutine[Any, Any, Result]) -> Result:
-        """Plays a story; all of a cluster's scenarios share one event loop."""
+        """Runs a scenario; all scenarios of a cluster share one event loop."""
         return self._runner.run(story)
 
     @property
     def keyring(self) -> Keyring:
-        """The secrets as the file has them now."""
+        """The secrets that the file holds now."""
         return read_keyring(self.installation.settings.secrets_file)
 
     # --- what an operator does ---
 
     def new_tenant(self, host: str, *, sandbox: bool = False) -> str:
-        """A tenant's id."""
+        """Creates a tenant; returns its id."""
         new = tenants.NewTenant(f"{host}-{secrets.token_hex(4)}", [host], sandbox=sandbox)
         cipher = self.installation.cipher
         return str(self.installation.store.write_now(lambda tx: tenants.create(tx, cipher, new))["id"])
 
     def within(self, work: Callable[[Transaction], Result], tenant: str = "") -> Result:
-        """Runs a writing action inside a tenant."""
+        """Runs a writing action in a tenant."""
         return self.installation.store.write_now(lambda tx: work(tx.for_tenant(tenant or self.tenant)))
 
     def make(
@@ -207,40 +207,40 @@ class Cluster:
         networks: Iterable[str] = (),
         sandbox: bool = False,
     ) -> IssuedKey:
-        """A fresh key."""
+        """Creates a key."""
         new = api_keys.NewKey(surface, owner or self.owner, sandbox, grants, networks, expires)
         key_id, key = self.within(lambda tx: api_keys.create(tx, self.keyring, new, OPERATOR), tenant)
         return IssuedKey(key_id, key.reveal())
 
     def rotate(self, key: IssuedKey, grace: int = HOUR, *, from_first_use: bool = False) -> IssuedKey:
-        """The same key with another secret."""
+        """Rotates a key; returns it with its new secret."""
         secret = self.within(lambda tx: rotation.rotate(tx, self.keyring, key.id, grace, from_first_use, OPERATOR))
         return IssuedKey(key.id, secret.reveal())
 
     def revoke(self, key: IssuedKey, *, previous_only: bool = False) -> bool:
-        """Ends a key."""
+        """Revokes a key."""
         return self.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR, previous_only=previous_only))
 
     def import_key(self, text: str, hint: str = "imported", tenant: str = "", owner: str = "") -> IssuedKey:
-        """A key of another system, of which only the SHA-256 is handed over."""
+        """Imports another system's key by its SHA-256."""
         new = api_keys.NewKey(Surface.SUPPLIER, owner or self.owner, False)
         lines = [imports.ImportLine(1, hashlib.sha256(text.encode()).hexdigest(), hint)]
         (key_id,) = self.import_keys(new, lines, tenant)
         return IssuedKey(key_id, text)
 
     def import_keys(self, new: api_keys.NewKey, lines: Sequence[imports.ImportLine], tenant: str = "") -> list[str]:
-        """The ids of keys that the operator imports."""
+        """Imports keys as the operator; returns their ids."""
         store, place = self.installation.store, tenant or self.tenant
         return key_imports.import_keys(store, self.keyring, place, lines, lambda _: (new, None), OPERATOR)[0]
 
     def listed(self, tenant: str = "") -> list[dict[str, Any]]:
-        """Every key of a tenant, as it is shown."""
+        """Every key of a tenant, as the list shows it."""
         shown, following = self.within(api_keys.list_page, tenant)
         assert following is None
         return shown
 
     def roll_pepper(self) -> None:
-        """A fresh secret digests from now on."""
+        """Rotates the pepper."""
         master_secrets.rotate(self.installation.store, self.installation.settings.secrets_file, "digest")
 
     def usage(self, key: IssuedKey) -> dict[str, dict[str, Any]]:
@@ -251,7 +251,7 @@ class Cluster:
     # --- looking ---
 
     def changes(self) -> int:
-        """How often anything that gives or takes a right was written."""
+        """How many changes of rights were written."""
         return self.run(self.installation.store.counter()).number
 
     def trail(self) -> list[AuditRow]:
@@ -263,7 +263,7 @@ class Cluster:
         return self.within(lambda tx: api_keys.secrets_of(tx, key.id), tenant)
 
     def answers(self, *presented: str) -> list[int]:
-        """How each of the keys is answered by the one process, and then by the other."""
+        """Returns the statuses of all keys at the first process, then at the second."""
 
         async def story() -> list[int]:
             return [await process.status(key) for process in (self.first, self.second) for key in presented]

@@ -1,4 +1,4 @@
-"""Expiry: to the millisecond, warned of three times, and what is long over is put away."""
+"""Expiry: exact to the millisecond, with three warnings; secrets that ended long ago are deleted."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ REFUSED = -23
 
 
 def warned(cluster: Cluster) -> list[tuple[str, int]]:
-    """Returns the warnings that are due now: key ids with the days that are left."""
+    """Returns the warnings that are due now: key ids with the days left."""
     return [(key.key_id, days) for key, days in cluster.installation.store.write_now(expiry.warn)]
 
 
@@ -40,7 +40,7 @@ def test_a_key_is_good_until_its_expiry_and_dead_at_that_very_moment(cluster: Cl
     assert cluster.answers(key.text) == [REFUSED, REFUSED]
 
 
-def test_a_key_is_warned_of_once_when_thirty_seven_and_one_days_remain(cluster: Cluster) -> None:
+def test_a_key_is_warned_of_once_each_at_thirty_seven_and_one_days(cluster: Cluster) -> None:
     key = cluster.make(expires=START + 40 * DAY)
     expected: list[tuple[str, int]] = []
     for left, days in ((30, 30), (7, 7), (1, 1)):
@@ -56,7 +56,7 @@ def test_a_key_is_warned_of_once_when_thirty_seven_and_one_days_remain(cluster: 
     assert warned(cluster) == []
 
 
-def test_a_worker_that_was_away_gives_only_the_nearest_warning(cluster: Cluster) -> None:
+def test_a_worker_that_was_down_gives_only_the_nearest_warning(cluster: Cluster) -> None:
     key = cluster.make(expires=START + 40 * DAY)
     cluster.clock.now = START + 40 * DAY - HOUR
     assert warned(cluster) == [(key.id, 1)]
@@ -64,7 +64,7 @@ def test_a_worker_that_was_away_gives_only_the_nearest_warning(cluster: Cluster)
 
 
 @pytest.mark.parametrize(("days", "first"), [(40, 30), (20, 7), (7, 1), (3, 1)])
-def test_a_key_that_was_made_with_less_time_is_not_warned_of_what_it_never_had(
+def test_a_key_with_a_short_lifetime_gets_no_warning_for_days_it_never_had(
     cluster: Cluster, days: int, first: int
 ) -> None:
     key = cluster.make(expires=START + days * DAY)
@@ -82,7 +82,7 @@ def test_keys_that_never_expire_were_revoked_or_have_expired_are_not_warned_of(c
     assert warned(cluster) == []
 
 
-def test_two_workers_at_once_give_one_warning(cluster: Cluster) -> None:
+def test_two_workers_at_once_write_one_warning(cluster: Cluster) -> None:
     key = cluster.make(expires=START + 40 * DAY)
     cluster.clock.now = START + 35 * DAY
 
@@ -99,7 +99,7 @@ def delete_ended(cluster: Cluster) -> int:
     return cluster.installation.store.write_now(expiry.delete_ended)
 
 
-def test_a_secret_is_put_away_a_week_after_its_end_and_the_key_stays(cluster: Cluster) -> None:
+def test_a_secret_is_deleted_a_week_after_its_end_and_the_key_stays(cluster: Cluster) -> None:
     lasting, expiring = cluster.make(), cluster.make(expires=START + HOUR)
     new = cluster.rotate(lasting, HOUR)
     cluster.clock.now = START + HOUR + 7 * DAY - 1
@@ -113,7 +113,7 @@ def test_a_secret_is_put_away_a_week_after_its_end_and_the_key_stays(cluster: Cl
     assert cluster.answers(lasting.text, new.text, expiring.text) == [REFUSED, 200, REFUSED] * 2
 
 
-def test_the_worker_warns_and_puts_away(cluster: Cluster) -> None:
+def test_the_worker_warns_and_deletes_ended_secrets(cluster: Cluster) -> None:
     warning = cluster.make(expires=START + 20 * DAY)
     over = cluster.rotate(cluster.make(), HOUR)
     cluster.clock.now = START + 15 * DAY

@@ -1,4 +1,4 @@
-"""Keys of another system: taken over by their SHA-256, replaced by the ordinary digest on first use."""
+"""Another system's keys: imported by their SHA-256, which the first use replaces with the ordinary digest."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ def sha256(text: str) -> str:
 
 
 def why(lines: list[str]) -> dict[str, str]:
-    """The lines at fault."""
+    """The invalid lines, with the reasons."""
     with pytest.raises(Refusal) as refused:
         imports.parse(lines)
     assert refused.value.code is errors.BAD_REQUEST
@@ -35,7 +35,7 @@ def why(lines: list[str]) -> dict[str, str]:
     return dict(refused.value.fields)
 
 
-def test_an_imported_key_opens_from_the_moment_of_its_import_on_in_every_process(cluster: Cluster) -> None:
+def test_an_imported_key_works_in_every_process_as_soon_as_it_is_imported(cluster: Cluster) -> None:
     assert cluster.answers(FOREIGN) == [REFUSED, REFUSED]
     key = cluster.import_key(FOREIGN, "ak_live_…cdef")
     assert cluster.answers(FOREIGN, OTHER) == [200, REFUSED] * 2
@@ -43,7 +43,7 @@ def test_an_imported_key_opens_from_the_moment_of_its_import_on_in_every_process
     assert [row.subject for row in cluster.trail() if row.action == "key.import"] == [key.id]
 
 
-def test_the_first_use_replaces_the_imported_digest_by_the_ordinary_one_once(cluster: Cluster) -> None:
+def test_the_first_use_replaces_the_imported_digest_with_the_ordinary_one_once(cluster: Cluster) -> None:
     key = cluster.import_key(FOREIGN)
     (before,) = cluster.secrets(key).values()
     assert before.imported == 1
@@ -55,11 +55,11 @@ def test_the_first_use_replaces_the_imported_digest_by_the_ordinary_one_once(clu
     changes = cluster.changes()
     assert cluster.answers(FOREIGN, FOREIGN) == [200] * 4
     assert cluster.changes() == changes
-    # Both rows have the moment of the frozen clock, and come from two stores: their ids say nothing of the order.
+    # Both rows have the frozen clock's time and come from two stores, so their ids do not give the order.
     assert sorted(row.action for row in cluster.trail() if row.subject == key.id) == ["key.import", "key.import.used"]
 
 
-def test_first_uses_at_the_same_moment_are_all_let_in(cluster: Cluster) -> None:
+def test_simultaneous_first_uses_are_all_accepted(cluster: Cluster) -> None:
     key = cluster.import_key(FOREIGN)
 
     async def story() -> list[int]:
@@ -94,7 +94,7 @@ def test_an_imported_key_can_be_revoked_before_and_after_its_first_use(cluster: 
     assert cluster.answers(FOREIGN, OTHER) == [REFUSED] * 4
 
 
-def test_an_imported_key_rotates_like_any_other_even_with_its_first_call(cluster: Cluster) -> None:
+def test_an_imported_key_can_be_rotated_even_by_its_first_request(cluster: Cluster) -> None:
     cluster.import_key(FOREIGN)
     new = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", FOREIGN)).data["key"]
     assert cluster.answers(FOREIGN, new) == [200] * 4
@@ -103,7 +103,7 @@ def test_an_imported_key_rotates_like_any_other_even_with_its_first_call(cluster
     assert cluster.answers(OTHER, by_operator.text) == [200] * 4
 
 
-def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(cluster: Cluster) -> None:
+def test_the_options_of_an_import_apply_to_each_of_its_keys(cluster: Cluster) -> None:
     new = api_keys.NewKey(Surface.SUPPLIER, cluster.owner, False, ["keys:manage"], ["192.0.2.0/24"], START + 1_000)
     lines = [ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(OTHER))]
     made = cluster.import_keys(new, lines)
@@ -125,7 +125,7 @@ def refused_import(cluster: Cluster, *lines: ImportLine, tenant: str = "") -> di
     return dict(refused.value.fields)
 
 
-def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_imported(cluster: Cluster) -> None:
+def test_the_sample_key_and_duplicate_lines_are_refused_and_nothing_is_imported(cluster: Cluster) -> None:
     outcome = refused_import(
         cluster, ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(SAMPLE_KEY)), ImportLine(3, sha256(OTHER)),
         ImportLine(4, sha256(FOREIGN)),
@@ -137,7 +137,9 @@ def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_import
 
 @pytest.mark.parametrize("fate", ["unused", "used", "revoked", "used and revoked"])
 @pytest.mark.parametrize("rolled", [False, True], ids=["", "after a pepper roll"])
-def test_a_digest_is_imported_once_whatever_became_of_it(cluster: Cluster, fate: str, rolled: bool) -> None:
+def test_a_digest_cannot_be_imported_again_even_after_use_or_revocation(
+    cluster: Cluster, fate: str, rolled: bool
+) -> None:
     key = cluster.import_key(FOREIGN)
     if fate.startswith("used"):
         assert cluster.answers(FOREIGN) == [200, 200]
@@ -149,7 +151,7 @@ def test_a_digest_is_imported_once_whatever_became_of_it(cluster: Cluster, fate:
     assert [one["id"] for one in cluster.listed()] == [key.id]
 
 
-def test_two_tenants_may_import_the_same_key_and_each_has_its_own(cluster: Cluster) -> None:
+def test_two_tenants_may_import_the_same_key_and_each_gets_its_own(cluster: Cluster) -> None:
     away = cluster.new_tenant("away.example")
     owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
     here = cluster.import_key(FOREIGN)
@@ -161,7 +163,7 @@ def test_two_tenants_may_import_the_same_key_and_each_has_its_own(cluster: Clust
     assert there.id != here.id
 
 
-def test_a_live_key_does_not_enter_a_sandbox_by_import(cluster: Cluster) -> None:
+def test_an_imported_live_key_is_not_accepted_in_a_sandbox(cluster: Cluster) -> None:
     play = cluster.new_tenant("play.example", sandbox=True)
     owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
     cluster.import_key(FOREIGN, tenant=play, owner=owner)
@@ -181,10 +183,10 @@ def test_neither_the_digest_nor_the_key_is_in_the_store_after_an_import(cluster:
     assert FOREIGN not in rows
 
 
-# --- what a file may say ---
+# --- the file format ---
 
 
-def test_a_file_holds_digests_and_hints_with_comments_and_a_heading() -> None:
+def test_a_file_may_have_digests_hints_comments_and_a_heading() -> None:
     lines = ["sha256,hint", "# from the old shop", "", f"{sha256(FOREIGN).upper()},Acme main", f" {sha256(OTHER)} "]
     assert imports.parse(lines) == [
         ImportLine(4, sha256(FOREIGN), "Acme main"), ImportLine(5, sha256(OTHER), "imported"),
@@ -204,11 +206,11 @@ def test_a_file_holds_digests_and_hints_with_comments_and_a_heading() -> None:
         (f"{sha256(FOREIGN)},a,b", "after the digest only a hint of up to 32 printable characters"),
     ],
 )
-def test_a_wrong_line_is_named_by_its_number_and_never_repeated(line: str, problem: str) -> None:
+def test_an_invalid_line_is_named_by_its_number_and_never_repeated(line: str, problem: str) -> None:
     assert why([sha256(OTHER), line]) == {"line 2": problem}
 
 
-def test_a_line_is_numbered_by_its_place_in_the_file_and_what_is_not_csv_ends_the_file() -> None:
+def test_lines_are_numbered_as_in_the_file_and_invalid_csv_ends_it() -> None:
     assert why([f'{sha256(OTHER)},"a', 'b"', "wrong"]) == {
         "line 3": "not the SHA-256 of a key in 64 hexadecimal digits"
     }
@@ -216,7 +218,7 @@ def test_a_line_is_numbered_by_its_place_in_the_file_and_what_is_not_csv_ends_th
     assert why([sha256(OTHER), f'"{sha256(FOREIGN)}', "more"]) == {"line 2": "not CSV: unexpected end of data"}
 
 
-def test_the_refusal_of_an_import_holds_nothing_of_the_lines() -> None:
+def test_the_refusal_of_an_import_repeats_nothing_of_the_lines() -> None:
     with pytest.raises(Refusal) as refused:
         imports.parse([FOREIGN] * 100)
     assert FOREIGN not in str(refused.value) + str(refused.value.fields)
@@ -230,7 +232,7 @@ def test_an_import_is_bounded() -> None:
     }
 
 
-# --- the pepper roll ---
+# --- pepper rotation ---
 
 
 @pytest.mark.requirement(149)
@@ -251,7 +253,7 @@ def test_keys_survive_a_pepper_rotation_and_get_a_new_digest_on_first_use(cluste
     assert cluster.answers(used.text, unused.text) == [200] * 4
 
 
-def test_a_key_that_was_digested_again_is_revoked_everywhere_at_once(cluster: Cluster) -> None:
+def test_a_key_with_a_new_digest_is_revoked_everywhere_at_once(cluster: Cluster) -> None:
     key = cluster.make()
     assert cluster.answers(key.text) == [200, 200]
     cluster.roll_pepper()
@@ -260,7 +262,7 @@ def test_a_key_that_was_digested_again_is_revoked_everywhere_at_once(cluster: Cl
     assert cluster.answers(key.text) == [REFUSED, REFUSED]
 
 
-def test_a_roll_under_load_refuses_nobody(cluster: Cluster) -> None:
+def test_a_pepper_rotation_under_load_refuses_nobody(cluster: Cluster) -> None:
     made = [cluster.make() for _ in range(4)]
     assert set(cluster.answers(*(key.text for key in made))) == {200}
 
@@ -278,8 +280,8 @@ def test_a_roll_under_load_refuses_nobody(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("imported", [False, True], ids=["after a pepper roll", "imported"])
-def test_a_revocation_beside_first_uses_leaves_nothing_alive(cluster: Cluster, imported: bool) -> None:
-    """Replacing a digest and deleting it at the same moment: the second action sees what the first one did."""
+def test_a_revocation_concurrent_with_first_uses_leaves_no_valid_secret(cluster: Cluster, imported: bool) -> None:
+    """A digest is replaced and deleted at the same moment: the second action sees the change of the first."""
     made = [cluster.import_key(f"ak_live_{number:032x}") if imported else cluster.make() for number in range(10)]
     if not imported:
         cluster.roll_pepper()
@@ -296,7 +298,7 @@ def test_a_revocation_beside_first_uses_leaves_nothing_alive(cluster: Cluster, i
     assert set(cluster.answers(*(key.text for key in made))) == {REFUSED}
 
 
-def test_an_imported_key_survives_a_pepper_roll_before_its_first_use(cluster: Cluster) -> None:
+def test_an_imported_key_survives_a_pepper_rotation_before_its_first_use(cluster: Cluster) -> None:
     key = cluster.import_key(FOREIGN)
     cluster.roll_pepper()
     assert cluster.answers(FOREIGN) == [200, 200]
@@ -304,7 +306,7 @@ def test_an_imported_key_survives_a_pepper_roll_before_its_first_use(cluster: Cl
     assert (secret.pepper_id, secret.imported) == ("d2", 0)
 
 
-def test_both_secrets_of_a_rotation_survive_a_pepper_roll_with_their_ends(cluster: Cluster) -> None:
+def test_both_secrets_of_a_rotated_key_survive_a_pepper_rotation_with_their_ends(cluster: Cluster) -> None:
     old = cluster.make()
     new = cluster.rotate(old, 10_000, from_first_use=True)
     cluster.roll_pepper()

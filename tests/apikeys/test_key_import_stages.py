@@ -1,4 +1,4 @@
-"""An import of many API keys beside a running server: short transactions, nobody waits, and still all of them or none."""
+"""An import of many API keys beside a running server: short transactions, no waiting, and still all or none."""
 
 import hashlib
 import itertools
@@ -57,7 +57,7 @@ def import_some(cluster: Cluster, count: int, advance: Callable[[int], object] =
 
 
 def killed_in_the_middle(cluster: Cluster) -> None:
-    """Leaves the rows of a program that was killed after it had stored two parts of three."""
+    """Leaves the rows of a program that was killed after storing two of three parts."""
     store, tenant, new = cluster.installation.store, cluster.tenant, description(cluster)
     prepared = imports.prepare(cluster.keyring, store.ids, tenant, lines(30))
     run = store.write_now(lambda tx: imports.begin(tx.for_tenant(tenant), cluster.keyring, new, 30))
@@ -85,7 +85,7 @@ def test_no_transaction_of_an_import_writes_more_than_250_keys(
     assert MAX_KEYS_PER_TRANSACTION == 250
 
 
-def test_an_import_lets_a_revocation_through_and_validates_no_key_before_its_end(cluster: Cluster) -> None:
+def test_an_import_does_not_block_a_revocation_and_no_key_is_valid_before_its_end(cluster: Cluster) -> None:
     victim = cluster.make()
     assert cluster.answers(victim.text) == [200, 200]
     beside = cluster.process()
@@ -119,7 +119,7 @@ def test_nobody_can_use_see_or_change_a_key_of_an_unfinished_import(cluster: Clu
         assert refused.value.code is errors.NOT_FOUND
 
 
-def test_what_a_killed_import_has_stored_is_removed_by_the_worker_after_a_minute(cluster: Cluster) -> None:
+def test_the_worker_removes_the_rows_of_a_killed_import_after_a_minute(cluster: Cluster) -> None:
     killed_in_the_middle(cluster)
     whole = {"api_keys": 20, "key_secrets": 20, "key_imports": 20, "key_import_runs": 1}
     cluster.clock.now += ABANDONED_AFTER
@@ -130,7 +130,7 @@ def test_what_a_killed_import_has_stored_is_removed_by_the_worker_after_a_minute
     assert stored(cluster) == dict.fromkeys(TABLES, 0)
 
 
-def test_a_run_of_a_clock_that_was_ahead_does_not_stay_pending(cluster: Cluster) -> None:
+def test_an_import_of_a_clock_that_was_ahead_does_not_stay_pending(cluster: Cluster) -> None:
     killed_in_the_middle(cluster)
     cluster.clock.now -= ABANDONED_AFTER + 1
     cluster.run(worker.maintain_api_keys(cluster.installation))
@@ -148,7 +148,7 @@ def test_an_import_waits_at_most_a_minute_for_another_and_then_takes_its_keys(cl
     assert stored(cluster) == {"api_keys": 40, "key_secrets": 40, "key_imports": 40, "key_import_runs": 1}
 
 
-def test_an_import_that_was_given_up_meanwhile_cannot_go_on(cluster: Cluster) -> None:
+def test_an_import_that_the_worker_has_given_up_cannot_continue(cluster: Cluster) -> None:
     def asleep(_: int) -> None:
         cluster.clock.now += ABANDONED_AFTER + 1
         cluster.run(worker.maintain_api_keys(cluster.installation))
@@ -161,7 +161,7 @@ def test_an_import_that_was_given_up_meanwhile_cannot_go_on(cluster: Cluster) ->
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, OSError])
-def test_an_import_that_ends_early_leaves_nothing(cluster: Cluster, end: type[BaseException]) -> None:
+def test_an_import_that_fails_midway_leaves_nothing(cluster: Cluster, end: type[BaseException]) -> None:
     def stop(_: int) -> None:
         raise end
 
@@ -180,7 +180,7 @@ def program(cluster: Cluster) -> Program:
 
 @pytest.fixture
 def importing(cluster: Cluster, program: Program, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The real program, in the middle of an import."""
+    """Runs the real program up to the middle of an import."""
     file = tmp_path / "digests.csv"
     file.write_text("".join(f"{one.sha256}\n" for one in lines(40_000)))
     options = ["--tenant", cluster.tenant, "--surface", "supplier", "--owner", cluster.owner, str(file)]
@@ -215,7 +215,7 @@ def test_ctrl_c_in_the_middle_of_an_import_leaves_nothing(
     assert stored(cluster) == dict.fromkeys(TABLES, 0)
 
 
-def test_a_list_of_api_keys_comes_in_pages(cluster: Cluster, program: Program) -> None:
+def test_the_list_of_api_keys_is_paginated(cluster: Cluster, program: Program) -> None:
     made = [cluster.make().id for _ in range(5)]
     rotated = IssuedKey(made[3], "")
     cluster.rotate(rotated)
@@ -236,6 +236,6 @@ def test_a_list_of_api_keys_comes_in_pages(cluster: Cluster, program: Program) -
     assert program.run(*listing[:-1], "10001").code == 2
 
 
-def test_check_takes_the_longest_hint_that_an_import_takes(cluster: Cluster, program: Program) -> None:
+def test_check_accepts_the_longest_hint_that_an_import_accepts(cluster: Cluster, program: Program) -> None:
     cluster.import_key(text(1), "x" * imports.MAX_HINT)
     assert program.run("check").code == 0

@@ -1,4 +1,4 @@
-"""Leaked keys: found in whatever a scanner sends, treated as the policy says, and never kept or shown."""
+"""Leaked keys: recognised in a scanner's report, treated by the policy, and never stored or shown."""
 
 import json
 
@@ -32,7 +32,7 @@ def outcome(cluster: Cluster) -> list[AuditRow]:
     return [row for row in cluster.trail() if row.action == "key.leaked"]
 
 
-def test_by_default_a_leak_is_reported_and_the_key_goes_on(cluster: Cluster) -> None:
+def test_by_default_a_leak_is_reported_and_the_key_stays_valid(cluster: Cluster) -> None:
     key = cluster.make()
     with structlog.testing.capture_logs() as logged:
         found = report(cluster, f"commit 1234: API_KEY='{key.text}'", source="a public repository")
@@ -49,7 +49,7 @@ def test_by_default_a_leak_is_reported_and_the_key_goes_on(cluster: Cluster) -> 
     assert [(one["event"], one["key"], one["log_level"]) for one in logged] == [("key-leaked", key.id, "warning")]
 
 
-def test_with_revoke_a_leaked_key_is_dead_at_once_everywhere(cluster: Cluster) -> None:
+def test_with_revoke_a_leaked_key_is_invalid_everywhere_at_once(cluster: Cluster) -> None:
     policy(cluster, "revoke")
     leaked, other = cluster.make(), cluster.make()
     assert cluster.answers(leaked.text, other.text) == [200] * 4
@@ -58,7 +58,7 @@ def test_with_revoke_a_leaked_key_is_dead_at_once_everywhere(cluster: Cluster) -
     assert report(cluster, leaked.text).leaked == ()
 
 
-def test_with_revoke_a_leaked_old_secret_ends_alone(cluster: Cluster) -> None:
+def test_with_revoke_a_leaked_previous_secret_ends_and_the_current_one_stays(cluster: Cluster) -> None:
     policy(cluster, "revoke")
     old = cluster.make()
     new = cluster.rotate(old)
@@ -79,7 +79,7 @@ def test_with_grace_a_leaked_secret_ends_after_a_day_and_never_later_than_it_wou
     assert cluster.answers(lasting.text) == [REFUSED, REFUSED], "a second report does not put the end off"
 
 
-def test_a_rotation_during_the_grace_of_a_leak_leaves_the_leaked_secret_its_end(cluster: Cluster) -> None:
+def test_a_rotation_during_the_grace_of_a_leak_keeps_the_leaked_secrets_end(cluster: Cluster) -> None:
     policy(cluster, "grace")
     leaked = cluster.make()
     report(cluster, leaked.text)
@@ -117,7 +117,7 @@ def test_a_key_is_found_in_every_tenant_under_every_pepper_imported_or_not(clust
     assert cluster.answers(FOREIGN, old.text) == [REFUSED] * 4
 
 
-def test_what_is_nobodys_live_key_is_counted_and_nothing_is_written(cluster: Cluster) -> None:
+def test_text_that_is_no_live_key_is_counted_and_nothing_is_written(cluster: Cluster) -> None:
     revoked, expired = cluster.make(), cluster.make(expires=START + 1)
     cluster.revoke(revoked)
     cluster.clock.now += 1
@@ -136,7 +136,7 @@ def test_what_is_nobodys_live_key_is_counted_and_nothing_is_written(cluster: Clu
     assert len(cluster.trail()) == rows
 
 
-def test_nothing_of_a_leaked_key_is_kept_shown_or_logged_not_even_by_its_source(cluster: Cluster) -> None:
+def test_nothing_of_a_leaked_key_is_stored_shown_or_logged_not_even_in_its_source(cluster: Cluster) -> None:
     key = cluster.make()
     with structlog.testing.capture_logs() as logged:
         found = report(cluster, key.text, source=f"found {key.text}\r\n" + "x" * 500)
@@ -149,7 +149,7 @@ def test_nothing_of_a_leaked_key_is_kept_shown_or_logged_not_even_by_its_source(
     assert len(source) == 200
 
 
-def test_a_report_is_bounded_and_then_nothing_is_done(cluster: Cluster) -> None:
+def test_an_oversized_report_is_refused_and_nothing_is_done(cluster: Cluster) -> None:
     policy(cluster, "revoke")
     key = cluster.make()
     lines = [key.text, *(f"ak_live_{number:032x}" for number in range(1_000))]

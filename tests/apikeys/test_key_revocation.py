@@ -1,4 +1,4 @@
-"""Ending a key or one of its secrets: at once, everywhere, twice if need be, and never another tenant's."""
+"""Revoking a key or one of its secrets: immediate, in every process, idempotent, never across tenants."""
 
 from collections.abc import Callable
 
@@ -53,7 +53,7 @@ def test_a_holder_ends_the_previous_secret_alone_and_a_repeat_changes_nothing(cl
     assert cluster.answers(new.text) == [200, 200]
 
 
-def test_an_old_secret_may_end_itself_and_the_new_one_goes_on(cluster: Cluster) -> None:
+def test_a_previous_secret_may_end_itself_and_the_current_one_stays_valid(cluster: Cluster) -> None:
     old = cluster.make()
     new = cluster.rotate(old)
     assert cluster.run(cluster.first.post("/Supplier/Keys/Revoke", old.text, {"previous": True})).data["revoked"]
@@ -75,7 +75,7 @@ def test_a_holder_reaches_its_own_key_and_no_other_of_the_same_owner(cluster: Cl
     assert list(cluster.secrets(other)) == [api_keys.CURRENT]
 
 
-def test_what_one_process_rotates_or_revokes_the_other_knows_with_its_next_request(cluster: Cluster) -> None:
+def test_a_rotation_or_revocation_in_one_process_holds_for_the_others_next_request(cluster: Cluster) -> None:
     async def story() -> list[int]:
         outcome = []
         for first, second in ((cluster.first, cluster.second), (cluster.second, cluster.first)) * 3:
@@ -136,7 +136,7 @@ def test_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(clust
 
 
 def refusals(cluster: Cluster) -> dict[str, str | None]:
-    """A key for every cause of -23, each of them known to both processes as far as it can be."""
+    """A key for every cause of -23; both processes have cached those that they can."""
     held = {name: cluster.make() for name in ("revoked", "rotated away", "previous ended")}
     held["expired"] = cluster.make(expires=START + 1)
     held["elsewhere"] = cluster.make(networks=["198.51.100.0/24"])
@@ -165,7 +165,7 @@ def test_every_cause_has_one_answer_and_costs_the_same_look_ups(cluster: Cluster
         cluster.import_key("ak_live_" + "7" * 32)
     presented = refusals(cluster)
     cluster.roll_pepper()
-    for _ in range(2):  # before and after the process has met each of them
+    for _ in range(2):  # before and after the process has seen each of them
 
         async def story() -> dict[str, tuple[Answer, int]]:
             return {
@@ -180,7 +180,7 @@ def test_every_cause_has_one_answer_and_costs_the_same_look_ups(cluster: Cluster
 
 
 async def look_ups(process: Node, key: str | None) -> int:
-    """Counts the digests that are looked up in the store until a key is refused."""
+    """Counts the digest look-ups in the store until a key is refused."""
     gate, revision_check = process.services.gate, process.services.revision_check
     presented = Credentials([], [] if key is None else [key.encode()], "192.0.2.1")
     access, loaded, asked = Keyed(Surface.SUPPLIER, "products:read"), dict[CacheKey, Entry | None](), 0
@@ -202,7 +202,7 @@ async def _tenant(process: Node) -> TenantEntry:
     return entry
 
 
-def test_a_key_of_a_suspended_tenant_is_refused_as_an_unknown_one_is(cluster: Cluster) -> None:
+def test_a_key_of_a_suspended_tenant_is_refused_like_an_unknown_one(cluster: Cluster) -> None:
     key = cluster.make()
     cluster.answers(key.text)
     cluster.within(lambda tx: tenants.set_suspended(tx, True))
@@ -221,7 +221,7 @@ def test_a_test_key_does_not_count_in_a_live_tenant_nor_a_live_one_in_a_sandbox(
         assert cluster.run(cluster.first.status(key.text, host="play.example")) == outcome
 
 
-def test_a_secret_in_its_grace_that_its_holder_kept_ends_to_the_millisecond(cluster: Cluster) -> None:
+def test_a_secret_in_its_grace_ends_to_the_millisecond(cluster: Cluster) -> None:
     old = cluster.make()
     cluster.run(cluster.first.post("/Supplier/Keys/Rotate", old.text))
     cluster.clock.now = START + HOUR - 1

@@ -1,4 +1,4 @@
-"""Rotation: another secret under the same key id, at most two of them alive, each for as long as was said."""
+"""Rotation: a new secret under the same key id, at most two valid at a time, each until its stated end."""
 
 import asyncio
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def test_without_a_grace_the_old_secret_is_dead_at_once_in_every_process(cluster
     assert list(cluster.secrets(old)) == [CURRENT]
 
 
-def test_a_second_rotation_during_the_grace_ends_the_older_secret_at_once(cluster: Cluster) -> None:
+def test_a_second_rotation_during_the_grace_ends_the_oldest_secret_at_once(cluster: Cluster) -> None:
     first = cluster.make()
     second = cluster.rotate(first)
     assert cluster.answers(first.text, second.text) == [200] * 4
@@ -69,7 +69,7 @@ def test_a_second_rotation_during_the_grace_ends_the_older_secret_at_once(cluste
     assert sorted(cluster.secrets(first)) == [CURRENT, PREVIOUS]
 
 
-def test_the_grace_can_wait_for_the_first_use_of_the_new_secret(cluster: Cluster) -> None:
+def test_the_grace_can_begin_with_the_first_use_of_the_new_secret(cluster: Cluster) -> None:
     old = cluster.make()
     new = cluster.rotate(old, HOUR, from_first_use=True)
     cluster.clock.now += 40 * DAY
@@ -91,7 +91,7 @@ def test_a_zero_grace_from_first_use_ends_the_old_secret_with_that_request(clust
     assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
 
 
-def test_many_first_uses_at_the_same_moment_set_one_end_and_are_all_let_in(cluster: Cluster) -> None:
+def test_many_simultaneous_first_uses_set_one_end_and_are_all_accepted(cluster: Cluster) -> None:
     old = cluster.make()
     new = cluster.rotate(old, HOUR, from_first_use=True)
 
@@ -116,7 +116,7 @@ def test_the_first_use_is_written_once_and_later_uses_write_nothing(cluster: Clu
     assert cluster.changes() == after
 
 
-def test_the_keys_own_expiry_still_rules_over_both_secrets(cluster: Cluster) -> None:
+def test_the_keys_own_expiry_still_limits_both_secrets(cluster: Cluster) -> None:
     old = cluster.make(expires=START + 10 * MINUTE)
     new = cluster.rotate(old, HOUR)
     cluster.clock.now = START + 10 * MINUTE - 1
@@ -125,7 +125,7 @@ def test_the_keys_own_expiry_still_rules_over_both_secrets(cluster: Cluster) -> 
     assert cluster.answers(old.text, new.text) == [REFUSED] * 4
 
 
-def test_an_ended_key_is_not_rotated(cluster: Cluster) -> None:
+def test_an_ended_key_cannot_be_rotated(cluster: Cluster) -> None:
     revoked, expired = cluster.make(), cluster.make(expires=START + 1)
     cluster.revoke(revoked)
     cluster.clock.now += 1
@@ -151,7 +151,7 @@ def test_the_previous_secret_can_be_ended_on_its_own(cluster: Cluster) -> None:
     assert cluster.answers(new.text) == [200, 200]
 
 
-def test_revoking_a_key_in_rotation_ends_both_secrets(cluster: Cluster) -> None:
+def test_revoking_a_key_during_its_grace_ends_both_secrets(cluster: Cluster) -> None:
     old = cluster.make()
     new = cluster.rotate(old)
     assert cluster.answers(old.text, new.text) == [200] * 4
@@ -193,7 +193,7 @@ def test_simultaneous_rotations_leave_at_most_two_secrets_and_the_last_one_works
     assert listed["hint"] == f"ak_live_…{current[-4:]}"
 
 
-def test_a_revocation_beside_rotations_leaves_nothing_alive(cluster: Cluster) -> None:
+def test_a_revocation_concurrent_with_rotations_leaves_no_valid_secret(cluster: Cluster) -> None:
     key = cluster.make()
     keyring = cluster.keyring
 
@@ -245,7 +245,7 @@ def test_a_holder_may_choose_the_grace(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("grace", [-1, 2_592_001, "60", 1.5])
-def test_a_grace_that_is_none_is_refused_and_named(cluster: Cluster, grace: object) -> None:
+def test_an_invalid_grace_is_refused_and_its_field_named(cluster: Cluster, grace: object) -> None:
     key = cluster.make()
     answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace}))
     assert (answer.status, answer.code) == (400, errors.BAD_REQUEST.number)
@@ -259,7 +259,7 @@ def hint(cluster: Cluster, key: str) -> str:
     return shown
 
 
-def test_after_a_lost_answer_the_old_secret_can_rotate_again(
+def test_after_a_lost_response_the_old_secret_can_rotate_again(
     cluster: Cluster,
 ) -> None:
     old = cluster.make()
@@ -273,7 +273,7 @@ def test_after_a_lost_answer_the_old_secret_can_rotate_again(
     assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2, "the end of the old secret was never put off"
 
 
-def test_an_idempotency_key_never_makes_the_server_keep_a_secret(cluster: Cluster) -> None:
+def test_an_idempotency_key_never_makes_the_server_store_a_secret(cluster: Cluster) -> None:
     old = cluster.make()
     answers = [
         cluster.run(cluster.first.post("/Supplier/Keys/Rotate", old.text, idempotency_key="r-1")) for _ in range(2)
@@ -319,7 +319,7 @@ def test_of_six_rotations_at_the_same_moment_one_succeeds_and_its_secret_works(
     assert cluster.answers(made) == [200, 200]
 
 
-def test_a_rotation_that_names_a_secret_which_is_not_the_current_one_does_nothing(cluster: Cluster) -> None:
+def test_a_rotation_that_names_a_secret_other_than_the_current_one_does_nothing(cluster: Cluster) -> None:
     first = cluster.make()
     named = hint(cluster, first.text)
     second = rotated(cluster, first.text, replaces=named)
@@ -330,7 +330,7 @@ def test_a_rotation_that_names_a_secret_which_is_not_the_current_one_does_nothin
 
 
 def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(cluster: Cluster) -> None:
-    """The key ends in an hour, the grace in a day; and the other way round."""
+    """The key ends in an hour and the grace in a day, then the other way round."""
 
     def used(key: IssuedKey) -> dict[str, Any]:
         return cluster.within(lambda tx: usage.key_usage(tx, key.id))
@@ -351,7 +351,7 @@ def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(cluster: C
     assert cluster.installation.store.write_now(turn).ends == START + HOUR
 
 
-def test_rotating_needs_its_grant_and_nothing_is_done_without_it(cluster: Cluster) -> None:
+def test_rotating_without_its_grant_is_refused_and_nothing_is_done(cluster: Cluster) -> None:
     narrow = cluster.make(grants=["products:read"])
     for path in ("Rotate", "Revoke", "Get"):
         answer = cluster.run(cluster.first.post(f"/Supplier/Keys/{path}", narrow.text))
@@ -362,7 +362,7 @@ def test_rotating_needs_its_grant_and_nothing_is_done_without_it(cluster: Cluste
     assert cluster.run(cluster.first.post("/Supplier/Keys/Get", able.text)).status == 200
 
 
-def test_payment_keys_have_the_same_three_calls(cluster: Cluster) -> None:
+def test_payment_keys_have_the_same_three_operations(cluster: Cluster) -> None:
     owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.PAYMENT, "Pay"))
     key, other = (cluster.make(surface=Surface.PAYMENT, owner=owner) for _ in range(2))
 
@@ -376,7 +376,7 @@ def test_payment_keys_have_the_same_three_calls(cluster: Cluster) -> None:
     assert cluster.run(story()) == [None, None, REFUSED, REFUSED, errors.NOT_GRANTED.number]
 
 
-def test_a_rotation_leaves_its_rows_in_the_trail_and_no_secret(cluster: Cluster) -> None:
+def test_a_rotation_writes_audit_rows_without_a_secret(cluster: Cluster) -> None:
     old = cluster.make()
     new = rotated(cluster, old.text, graceSeconds=60, fromFirstUse=True)
     cluster.answers(new.text)

@@ -1,4 +1,4 @@
-"""The last use of each secret: noted in memory, written beside the requests, and enough to know who breaks."""
+"""The last use of each secret: kept in memory, written in the background, and enough to see whom a revocation breaks."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from tests.store.raw import raw
 
 
 def write(cluster: Cluster, process: Node | None = None, *, everything: bool = False) -> None:
-    """Does what the background task does when its time has come."""
+    """Writes the recorded uses, as the background task does periodically."""
     one = process or cluster.first
     cluster.run(one.services.key_usage.write(None if everything else cluster.clock.now))
 
@@ -27,7 +27,7 @@ def call(cluster: Cluster, key: str, times: int = 1, process: Node | None = None
     cluster.run(story())
 
 
-def test_a_use_is_known_by_time_address_program_and_count(cluster: Cluster) -> None:
+def test_a_use_is_recorded_with_time_address_user_agent_and_count(cluster: Cluster) -> None:
     key = cluster.make()
     call(cluster, key.text, 3, address="198.51.100.7")
     cluster.clock.now += 5 * SECOND
@@ -42,7 +42,7 @@ def test_a_use_is_known_by_time_address_program_and_count(cluster: Cluster) -> N
     }  # fmt: skip
 
 
-def test_uses_of_several_processes_are_added_up_and_the_latest_tells_from_where(cluster: Cluster) -> None:
+def test_uses_in_several_processes_are_added_up_and_the_latest_gives_the_address(cluster: Cluster) -> None:
     key = cluster.make()
     call(cluster, key.text, 2, cluster.first, address="198.51.100.1")
     cluster.clock.now += SECOND
@@ -53,7 +53,7 @@ def test_uses_of_several_processes_are_added_up_and_the_latest_tells_from_where(
     assert (outcome["uses"], outcome["address"], outcome["lastUsed"]) == (5, "198.51.100.2", "2027-01-15T08:00:01Z")
 
 
-def test_what_a_revocation_breaks_is_listed_for_each_secret(cluster: Cluster) -> None:
+def test_the_uses_that_a_revocation_breaks_are_listed_for_each_secret(cluster: Cluster) -> None:
     old = cluster.make()
     call(cluster, old.text, 2, address="198.51.100.1", agent="cron/1")
     write(cluster, everything=True)
@@ -70,7 +70,7 @@ def test_what_a_revocation_breaks_is_listed_for_each_secret(cluster: Cluster) ->
     assert (cluster.usage(old)["previous"]["live"], cluster.usage(old)["previous"]["uses"]) == (False, 2)
 
 
-def test_a_use_recorded_before_a_rotation_counts_for_the_secret_that_made_it(cluster: Cluster) -> None:
+def test_a_use_recorded_before_a_rotation_counts_for_the_secret_that_was_used(cluster: Cluster) -> None:
     old = cluster.make()
     call(cluster, old.text, address="198.51.100.1")
     new = cluster.rotate(old)
@@ -116,7 +116,7 @@ def test_one_secret_is_written_once_a_minute_at_most(cluster: Cluster) -> None:
     assert written == [1] * 6 + [7] * 6 + [13]
 
 
-def test_the_end_of_a_process_writes_everything(cluster: Cluster) -> None:
+def test_a_process_writes_all_uses_when_it_ends(cluster: Cluster) -> None:
     key = cluster.make()
 
     async def story() -> None:
@@ -130,7 +130,7 @@ def test_the_end_of_a_process_writes_everything(cluster: Cluster) -> None:
     assert cluster.usage(key)["current"]["uses"] == 2
 
 
-def test_the_task_beside_the_requests_writes_by_itself(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_background_task_writes_by_itself(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_usage, "WRITE_INTERVAL_S", 0.01)
     key = cluster.make()
 
@@ -144,7 +144,7 @@ def test_the_task_beside_the_requests_writes_by_itself(cluster: Cluster, monkeyp
     assert cluster.usage(key)["current"]["userAgent"] == AGENT
 
 
-def test_memory_is_bounded_and_what_did_not_fit_is_noted_again_after_a_writing(
+def test_memory_is_bounded_and_new_keys_are_recorded_again_after_a_write(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_usage, "MAX_PENDING", 3)
@@ -159,7 +159,7 @@ def test_memory_is_bounded_and_what_did_not_fit_is_noted_again_after_a_writing(
     assert [cluster.usage(key)["current"]["uses"] for key in made] == [1, 1, 1, 1, 1]
 
 
-def test_what_the_store_does_not_take_is_kept_for_the_next_time(sqlite_cluster: Cluster) -> None:
+def test_uses_that_the_store_refuses_are_kept_for_the_next_write(sqlite_cluster: Cluster) -> None:
     cluster = sqlite_cluster
     key = cluster.make()
     call(cluster, key.text, 2)
@@ -186,7 +186,7 @@ def test_what_the_store_does_not_take_is_kept_for_the_next_time(sqlite_cluster: 
         ("ａ".encode() * 1_000, "ａ" * 200),
     ],
 )
-def test_a_user_agent_is_kept_as_200_printable_characters_at_most(
+def test_at_most_200_printable_characters_of_a_user_agent_are_stored(
     cluster: Cluster, sent: str | bytes | None, kept: str
 ) -> None:
     key = cluster.make()
@@ -195,7 +195,7 @@ def test_a_user_agent_is_kept_as_200_printable_characters_at_most(
     assert cluster.usage(key)["current"]["userAgent"] == kept
 
 
-def test_a_note_for_another_tenants_key_is_written_nowhere_else(cluster: Cluster) -> None:
+def test_a_use_is_written_only_for_the_tenant_of_the_key(cluster: Cluster) -> None:
     key = cluster.make()
     call(cluster, key.text)
     write(cluster)
@@ -203,7 +203,7 @@ def test_a_note_for_another_tenants_key_is_written_nowhere_else(cluster: Cluster
     assert cluster.within(lambda tx: usage.last_uses(tx, key.id), away) == {}
 
 
-def test_the_trail_and_the_log_hold_no_address_of_a_use(cluster: Cluster) -> None:
+def test_the_audit_trail_and_the_log_contain_no_address_of_a_use(cluster: Cluster) -> None:
     key = cluster.make()
     with structlog.testing.capture_logs() as logged:
         call(cluster, key.text, address="198.51.100.77")

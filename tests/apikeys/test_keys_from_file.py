@@ -47,7 +47,7 @@ def create_some(
     publish: Callable[[Sequence[KeyOfFile]], object] = lambda _: None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> list[str]:
-    """The keys that a file of so many records makes."""
+    """Creates keys from a file with this many records."""
     entry = cluster.installation.store.read_now(lambda tx: tenant_entry(tx, cluster.tenant))
     assert entry is not None
     given = Defaults(Surface.SUPPLIER, cluster.owner)
@@ -65,7 +65,7 @@ def program(cluster: Cluster) -> Program:
     return Program(cluster.installation.settings.data, cluster.installation.settings.database)
 
 
-def test_a_file_says_what_each_key_may_and_the_options_say_what_it_lacks(
+def test_a_file_has_the_rights_of_each_key_and_options_are_its_defaults(
     cluster: Cluster, program: Program, tmp_path: Path
 ) -> None:
     file = tmp_path / "keys.csv"
@@ -142,7 +142,7 @@ def test_secrets_go_to_a_new_file_that_only_its_owner_can_read(
     assert program.run(*command, "--output", str(refused)).code == 2
 
 
-def test_a_revocation_goes_through_meanwhile_and_no_key_is_valid_before_all_are(cluster: Cluster) -> None:
+def test_a_revocation_is_not_blocked_and_no_key_is_valid_before_all_are(cluster: Cluster) -> None:
     victim = cluster.make()
     beside = cluster.process()
     seen: list[list[int]] = []
@@ -165,7 +165,7 @@ def test_a_revocation_goes_through_meanwhile_and_no_key_is_valid_before_all_are(
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, OSError])
-def test_a_file_that_ends_early_leaves_nothing(cluster: Cluster, end: type[BaseException]) -> None:
+def test_a_creation_that_fails_midway_leaves_nothing(cluster: Cluster, end: type[BaseException]) -> None:
     def stop(_: object) -> None:
         raise end
 
@@ -176,7 +176,7 @@ def test_a_file_that_ends_early_leaves_nothing(cluster: Cluster, end: type[BaseE
     assert len(create_some(cluster, 3)) == 3
 
 
-def test_of_sixteen_files_at_once_each_makes_its_keys_or_none(cluster: Cluster) -> None:
+def test_sixteen_concurrent_files_each_create_all_their_keys_or_none(cluster: Cluster) -> None:
     def one(_: int) -> int | None:
         try:
             return len(create_some(cluster, 1_100))
@@ -191,7 +191,7 @@ def test_of_sixteen_files_at_once_each_makes_its_keys_or_none(cluster: Cluster) 
     assert stored(cluster) == [1_100 * made, 1_100 * made, made]
 
 
-def test_the_secrets_are_kept_if_nobody_knows_whether_the_keys_are_valid(
+def test_the_secrets_file_is_kept_if_the_outcome_of_the_commit_is_open(
     cluster: Cluster, program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "secrets.csv"
@@ -207,7 +207,7 @@ def test_the_secrets_are_kept_if_nobody_knows_whether_the_keys_are_valid(
 
 @pytest.fixture
 def creating(cluster: Cluster, program: Program, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The real program, in the middle of a file."""
+    """Runs the real program up to the middle of a file."""
     file = tmp_path / "keys.json"
     file.write_text(json.dumps([{}] * 40_000))
     options = ["--tenant", cluster.tenant, "--surface", "supplier", "--owner", "Acme", "--from", str(file)]
@@ -222,7 +222,9 @@ def creating(cluster: Cluster, program: Program, tmp_path: Path) -> Iterator["su
         process.kill()
 
 
-def test_kill_9_in_the_middle_leaves_no_valid_key(cluster: Cluster, creating: "subprocess.Popen[bytes]") -> None:
+def test_kill_9_in_the_middle_of_a_file_leaves_no_valid_key(
+    cluster: Cluster, creating: "subprocess.Popen[bytes]"
+) -> None:
     creating.kill()
     creating.wait()
     assert 0 < stored(cluster)[1] < 40_000
@@ -237,7 +239,7 @@ def test_kill_9_in_the_middle_leaves_no_valid_key(cluster: Cluster, creating: "s
     assert stored(cluster) == NO_ROWS
 
 
-def test_ctrl_c_in_the_middle_leaves_neither_keys_nor_secrets(
+def test_ctrl_c_in_the_middle_of_a_file_leaves_neither_keys_nor_secrets(
     cluster: Cluster, creating: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
     creating.send_signal(signal.SIGINT)
@@ -246,7 +248,7 @@ def test_ctrl_c_in_the_middle_leaves_neither_keys_nor_secrets(
     assert not (tmp_path / "secrets.csv").exists()
 
 
-def test_owners_that_a_file_creates_are_created_once(cluster: Cluster, program: Program) -> None:
+def test_each_new_owner_in_a_file_is_created_once(cluster: Cluster, program: Program) -> None:
     records = json.dumps([{"owner": "New"}, {"owner": " new "}, {"owner": "Acme"}]).encode()
     command = ("keys", "create", "--tenant", cluster.tenant, "--surface", "supplier", "--from", "-", "--create-owner")
     assert program.run_json(*command, stdin=records)["created"] == 3

@@ -1,4 +1,4 @@
-"""New API keys are shown once and all random, and nothing that is stored reveals one."""
+"""New API keys are random and shown once, and nothing that is stored reveals one."""
 
 import json
 from collections import Counter
@@ -39,7 +39,7 @@ def test_a_key_is_in_the_answer_that_makes_it_and_nowhere_else(cluster: Cluster)
         assert text[8:] not in outcome
 
 
-def test_nothing_of_a_key_is_in_the_store_but_a_digest_and_a_hint(cluster: Cluster) -> None:
+def test_the_store_has_only_a_digest_and_a_hint_of_a_key(cluster: Cluster) -> None:
     key = cluster.make()
     new = cluster.rotate(key)
     cluster.answers(key.text, new.text)
@@ -52,7 +52,7 @@ def test_nothing_of_a_key_is_in_the_store_but_a_digest_and_a_hint(cluster: Clust
         assert text[8:30] not in str(rows)
 
 
-def test_a_key_says_of_itself_what_its_holder_may_know(cluster: Cluster) -> None:
+def test_keys_get_shows_the_holder_the_details_of_its_own_key(cluster: Cluster) -> None:
     end = cluster.clock.now + 10_000
     key = cluster.make(grants=["keys:manage", "products:read"], networks=["192.0.2.0/24"], expires=end)
     assert cluster.run(cluster.first.post("/Supplier/Keys/Get", key.text)).data == {
@@ -68,7 +68,7 @@ def test_a_key_says_of_itself_what_its_holder_may_know(cluster: Cluster) -> None
     }
 
 
-def test_a_view_tells_which_secret_was_presented_and_when_the_old_one_ends(cluster: Cluster) -> None:
+def test_keys_get_says_which_secret_was_presented_and_when_the_old_one_ends(cluster: Cluster) -> None:
     key = cluster.make()
     new = cluster.rotate(key, 60_000)
 
@@ -82,5 +82,5 @@ def test_a_view_tells_which_secret_was_presented_and_when_the_old_one_ends(clust
     assert cluster.run(cluster.first.post("/Supplier/Keys/Get", new.text)).data["previous"] is None
 
 
-def test_the_sample_of_the_documentation_opens_nothing(cluster: Cluster) -> None:
+def test_the_sample_key_of_the_documentation_is_refused(cluster: Cluster) -> None:
     assert set(cluster.answers(SAMPLE_KEY)) == {-23}

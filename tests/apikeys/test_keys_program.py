@@ -17,7 +17,7 @@ REFUSED = -23
 
 @pytest.fixture
 def program(cluster: Cluster) -> Program:
-    """`bedesten` on the installation that two web processes serve. It has the machine's clock, so they get it too."""
+    """`bedesten` on the installation that two web processes serve. It uses the machine's clock, and so do they here."""
     cluster.clock.now = system_clock()
     settings = cluster.installation.settings
     return Program(settings.data, settings.database)
@@ -37,7 +37,7 @@ def test_rotate_shows_the_new_secret_once_and_both_work_on_the_running_server(
     assert cluster.answers(old.text, made["key"]) == [REFUSED, 200] * 2
 
 
-def test_rotate_takes_a_grace_and_its_beginning(cluster: Cluster, program: Program) -> None:
+def test_rotate_accepts_a_grace_and_when_it_begins(cluster: Cluster, program: Program) -> None:
     key = cluster.make()
     assert program.run_json("keys", "rotate", key.id, "--grace", "0")["previous"] is None
     waiting = program.run_json("keys", "rotate", key.id, "--grace", "2h", "--from-first-use")
@@ -70,7 +70,7 @@ def test_a_rotation_that_ends_the_secret_in_use_requires_yes_and_names_it(cluste
     assert program.run_json("keys", "rotate", old.id)["ended"] is None
 
 
-def test_usage_tells_who_breaks(cluster: Cluster, program: Program) -> None:
+def test_usage_shows_who_uses_a_secret(cluster: Cluster, program: Program) -> None:
     key = cluster.make()
     cluster.run(cluster.first.status(key.text, address="198.51.100.7", agent="acme/3\x1b"))
     cluster.run(cluster.first.services.key_usage.write(None))
@@ -82,7 +82,7 @@ def test_usage_tells_who_breaks(cluster: Cluster, program: Program) -> None:
     assert "\x1b" not in shown
 
 
-def test_import_reads_a_file_or_standard_input_and_takes_all_or_none(
+def test_import_reads_a_file_or_standard_input_and_imports_all_or_none(
     cluster: Cluster, program: Program, tmp_path: Path
 ) -> None:
     owner = ("--tenant", cluster.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
@@ -100,7 +100,7 @@ def test_import_reads_a_file_or_standard_input_and_takes_all_or_none(
     assert program.run_json("keys", "import", *owner, stdin=lines.splitlines()[0])["imported"] == 1
 
 
-def test_a_key_in_clear_in_an_import_is_refused_and_not_repeated(cluster: Cluster, program: Program) -> None:
+def test_a_plaintext_key_in_an_import_is_refused_and_not_repeated(cluster: Cluster, program: Program) -> None:
     owner = ("--tenant", cluster.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
     for more in ([], ["--json"]):
         outcome = program.run("keys", "import", *owner, *more, stdin=FOREIGN.encode())
@@ -108,7 +108,7 @@ def test_a_key_in_clear_in_an_import_is_refused_and_not_repeated(cluster: Cluste
         assert FOREIGN not in outcome.out + outcome.err
 
 
-def test_leaked_does_what_the_policy_says_and_never_shows_a_key(cluster: Cluster, program: Program) -> None:
+def test_leaked_applies_the_policy_and_never_shows_a_key(cluster: Cluster, program: Program) -> None:
     key = cluster.make()
     assert program.run_json("keys", "leak-policy") == {"policy": "notify"}
     assert program.run_json("keys", "leak-policy", "revoke") == {"policy": "revoke"}
@@ -124,7 +124,7 @@ def test_leaked_does_what_the_policy_says_and_never_shows_a_key(cluster: Cluster
     assert cluster.answers(key.text) == [REFUSED, REFUSED]
 
 
-def test_the_program_says_that_a_noted_key_still_works_and_when_one_ends(cluster: Cluster, program: Program) -> None:
+def test_leaked_says_that_a_reported_key_still_works_or_when_it_ends(cluster: Cluster, program: Program) -> None:
     key = cluster.make()
     found = program.run("keys", "leaked", "--stdin", stdin=key.text.encode()).out
     assert found.startswith(

@@ -1,4 +1,4 @@
-"""With real server processes: a holder's calls take effect on every worker, and stopping writes the uses."""
+"""On real server processes, a holder's calls take effect on every worker, and stopping writes the uses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class CliServer:
     key: Key
 
     def clients(self, key: str) -> list[Client]:
-        """Connections of their own, so that both workers are among those that answer."""
+        """Opens enough connections that both workers serve some of them."""
         lines = [*api_key(key), ("User-Agent", "acme-sync/2.1")]
         return [self.site.client(HOST, lines) for _ in range(CONNECTIONS)]
 
@@ -49,11 +49,11 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CliServer
 
 
 def ask(clients: list[Client]) -> set[tuple[int, int | None]]:
-    """How a harmless call is answered on all of the connections."""
+    """Sends a harmless request on each connection; returns the outcomes."""
     return {client.post("/Supplier/Products/List").verdict for client in clients}
 
 
-def test_a_holder_s_rotation_and_revocation_hold_on_old_and_new_connections(served: CliServer) -> None:
+def test_a_holders_rotation_and_revocation_hold_on_old_and_new_connections(served: CliServer) -> None:
     kept = served.clients(served.key.text)
     assert ask(kept) == {(200, None)}
     new = kept[0].data("/Supplier/Keys/Rotate", {"graceSeconds": 0})["key"]
@@ -64,7 +64,7 @@ def test_a_holder_s_rotation_and_revocation_hold_on_old_and_new_connections(serv
     assert ask([*fresh, *served.clients(new)]) == {(401, -23)}
 
 
-def test_a_server_that_is_asked_to_stop_writes_every_use_first(served: CliServer) -> None:
+def test_a_stopping_server_writes_every_use_first(served: CliServer) -> None:
     clients = served.clients(served.key.text)
     for _ in range(3):
         assert ask(clients) == {(200, None)}
