@@ -1,8 +1,8 @@
-"""Buyers in a process of their own: `python buyer_process.py SETTINGS_JSON STALL_JSON CARD NAME BUYERS`.
+"""Buyers in a separate process: `python buyer_process.py SETTINGS_JSON STALL_JSON CARD NAME BUYERS`.
 
-Each buyer is a thread that orders one unit after the other until none is left, and then the one order that all buyers
-of all processes place under one reference. Says "ready", waits for a line on standard input, then buys; prints what each
-buyer got as JSON: its orders' ids, and the id of the order that all share.
+Each buyer is a thread that orders one unit at a time until none is left, and then places the order that all buyers of
+all processes share under one reference. The process prints "ready", waits for a line on standard input, buys, and prints
+as JSON what each buyer got: the ids of its orders, and the id of the shared order.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.domain.tenant import Tenant
 
 
 def buy(tenant: Tenant, card: str, shared: str, buyer: str) -> dict[str, object]:
-    """One buyer."""
+    """Buys as one buyer."""
     one = tenant.order((shared, 1), reference="everybody's").order.id
     got: list[str] = []
     while True:
@@ -29,7 +29,7 @@ def buy(tenant: Tenant, card: str, shared: str, buyer: str) -> dict[str, object]
 
 
 def main(settings_json: str, people: str, cards: str, name: str, buyers: int) -> list[dict[str, object]]:
-    """All buyers of this process."""
+    """Runs all buyers of this process."""
     installation = open_installation(Settings.model_validate_json(settings_json))
     tenant = Tenant(installation, **json.loads(people))
     card, shared = json.loads(cards)

@@ -1,4 +1,4 @@
-"""Every race runs on both engines. On PostgreSQL each runner has its own connection, so that they really conflict."""
+"""Every race runs on both engines. On PostgreSQL each thread has its own connection, so transactions really conflict."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -36,14 +36,14 @@ def tenant(installation: Installation) -> Tenant:
 
 @pytest.fixture
 def other_connection(installation: Installation) -> Iterator[RawConnection]:
-    """A direct connection through the engine's driver, without our code."""
+    """A direct connection through the engine's driver, without the program's code."""
     with raw(installation.settings) as opened_raw:
         yield opened_raw
 
 
 @pytest.fixture(scope="module")
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """Sixteen threads that live as long as the installation, so that each keeps its connection."""
+    """Sixteen threads that live as long as the installation and keep their connections."""
     with ThreadPoolExecutor(RUNNERS) as pool:
         yield pool
 

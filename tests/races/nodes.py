@@ -1,4 +1,4 @@
-"""Server processes on one store, and real clients that meet on them: two nodes, two web workers on SQLite, or three nodes
+"""Server processes on one store, and real clients that race on them: two nodes, two web workers on SQLite, or three nodes
 behind nginx."""
 
 import contextlib
@@ -26,11 +26,11 @@ from tests.support.sites import Site, opened, serving
 from tests.support.wire import Answer
 
 ROUNDS = 12
-"""Objects over which two sides of a race meet at once."""
+"""Objects that the two sides of a race use at once."""
 WAIT_S = 60
 
 MAX_SHOPS = 40
-"""Shops of a module: nginx has to know their hosts."""
+"""Shops of a module; nginx must know their hosts."""
 
 _numbers = itertools.count(1)
 
@@ -46,26 +46,26 @@ class Call:
 
 @dataclass
 class Nodes:
-    """The processes, and one shop for each race."""
+    """The server processes, with one shop for each race."""
 
     installation: Installation
     sites: Sequence[Site]
     operator: Operator
     front: Nginx | None = None
-    """What clients connect to, in place of each node in turn."""
+    """The address to connect to instead of the nodes in turn."""
     shop: Shop = field(init=False)
 
     def open_shop(self, stock: int = 0) -> Shop:
-        """A fresh shop with so many codes of the card."""
+        """Creates a shop with this many codes of the card."""
         self.shop = open_shop(self.sites[0], self.operator, f"race{next(_numbers)}", stock)
         return self.shop
 
     def call(self, surface: Surface, path: str, **body: object) -> Call:
-        """A request of the shop's caller on a surface."""
+        """Builds a request of the shop's caller on a surface."""
         return Call(self.shop.lines(surface), path, body)
 
     def ask(self, surface: Surface, path: str, **body: object) -> Any:
-        """The data of one request that succeeds."""
+        """Sends a request that must succeed; returns its data."""
         client = self._client(0, self.shop.lines(surface))
         try:
             return client.data(path, body)
@@ -73,9 +73,9 @@ class Nodes:
             client.close()
 
     def meet(self, *tasks: Call | Callable[[], object]) -> list[Any]:
-        """Runs all at the same moment, requests on both nodes in turn; gives answers and what functions returned.
+        """Runs all tasks at the same moment, with requests on both nodes in turn; returns responses and results.
 
-        Every client has its connection before the race begins.
+        Every client connects before the race begins.
         """
         start = threading.Barrier(len(tasks))
         with ThreadPoolExecutor(len(tasks)) as threads:
@@ -98,20 +98,20 @@ class Nodes:
             client.close()
 
     def second_supplier(self, name: str = "Best Codes") -> tuple[str, Lines]:
-        """Another supplier of the shop, and its credential."""
+        """Creates another supplier of the shop, and its credential."""
         supplier = self.operator.owner(self.shop.id, Surface.SUPPLIER, name)
         return supplier, api_key(self.operator.key(self.shop.id, Surface.SUPPLIER, supplier).text)
 
 
 def codes_of(answers: Sequence[Any]) -> Counter[int]:
-    """How often each result occurs: 0 for success, else the error's number. A failure of the server is none."""
+    """Counts the results: 0 for success, else the error's number. Asserts that the server did not fail."""
     counted = Counter(0 if one.status == 200 else int(one.json["code"]) for one in answers if isinstance(one, Answer))
     assert not {-1, -9} & counted.keys(), counted
     return counted
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
-    """Waits for something that the servers do by themselves."""
+    """Waits until the servers have done something by themselves."""
     end = time.monotonic() + WAIT_S
     while not reached():
         assert time.monotonic() < end, "the servers do nothing"
@@ -120,7 +120,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
 
 @contextlib.contextmanager
 def two_processes(engine: str, folder: Path) -> Iterator[Nodes]:
-    """Two nodes on PostgreSQL, each with its own data directory; two workers on SQLite. No invariant is broken after."""
+    """Two nodes on PostgreSQL, each with its own data directory; two workers on SQLite. Checks all invariants at the end."""
     with contextlib.ExitStack() as stack:
         installation = stack.enter_context(opened(engine, folder))
         sites = [stack.enter_context(serving(installation, folder, 1 if engine == "postgresql" else 2))]

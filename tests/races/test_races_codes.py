@@ -1,4 +1,4 @@
-"""Orders skip the codes that others have locked; "sold out" is the answer only once none of those can come back."""
+"""Orders skip codes that others have locked, and get "sold out" only once none of those can come back."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 @contextmanager
 def waiting_buyer(tenant: Tenant, card: str, other: RawConnection) -> Iterator[Future[PlacedOrder]]:
-    """An order that waits for the codes of the card, which another transaction has locked."""
+    """Starts an order that waits for the card's codes, which another transaction has locked."""
     if other.dialect == "sqlite":
         pytest.skip("SQLite has one writer: an order never meets another one's lock")
     other.run("BEGIN")
@@ -34,7 +34,7 @@ def waiting_buyer(tenant: Tenant, card: str, other: RawConnection) -> Iterator[F
         yield order
 
 
-def test_a_buyer_gets_the_last_code_when_the_order_that_had_it_is_undone(
+def test_a_buyer_gets_the_last_code_when_the_order_that_had_it_is_rolled_back(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     card = tenant.card(1)
@@ -44,7 +44,7 @@ def test_a_buyer_gets_the_last_code_when_the_order_that_had_it_is_undone(
     assert tenant.available(card) == 0
 
 
-def test_a_buyer_hears_sold_out_when_the_last_code_is_gone(tenant: Tenant, other_connection: RawConnection) -> None:
+def test_a_buyer_gets_sold_out_when_the_last_code_is_gone(tenant: Tenant, other_connection: RawConnection) -> None:
     card = tenant.card(1)
     with waiting_buyer(tenant, card, other_connection) as order:
         gone = f"UPDATE stock_codes SET state = 3, reason = 'gone' WHERE id = (SELECT id {CODES_OF})"
@@ -58,7 +58,7 @@ def test_a_buyer_hears_sold_out_when_the_last_code_is_gone(tenant: Tenant, other
     assert tenant.available(card) == 0
 
 
-def test_orders_with_two_lines_of_one_product_sell_each_code_once_and_all_of_them(tenant: Tenant, race: Race) -> None:
+def test_orders_with_two_lines_of_one_product_sell_every_code_exactly_once(tenant: Tenant, race: Race) -> None:
     card = tenant.card(24)
 
     def buy(_: int) -> object:

@@ -1,4 +1,4 @@
-"""Refund against refund, replacement against replacement, decision against decision: each unit is made good once."""
+"""Refund against refund, replacement against replacement, decision against decision: each unit is compensated once."""
 
 from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue.code import read_code
@@ -76,7 +76,7 @@ def test_replacement_against_refund_against_withdrawal_has_one_winner(tenant: Te
     assert tenant.available(line.product_id) == RUNNERS - (state == 1)
 
 
-def test_sixteen_times_the_same_complaint_is_one(tenant: Tenant, race: Race) -> None:
+def test_the_same_complaint_sixteen_times_is_one_complaint(tenant: Tenant, race: Race) -> None:
     line = tenant.order((tenant.card(1), 1)).lines[0]
     code = tenant.codes(line.id)[0]
     outcomes = race(lambda _: complain(tenant, line, code).id)

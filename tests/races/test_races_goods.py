@@ -1,4 +1,4 @@
-"""Sixteen at once: goods are never sold twice, never lost, and never reported as gone while they are not."""
+"""Sixteen at once: goods are never sold twice, never lost, and never reported as sold out while some may come back."""
 
 from collections import Counter
 
@@ -19,7 +19,7 @@ from tests.store.raw import RawConnection
 
 
 def refusals(outcomes: list[object]) -> list[int]:
-    """The numbers of the refusals; anything else that was raised is a defect."""
+    """The numbers of the refusals; any other exception is a defect."""
     assert not [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Refusal)], outcomes
     return [one.code.number for one in outcomes if isinstance(one, Refusal)]
 
@@ -30,7 +30,7 @@ def delivered_codes(tenant: Tenant, placed: list[PlacedOrder]) -> list[str]:
 
 
 def buy_until_sold_out(tenant: Tenant, card: str, buyer: int) -> list[PlacedOrder]:
-    """One buyer, who orders one unit after the other until none is left."""
+    """Orders one unit at a time until none is left."""
     got: list[PlacedOrder] = []
     while True:
         try:
@@ -57,7 +57,7 @@ def test_sixteen_buyers_of_twenty_units_get_exactly_twenty(
 
 
 def test_buyers_who_want_several_units_get_all_of_them_or_none(tenant: Tenant, race: Race) -> None:
-    """16 want 3 of 20: six can be served, and the two units that remain are left for somebody else."""
+    """16 buyers want 3 of 20 units each: six can be served, and two units remain."""
     card = tenant.card(20)
     outcomes = race(lambda buyer: tenant.order((card, 3), reference=f"three-{buyer}"))
     assert refusals(outcomes) == [-200] * 10
@@ -66,8 +66,8 @@ def test_buyers_who_want_several_units_get_all_of_them_or_none(tenant: Tenant, r
     assert (len(placed), len(codes), len(set(codes)), tenant.available(card)) == (6, 18, 18, 2)
 
 
-def test_no_answer_says_sold_out_because_of_an_order_that_is_undone(tenant: Tenant, race: Race) -> None:
-    """Half of the buyers cannot pay: what they take for a moment comes back to those who wait behind them."""
+def test_no_buyer_gets_sold_out_because_of_an_order_that_is_rolled_back(tenant: Tenant, race: Race) -> None:
+    """Half of the buyers cannot pay: the units that they claim for a moment go back to the buyers waiting behind them."""
     card = tenant.card(8)
     poor = tenant.write(accounts.create, "partner", "poor@example.com", "Poor", password=PASSWORD)
     assert poor is not None
@@ -84,7 +84,7 @@ def test_no_answer_says_sold_out_because_of_an_order_that_is_undone(tenant: Tena
     assert tenant.available(card) == 0
 
 
-def test_one_reference_makes_one_order_and_all_are_given_it(
+def test_one_reference_makes_one_order_and_every_request_gets_it(
     tenant: Tenant, race: Race, other_connection: RawConnection
 ) -> None:
     card = tenant.card(20)
@@ -100,7 +100,7 @@ def test_one_reference_makes_one_order_and_all_are_given_it(
 
 
 def test_requests_with_one_reference_for_the_last_unit_all_get_the_same_order(tenant: Tenant, race: Race) -> None:
-    """The fifteen later ones find neither goods nor money, and must not be refused for it."""
+    """The fifteen later requests find neither goods nor money, and still get the order."""
     tenant.credit(CARD)
     card = tenant.card(1)
     outcomes = race(lambda _: tenant.order((card, 1), reference="last"))
@@ -108,7 +108,7 @@ def test_requests_with_one_reference_for_the_last_unit_all_get_the_same_order(te
     assert len({one.order.id for one in outcomes if isinstance(one, PlacedOrder)}) == 1
 
 
-def test_one_reference_with_two_contents_makes_one_order(tenant: Tenant, race: Race) -> None:
+def test_one_reference_with_two_different_contents_makes_one_order(tenant: Tenant, race: Race) -> None:
     card = tenant.card(20)
     outcomes = race(lambda number: tenant.order((card, 1 + number % 2), reference="either"))
     assert refusals(outcomes) == [-8] * (RUNNERS // 2)
@@ -116,7 +116,7 @@ def test_one_reference_with_two_contents_makes_one_order(tenant: Tenant, race: R
 
 
 def test_orders_of_two_products_in_opposite_order_are_all_placed(tenant: Tenant, race: Race) -> None:
-    """Locks are taken by product id, so two orders never wait for each other."""
+    """Orders lock products in the order of their ids, so two orders never deadlock."""
     one, other = tenant.card(RUNNERS * 5), tenant.card(RUNNERS * 5)
 
     def both_ways(buyer: int) -> list[PlacedOrder]:
@@ -132,7 +132,7 @@ def test_orders_of_two_products_in_opposite_order_are_all_placed(tenant: Tenant,
     assert (tenant.available(one), tenant.available(other)) == (0, 0)
 
 
-def test_stock_that_comes_in_while_buyers_take_it_is_counted_exactly(tenant: Tenant, race: Race) -> None:
+def test_stock_that_is_uploaded_during_sales_is_counted_exactly(tenant: Tenant, race: Race) -> None:
     card = tenant.card(10)
 
     def trade(number: int) -> object:
@@ -149,7 +149,7 @@ def test_stock_that_comes_in_while_buyers_take_it_is_counted_exactly(tenant: Ten
     assert len(set(delivered_codes(tenant, placed))) == len(placed)
 
 
-def test_uploads_of_the_same_codes_in_opposite_order_put_each_in_once(tenant: Tenant, race: Race) -> None:
+def test_uploads_of_the_same_codes_in_opposite_order_store_each_code_once(tenant: Tenant, race: Race) -> None:
     card = tenant.card(0)
     codes = [f"MANY-{at:03}" for at in range(40)]
     outcomes = race(lambda number: tenant.upload(card, codes if number % 2 else codes[::-1]))
@@ -158,7 +158,7 @@ def test_uploads_of_the_same_codes_in_opposite_order_put_each_in_once(tenant: Te
     assert tenant.available(card) == 40
 
 
-def test_a_line_is_delivered_once_when_sixteen_deliver_the_same(tenant: Tenant, race: Race) -> None:
+def test_a_line_is_delivered_once_when_sixteen_deliver_the_same_codes(tenant: Tenant, race: Race) -> None:
     line = tenant.order((tenant.topup(), 2)).lines[0]
     outcomes = race(lambda _: tenant.deliver(line.id, ["SAME-A", "SAME-B"]))
     assert refusals(outcomes) == []
@@ -184,7 +184,7 @@ def test_one_code_is_delivered_to_one_of_sixteen_lines(tenant: Tenant, race: Rac
     assert tenant.balance().held == 700 * (RUNNERS - 1)
 
 
-def test_lines_of_one_order_are_delivered_at_once_and_all_captured(tenant: Tenant, race: Race) -> None:
+def test_lines_of_one_order_delivered_concurrently_are_all_captured(tenant: Tenant, race: Race) -> None:
     topup = tenant.topup()
     placed = tenant.order(*[(topup, 1)] * RUNNERS)
     outcomes = race(lambda number: tenant.deliver(placed.lines[number].id, [f"L-{number}"]))
@@ -192,7 +192,7 @@ def test_lines_of_one_order_are_delivered_at_once_and_all_captured(tenant: Tenan
     assert (tenant.balance().posted, tenant.balance().held) == (-700 * RUNNERS, 0)
 
 
-def test_a_queue_that_is_read_while_it_is_worked_off_shows_whole_lines_only(tenant: Tenant, race: Race) -> None:
+def test_the_queue_of_waiting_lines_shows_no_half_delivered_line(tenant: Tenant, race: Race) -> None:
     topup = tenant.topup()
     lines = [tenant.order((topup, 1)).lines[0].id for _ in range(RUNNERS // 2)]
 
@@ -207,7 +207,7 @@ def test_a_queue_that_is_read_while_it_is_worked_off_shows_whole_lines_only(tena
     assert tenant.read(fulfilment.waiting_lines, tenant.supplier, "", 50) == []
 
 
-def test_a_sku_that_sixteen_make_at_once_is_one_product(tenant: Tenant, race: Race) -> None:
+def test_a_sku_that_sixteen_create_at_once_is_one_product(tenant: Tenant, race: Race) -> None:
     made = race(
         lambda n: tenant.write(catalogue.put_product, ProductFields(name=f"P{n}", currency="USD", sku="S", price=n + 1))
     )
@@ -220,7 +220,7 @@ def test_a_sku_that_sixteen_make_at_once_is_one_product(tenant: Tenant, race: Ra
     assert len(set(map(str, names))) == 1
 
 
-def test_checkouts_claim_exactly_what_there_is_and_give_it_back_once(tenant: Tenant, race: Race) -> None:
+def test_checkouts_reserve_exactly_the_stock_and_release_it_once(tenant: Tenant, race: Race) -> None:
     card = tenant.card(10)
     outcomes = race(lambda number: tenant.checkout((card, 1), reference=f"c{number}", minutes=-1))
     assert refusals(outcomes) == [-200] * 6
@@ -257,8 +257,8 @@ def test_sixteen_customers_at_one_address_stay_within_its_limit(tenant: Tenant, 
     assert tenant.available(card) == 93
 
 
-def test_sixteen_customers_leave_of_a_product_what_checkouts_may_not_hold(tenant: Tenant, race: Race) -> None:
-    """Half of 40 units, three at a time: six checkouts hold 18, the seventh would pass 20."""
+def test_sixteen_customers_cannot_reserve_more_of_a_product_than_checkouts_may_hold(tenant: Tenant, race: Race) -> None:
+    """Checkouts may hold half of 40 units. Six of three units hold 18; a seventh would exceed 20."""
     card = tenant.card(40)
     buyers = [_customer(tenant, None) for _ in range(RUNNERS)]
     limits = CheckoutLimits(stock_share=50)
@@ -270,7 +270,7 @@ def test_sixteen_customers_leave_of_a_product_what_checkouts_may_not_hold(tenant
     assert tenant.order((card, 22)).order.state == PLACED
 
 
-def test_sixteen_of_one_reference_are_one_checkout_whatever_the_limit(tenant: Tenant, race: Race) -> None:
+def test_sixteen_checkouts_with_one_reference_are_one_whatever_the_limit(tenant: Tenant, race: Race) -> None:
     card = tenant.card(20)
     limits = CheckoutLimits(checkouts=1)
     outcomes = race(lambda _: tenant.checkout((card, 2), reference="the only one", limits=limits))
@@ -283,7 +283,7 @@ def _customer(tenant: Tenant, address: bytes | None) -> Buyer:
     return Buyer(str(made), "customer", "storefront", "USD", "GLOBAL", address)
 
 
-def test_expiring_checkouts_and_buyers_of_the_same_goods_do_not_lose_a_unit(tenant: Tenant, race: Race) -> None:
+def test_expiring_checkouts_and_concurrent_buyers_lose_no_unit(tenant: Tenant, race: Race) -> None:
     one, other = tenant.card(8), tenant.card(8)
     placed = [tenant.checkout((one, 1), (other, 1), minutes=-1).order.id for _ in range(8)]
 

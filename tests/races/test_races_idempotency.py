@@ -1,4 +1,4 @@
-"""Sixteen requests with one `Idempotency-Key` at once get one answer, also where it is a refusal that the state decided."""
+"""Sixteen concurrent requests with one `Idempotency-Key` get one answer, even if it is a refusal that the state decided."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ Answer = bytes | tuple[int, str, object]
 
 
 async def asked(tenant: Tenant, key: str, work: Callable[[Transaction], object]) -> Answer:
-    """The answer to one request with the key: its bytes, or the refusal as the wire shows it."""
+    """Sends a request with the key; returns the response's bytes, or the refusal as on the wire."""
     try:
         got = await idempotency.answer(tenant.store, tenant.id, tenant.partner, key, CONTENT, work)
     except Refusal as refusal:
@@ -40,7 +40,7 @@ async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
 
 
 def buy(tenant: Tenant, product: str) -> Callable[[Transaction], object]:
-    """An order without a reference of the caller's: only the key makes it one."""
+    """Places an order without a caller's reference: only the key makes it idempotent."""
     numbers = itertools.count()
 
     def work(tx: Transaction) -> object:
@@ -60,7 +60,7 @@ def test_sixteen_at_once_place_one_order_and_get_one_answer(tenant: Tenant) -> N
     assert run(asked(tenant, key, buy(tenant, card))) == answers[0]
 
 
-def test_a_refusal_that_the_state_decided_is_the_answer_also_after_the_state_changed(tenant: Tenant) -> None:
+def test_a_refusal_that_the_state_decided_is_repeated_after_the_state_has_changed(tenant: Tenant) -> None:
     tenant.credit(0)
     card, key = tenant.card(1), fresh("key")
     answers = run(together(*(asked(tenant, key, buy(tenant, card)) for _ in range(RUNNERS))))
@@ -71,7 +71,7 @@ def test_a_refusal_that_the_state_decided_is_the_answer_also_after_the_state_cha
     assert isinstance(run(asked(tenant, fresh("key"), buy(tenant, card))), bytes)
 
 
-def test_whatever_the_state_becomes_meanwhile_all_sixteen_get_the_same_answer(tenant: Tenant) -> None:
+def test_all_sixteen_get_the_same_answer_while_the_state_changes(tenant: Tenant) -> None:
     card = tenant.card(RUNNERS)
 
     async def lend(limit: int) -> None:
@@ -93,7 +93,7 @@ def test_whatever_the_state_becomes_meanwhile_all_sixteen_get_the_same_answer(te
 
 
 @pytest.mark.parametrize("code", [errors.BAD_REQUEST, errors.TOO_MANY_REQUESTS, errors.UNAVAILABLE, errors.INTERNAL])
-def test_a_refusal_that_the_state_did_not_decide_is_not_kept(tenant: Tenant, code: errors.ErrorCode) -> None:
+def test_a_refusal_that_the_state_did_not_decide_is_not_stored(tenant: Tenant, code: errors.ErrorCode) -> None:
     key = fresh("key")
 
     def refuse(tx: Transaction) -> object:
@@ -104,7 +104,7 @@ def test_a_refusal_that_the_state_did_not_decide_is_not_kept(tenant: Tenant, cod
 
 
 @pytest.mark.parametrize("returned", [True, False])
-def test_a_kept_refusal_has_its_text_fields_and_amounts(tenant: Tenant, *, returned: bool) -> None:
+def test_a_stored_refusal_keeps_its_text_fields_and_amounts(tenant: Tenant, *, returned: bool) -> None:
     first = Refusal(
         errors.CHECKOUT_EXPIRED,
         "the goods are gone",
@@ -130,7 +130,7 @@ def test_a_kept_refusal_has_its_text_fields_and_amounts(tenant: Tenant, *, retur
     assert str(first.data["refundAmount"]) == "12.50"  # type: ignore[index]
 
 
-def test_a_key_with_another_content_is_refused_also_after_a_refusal(tenant: Tenant) -> None:
+def test_a_key_with_different_content_is_refused_even_after_a_refusal(tenant: Tenant) -> None:
     key = fresh("key")
 
     def refuse(tx: Transaction) -> object:
@@ -146,13 +146,13 @@ def test_a_key_with_another_content_is_refused_also_after_a_refusal(tenant: Tena
     assert run(ask(CONTENT)).code.number == -200
 
 
-def test_a_crash_anywhere_keeps_the_order_with_its_answer_or_neither(tenant: Tenant) -> None:
+def test_a_crash_at_any_statement_keeps_both_the_order_and_its_answer_or_neither(tenant: Tenant) -> None:
     card, key = tenant.card(3), fresh("key")
 
     def place(tx: Transaction) -> object:
         return idempotency.once(tx, tenant.partner, key, CONTENT, buy(tenant, card))
 
-    calls = 17 if tenant.store.dialect == "sqlite" else 7  # as many as the first order makes: it opens a ledger account
+    calls = 17 if tenant.store.dialect == "sqlite" else 7  # statements of a first order: it opens a ledger account
     first = assert_all_or_nothing(tenant.installation, tenant.id, place, at_least=calls)
     assert tenant.write(place) == first
     assert tenant.available(card) == 2

@@ -29,13 +29,13 @@ def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def ask(site: Site, raw: bytes, times: int) -> list[tuple[int, int | None]]:
-    """The answers to the same request over and over on one connection, one after the other."""
+    """Sends the same request repeatedly on one connection; returns the verdicts."""
     with Connection(site.port) as connection:
         return [connection.exchange(raw).verdict for _ in range(times)]
 
 
 def on_all(nodes: Nodes, raw: bytes, times: int) -> tuple[Counter[tuple[int, int | None]], float]:
-    """The answers to so many requests on four connections, which go to the nodes in turn, and how long that took."""
+    """Sends this many requests on each of four connections, to the nodes in turn; returns verdicts and seconds."""
     began, sites = time.monotonic(), list(itertools.islice(itertools.cycle(nodes.sites), 4))
     with ThreadPoolExecutor(4) as clients:
         answers = [*clients.map(lambda site: ask(site, raw, times), sites)]
@@ -43,7 +43,7 @@ def on_all(nodes: Nodes, raw: bytes, times: int) -> tuple[Counter[tuple[int, int
 
 
 def partner(nodes: Nodes) -> bytes:
-    """A request of a fresh partner."""
+    """Creates a partner; returns a request of it."""
     shop = nodes.shop
     account = shop.operator.account(shop.id, "partner", f"p{fresh_address()}@example.com")
     return request_bytes("GET", DETAILS, shop.host, bearer(shop.token(Surface.RESELLER, account)))

@@ -1,4 +1,4 @@
-"""Sixteen at once: money is booked once, spent once, and never beyond the limit; a revoked right is gone."""
+"""Sixteen at once: money is booked once, spent once, and never beyond the limit; a revoked right stays revoked."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ from tests.store.raw import RawConnection
 
 
 def refusals(outcomes: list[object]) -> list[int]:
-    """The numbers of the refusals; anything else that was raised is a defect."""
+    """The numbers of the refusals; any other exception is a defect."""
     assert not [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Refusal)], outcomes
     return [one.code.number for one in outcomes if isinstance(one, Refusal)]
 
@@ -35,8 +35,8 @@ def test_the_last_money_pays_for_one_of_sixteen_orders(tenant: Tenant, race: Rac
     assert tenant.available(card) == RUNNERS - 1
 
 
-def test_two_ways_of_spending_the_last_money_do_not_add_up(tenant: Tenant, race: Race) -> None:
-    """Half of them hold it for a supplier's line, half spend it on stock: together no more than there is."""
+def test_two_ways_of_spending_at_once_never_exceed_the_balance(tenant: Tenant, race: Race) -> None:
+    """Half hold the money for a supplier's line, half spend it on stock: together no more than the balance."""
     tenant.credit(5 * TOPUP)
     card, topup = tenant.card(RUNNERS, price=TOPUP), tenant.topup()
     outcomes = race(lambda number: tenant.order((topup if number % 2 else card, 1), reference=f"o{number}"))
@@ -44,7 +44,7 @@ def test_two_ways_of_spending_the_last_money_do_not_add_up(tenant: Tenant, race:
     assert tenant.balance().available == -5 * TOPUP
 
 
-def test_no_order_is_accepted_after_a_limit_was_lowered_below_the_debt(tenant: Tenant, race: Race) -> None:
+def test_no_order_is_accepted_once_the_limit_is_lowered_below_the_debt(tenant: Tenant, race: Race) -> None:
     card = tenant.card(200)
     tenant.credit(20 * CARD)
     tenant.order((card, 1))
@@ -89,7 +89,9 @@ def test_a_large_deposit_is_approved_or_rejected_and_booked_once(tenant: Tenant,
     assert not {1, 2} <= set(outcomes)
 
 
-def test_a_deposit_that_sixteen_announce_is_one_and_another_content_is_a_conflict(tenant: Tenant, race: Race) -> None:
+def test_a_deposit_announced_sixteen_times_is_one_and_different_content_is_a_conflict(
+    tenant: Tenant, race: Race
+) -> None:
     create, service = payments.create_deposit, tenant.integration
     same = race(lambda _: tenant.write(create, service, tenant.partner, "same", "USD", 500).id)
     assert len(set(map(str, same))) == 1
@@ -98,7 +100,7 @@ def test_a_deposit_that_sixteen_announce_is_one_and_another_content_is_a_conflic
     assert Counter(refusals(mixed)) == {-8: RUNNERS // 2}
 
 
-def test_deposits_and_orders_at_once_leave_the_exact_balance(tenant: Tenant, race: Race) -> None:
+def test_concurrent_deposits_and_orders_leave_the_exact_balance(tenant: Tenant, race: Race) -> None:
     card = tenant.card(RUNNERS * 3)
 
     def pay_or_spend(number: int) -> object:
@@ -128,7 +130,7 @@ def test_a_payment_that_sixteen_capture_delivers_once(
     assert other_connection.one(booked, tenant=tenant.id) == 2
 
 
-def test_of_sixteen_payments_of_one_order_one_is_captured(tenant: Tenant, race: Race) -> None:
+def test_only_one_of_sixteen_payments_of_one_order_is_captured(tenant: Tenant, race: Race) -> None:
     placed = tenant.checkout((tenant.card(1), 1))
     announced = [tenant.payment(placed) for _ in range(RUNNERS)]
     outcomes = race(lambda number: tenant.capture(announced[number]).state)
@@ -138,7 +140,7 @@ def test_of_sixteen_payments_of_one_order_one_is_captured(tenant: Tenant, race: 
 
 
 def test_a_checkout_is_paid_or_expires_and_never_both(tenant: Tenant, race: Race) -> None:
-    """The second action sees the first: returned goods are claimed again, or the payer gets a refusal."""
+    """The second action sees the first: it claims the returned goods again, or the payer gets a refusal."""
     card = tenant.card(RUNNERS)
     placed = [tenant.checkout((card, 1), minutes=-1) for _ in range(RUNNERS // 2)]
     announced = [tenant.payment(one) for one in placed]
@@ -157,7 +159,9 @@ def test_a_checkout_is_paid_or_expires_and_never_both(tenant: Tenant, race: Race
     assert tenant.available(card) == RUNNERS - 8
 
 
-def test_an_expiring_checkout_s_last_unit_goes_to_its_payer_or_a_buyer_never_both(tenant: Tenant, race: Race) -> None:
+def test_the_last_unit_of_an_expiring_checkout_goes_to_its_payer_or_a_buyer_never_both(
+    tenant: Tenant, race: Race
+) -> None:
     card = tenant.card(1)
     placed = tenant.checkout((card, 1), minutes=-1)
     payment = tenant.payment(placed)
@@ -179,8 +183,10 @@ def test_an_expiring_checkout_s_last_unit_goes_to_its_payer_or_a_buyer_never_bot
     assert (state, len(theirs)) in ((PLACED, 1), (EXPIRED, 0))
 
 
-def test_a_checkout_is_paid_or_cancelled_or_expires_and_its_goods_are_there_once(tenant: Tenant, race: Race) -> None:
-    """Six checkouts, each captured, cancelled and expired at the same moment; two of the runners buy meanwhile."""
+def test_a_checkout_is_paid_cancelled_or_expired_and_its_goods_are_neither_lost_nor_doubled(
+    tenant: Tenant, race: Race
+) -> None:
+    """Six checkouts are each captured, cancelled and expired at the same moment, while two threads buy."""
     card = tenant.card(6)
     placed = [tenant.checkout((card, 1), minutes=1 if at % 2 else -1) for at in range(6)]
     announced = [tenant.payment(one) for one in placed]
@@ -224,7 +230,7 @@ def test_a_payment_is_captured_or_closed_and_never_both(tenant: Tenant, race: Ra
 def test_the_first_orders_of_a_tenant_open_its_accounts_once(
     tenant: Tenant, race: Race, other_connection: RawConnection
 ) -> None:
-    """Nobody has a ledger account yet: sixteen open them at the same moment, each in another order."""
+    """There is no ledger account yet: sixteen orders open them at the same moment, each in another sequence."""
     topup, card = tenant.topup(), tenant.card(RUNNERS)
     line = tenant.order((topup, 1)).lines[0]
 
@@ -247,7 +253,7 @@ def test_the_first_orders_of_a_tenant_open_its_accounts_once(
 # --- rights -----------------------------------------------------------------------------------------------------------
 
 
-def test_rights_that_sixteen_take_at_once_are_all_in_the_list_and_in_one_order(tenant: Tenant, race: Race) -> None:
+def test_sixteen_concurrent_revocations_are_all_listed_in_one_order(tenant: Tenant, race: Race) -> None:
     counter = tenant.store.read_now(lambda tx: tx.one(COUNTER))
     assert counter is not None
 
@@ -266,8 +272,8 @@ def _token_version(tenant: Tenant) -> int:
     return entry.token_version
 
 
-def test_a_right_that_was_taken_is_gone_for_every_later_reader(tenant: Tenant, race: Race) -> None:
-    """While one takes and gives a scope, the others read: what they see is what was acknowledged, or newer."""
+def test_a_revoked_right_is_gone_for_every_later_reader(tenant: Tenant, race: Race) -> None:
+    """One thread revokes and grants a scope while the others read: they see what was acknowledged, or newer."""
     acknowledged: list[int] = [1]
 
     def take_or_look(number: int) -> object:
@@ -285,7 +291,7 @@ def test_a_right_that_was_taken_is_gone_for_every_later_reader(tenant: Tenant, r
     assert race(take_or_look) == [True] * RUNNERS
 
 
-def test_the_ledger_s_cached_balance_is_the_sum_after_everything_at_once(tenant: Tenant, race: Race) -> None:
+def test_the_cached_balance_equals_the_sum_after_concurrent_transfers(tenant: Tenant, race: Race) -> None:
     def receive(tx: Transaction, key: str) -> None:
         ledger.receive(tx, ledger.account(tx, tenant.partner, "partner", "USD"), 3, key)
 

@@ -1,4 +1,4 @@
-"""Cancelling, holding and releasing at the same moment as whatever else moves the line: one of the two happens."""
+"""Cancelling, holding or releasing a line at the same moment as another move: one of the two happens."""
 
 from collections import Counter
 
@@ -16,7 +16,7 @@ ACTOR = Actor("a test")
 
 
 def cancelled(tenant: Tenant, order: Order) -> list[Line]:
-    """Cancels what is left of an order."""
+    """Cancels the rest of an order."""
 
     def work(tx: Transaction) -> list[Line]:
         return cancel.cancel(tx, cancel.lock(tx, order), (), ACTOR, "a race")
@@ -25,19 +25,19 @@ def cancelled(tenant: Tenant, order: Order) -> list[Line]:
 
 
 def released(tenant: Tenant, order: Order) -> list[Line]:
-    """Releases what is held of an order."""
+    """Releases the held lines of an order."""
     return tenant.write(lambda tx: hold.release(tx, cancel.lock(tx, order), (), ACTOR, "a race"))
 
 
 def taken_out(tenant: Tenant, order: Order) -> list[Line]:
-    """Holds what is being processed of an order."""
+    """Holds the lines of an order that are being processed."""
     return tenant.write(lambda tx: hold.hold(tx, cancel.lock(tx, order), (), ACTOR, "a race"))
 
 
 def test_a_line_is_either_cancelled_or_delivered(tenant: Tenant, race: Race) -> None:
     for _ in range(ROUNDS):
         before = tenant.balance().posted
-        placed = tenant.order((tenant.topup(), 1))  # a late delivery goes into the product's stock
+        placed = tenant.order((tenant.topup(), 1))  # a late delivery goes to the product's stock
         line, code = placed.lines[0].id, fresh("RACE")
         outcomes = race(lambda n: cancelled(tenant, placed.order) if n % 2 else tenant.deliver(line, [code]))  # noqa: B023
         after = tenant.line(line)
@@ -105,7 +105,7 @@ def test_a_line_is_either_held_or_delivered(tenant: Tenant, race: Race) -> None:
     assert tenant.balance().held == (0 if after.status == DELIVERED else TOPUP)
 
 
-def test_lines_of_one_order_are_cancelled_and_delivered_side_by_side(tenant: Tenant, race: Race) -> None:
+def test_lines_of_one_order_can_be_cancelled_and_delivered_concurrently(tenant: Tenant, race: Race) -> None:
     topup = tenant.topup()
     placed = tenant.order(*[(topup, 1)] * RUNNERS)
 

@@ -1,4 +1,4 @@
-"""Sixteen at once on payments: a refund against a refund, a dispute, a capture against the end of its checkout."""
+"""Sixteen at once on payments: refund against refund or dispute, capture against the expiry of its checkout."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ from tests.races.conftest import RUNNERS, Race
 from tests.races.test_races_money import refusals
 
 
-def test_sixteen_refunds_of_a_payment_never_give_back_more_than_was_captured(tenant: Tenant, race: Race) -> None:
+def test_sixteen_refunds_of_a_payment_never_exceed_what_was_captured(tenant: Tenant, race: Race) -> None:
     payment = captured(tenant)
     give(tenant, 10 * CARD)
     outcomes = race(lambda number: refund(tenant, payment, 100, f"r{number}"))
@@ -25,7 +25,7 @@ def test_sixteen_refunds_of_a_payment_never_give_back_more_than_was_captured(ten
     assert (now(tenant, payment).refunded, money(tenant)) == (CARD, (9 * CARD, 0))
 
 
-def test_sixteen_refunds_of_one_reference_are_one(tenant: Tenant, race: Race) -> None:
+def test_sixteen_refunds_with_one_reference_are_one(tenant: Tenant, race: Race) -> None:
     payment = captured(tenant)
     give(tenant, CARD)
     outcomes = race(lambda _: refund(tenant, payment, 100, "one"))
@@ -33,7 +33,7 @@ def test_sixteen_refunds_of_one_reference_are_one(tenant: Tenant, race: Race) ->
     assert now(tenant, payment).refunded == 100
 
 
-def test_a_refund_and_a_lost_dispute_together_take_no_more_than_was_captured(tenant: Tenant, race: Race) -> None:
+def test_a_refund_and_a_lost_dispute_together_never_exceed_what_was_captured(tenant: Tenant, race: Race) -> None:
     made = [captured(tenant) for _ in range(RUNNERS // 2)]
     give(tenant, RUNNERS * CARD)
 
@@ -64,7 +64,7 @@ def test_a_refund_is_confirmed_or_fails_and_its_money_is_in_one_place(tenant: Te
     assert (now(tenant, payment).state, now(tenant, payment).refunded, money(tenant)) == (BOOKED, 0, (CARD, 0))
 
 
-def test_a_capture_and_the_expiry_of_its_checkout_leave_one_of_two_ends(tenant: Tenant, race: Race) -> None:
+def test_a_capture_against_the_expiry_of_its_checkout_has_one_of_two_outcomes(tenant: Tenant, race: Race) -> None:
     card = tenant.card(RUNNERS // 2)
     placed = [tenant.checkout((card, 1), minutes=-1) for _ in range(RUNNERS // 2)]
     made = [tenant.payment(one) for one in placed]
@@ -81,7 +81,7 @@ def test_a_capture_and_the_expiry_of_its_checkout_leave_one_of_two_ends(tenant: 
         assert len(tenant.codes(order.lines[0].id)) == (1 if state == PLACED else 0)
 
 
-def test_an_event_that_comes_while_its_payment_is_announced_is_applied(tenant: Tenant, race: Race) -> None:
+def test_an_event_that_arrives_while_its_payment_is_announced_is_applied(tenant: Tenant, race: Race) -> None:
     placed = [tenant.checkout((tenant.card(1), 1)) for _ in range(RUNNERS // 2)]
 
     def announce_or_notify(number: int) -> object:
@@ -97,7 +97,7 @@ def test_an_event_that_comes_while_its_payment_is_announced_is_applied(tenant: T
     assert Counter(one.state for one in found) == {BOOKED: RUNNERS // 2}
 
 
-def test_sixteen_times_the_same_event_is_applied_once(tenant: Tenant, race: Race) -> None:
+def test_the_same_event_sixteen_times_is_applied_once(tenant: Tenant, race: Race) -> None:
     payment = announced(tenant)
     outcomes = race(lambda _: tenant.notify("payment.captured", payment, name="evt"))
     assert not [one for one in outcomes if isinstance(one, Refusal)]

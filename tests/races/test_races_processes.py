@@ -1,4 +1,4 @@
-"""The same across processes: two of them, eight buyers in each, on one store."""
+"""Races across processes: two processes of eight buyers each, on one store."""
 
 import json
 import os
@@ -17,7 +17,7 @@ BUYER = Path(__file__).with_name("buyer_process.py")
 
 
 def in_two_processes(tenant: Tenant, card: str, shared: str) -> list[dict[str, object]]:
-    """Returns the results of sixteen buyers in two processes."""
+    """Runs sixteen buyers in two processes; returns their results."""
     people = {name: value for name, value in vars(tenant).items() if isinstance(value, str)}
     command = [sys.executable, str(BUYER), tenant.installation.settings.model_dump_json(), json.dumps(people)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BUYER.parents[2]), *sys.path])}

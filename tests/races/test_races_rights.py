@@ -1,4 +1,4 @@
-"""Revoking while the credential is in use, over HTTP and on every worker: what begins after the answer is refused."""
+"""Revoking a credential in use, over HTTP and on every worker: requests that begin after the response are refused."""
 
 import itertools
 import threading
@@ -18,9 +18,9 @@ CALLERS, TURNS = 6, 8
 def use_while_it_is_taken(
     shop: Shop, call: tuple[str, object], give: Callable[[], tuple[Lines, Callable[[], object]]]
 ) -> list[tuple[bool, int]]:
-    """For every request of every caller: whether it began after the taking was acknowledged, and its status.
+    """For every request of every caller: whether it began after the revocation was acknowledged, and its status.
 
-    Each turn gives a right, lets all callers use it as fast as they can, and takes it away in the middle of that.
+    Each round grants a right, lets all callers use it as fast as they can, and revokes it in the middle.
     """
     seen: list[tuple[bool, int]] = []
     for _ in range(TURNS):
@@ -48,14 +48,14 @@ def use_while_it_is_taken(
 
 
 def assert_instant(seen: list[tuple[bool, int]], refused: int) -> None:
-    """Before the taking was acknowledged either answer is right; after it, one only."""
+    """Before the revocation is acknowledged either status is right; after it only one."""
     assert {status for after, status in seen if after} == {refused}
     assert {status for after, status in seen if not after} <= {200, refused}
     assert len([1 for after, _ in seen if after]) >= CALLERS * TURNS
     assert seen.count((False, 200)) >= CALLERS * TURNS
 
 
-def test_a_revoked_key_is_refused_by_every_request_that_begins_afterwards(
+def test_a_revoked_key_is_refused_in_every_request_that_begins_afterwards(
     each_shop: Shop, each_operator: Operator
 ) -> None:
     def give() -> tuple[Lines, Callable[[], object]]:
@@ -67,7 +67,7 @@ def test_a_revoked_key_is_refused_by_every_request_that_begins_afterwards(
 
 
 @pytest.mark.parametrize("ending", ["tokens", "account"])
-def test_tokens_that_were_ended_are_refused_by_every_request_that_begins_afterwards(
+def test_ended_tokens_are_refused_in_every_request_that_begins_afterwards(
     each_shop: Shop, each_operator: Operator, ending: str
 ) -> None:
     def give() -> tuple[Lines, Callable[[], object]]:
@@ -81,7 +81,7 @@ def test_tokens_that_were_ended_are_refused_by_every_request_that_begins_afterwa
     assert_instant(seen, 401)
 
 
-def test_a_scope_that_was_taken_is_missing_in_every_request_that_begins_afterwards(
+def test_a_revoked_scope_is_missing_in_every_request_that_begins_afterwards(
     each_shop: Shop, each_operator: Operator
 ) -> None:
     def give() -> tuple[Lines, Callable[[], object]]:

@@ -1,6 +1,6 @@
-"""The races of an order's life between server processes, with real clients: each has one of its allowed ends.
+"""The races in an order's life between server processes, with real clients: each has one of its allowed outcomes.
 
-After all of them no invariant is broken, and no server has reported a failure of its own.
+Afterwards no invariant is violated, and no server has reported an internal error.
 """
 
 import time
@@ -47,13 +47,13 @@ def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def store(nodes: Nodes) -> Iterator[RawConnection]:
-    """The engine's own driver, past all of our code."""
+    """A connection by the engine's own driver, without the program's code."""
     with raw(nodes.installation.settings) as opened_raw:
         yield opened_raw
 
 
 def ordered(nodes: Nodes, product: str, quantity: int = 1, count: int = ROUNDS) -> list[tuple[str, str]]:
-    """So many orders of the partner: the ids of order and line."""
+    """Places this many orders of the partner; returns the ids of orders and lines."""
     shop, made = nodes.shop, []
     for number in range(count):
         basket = [line(product, quantity, topup=shop.topup)]
@@ -63,7 +63,7 @@ def ordered(nodes: Nodes, product: str, quantity: int = 1, count: int = ROUNDS) 
 
 
 def checked_out(nodes: Nodes, count: int = ROUNDS) -> list[tuple[str, str]]:
-    """So many checkouts of a card at 5.00, each with a payment: the ids of both."""
+    """Creates this many checkouts of a card at 5.00, each with a payment; returns the ids of both."""
     made = []
     for number in range(count):
         items = [{"productId": nodes.shop.card, "quantity": 1}]
@@ -74,7 +74,7 @@ def checked_out(nodes: Nodes, count: int = ROUNDS) -> list[tuple[str, str]]:
 
 
 def captured(nodes: Nodes, count: int) -> list[tuple[str, str]]:
-    """Checkouts that are paid."""
+    """Creates checkouts that are paid."""
     made = checked_out(nodes, count)
     for _, payment in made:
         nodes.ask(PAYMENT, "/Payment/Payments/Capture", paymentId=payment)
@@ -82,25 +82,25 @@ def captured(nodes: Nodes, count: int) -> list[tuple[str, str]]:
 
 
 def counted(store: RawConnection, nodes: Nodes, table: str, column: str = "state") -> dict[int, int]:
-    """How many rows of the shop have each state."""
+    """Counts the shop's rows by state."""
     query = f"SELECT {column}, count(*) FROM {table} WHERE tenant_id = :tenant GROUP BY {column}"
     return dict(store.rows(query, tenant=nodes.shop.id))
 
 
 def money(store: RawConnection, owner: str) -> tuple[int, int]:
-    """What is posted and held on an account."""
+    """The posted and the held amount of an account."""
     ((posted, held),) = store.rows("SELECT posted, held FROM ledger_accounts WHERE owner_id = :owner", owner=owner)
     return int(posted), int(held)
 
 
 def give(nodes: Nodes, owner: str, kind: str, amount: int) -> None:
-    """Money by hand."""
+    """Adjusts an account's balance as the operator."""
     new = NewMoneyOrder(money_orders.ADJUST, owner, kind, "USD", amount, "a race")
     nodes.operator.within(nodes.shop.id, lambda tx: money_orders.book(tx, new, "ada"))
 
 
 def tried(nodes: Nodes, work: Callable[[Transaction], object]) -> Callable[[], object]:
-    """What the operator's action gives beside the servers, or the number of its refusal."""
+    """Wraps an operator's action beside the servers; it returns its result, or the number of the refusal."""
 
     def act() -> object:
         try:
@@ -112,7 +112,7 @@ def tried(nodes: Nodes, work: Callable[[Transaction], object]) -> Callable[[], o
 
 
 def later(nodes: Nodes, call: Call, pause_s: float) -> Callable[[], object]:
-    """The same call after a pause, so that a race with a worker is spread over its round."""
+    """Delays a call, so that a race with a worker is spread over the worker's interval."""
 
     def act() -> object:
         time.sleep(pause_s)
@@ -122,7 +122,7 @@ def later(nodes: Nodes, call: Call, pause_s: float) -> Callable[[], object]:
 
 
 def deliveries(nodes: Nodes, made: list[tuple[str, str]], prefix: str, units: int = 1) -> list[Call]:
-    """The supplier's deliveries of these lines, each with codes of its own."""
+    """Deliveries of these lines by the supplier, each with its own codes."""
     return [
         nodes.call(
             SUPPLIER, "/Supplier/Orders/Deliver", orderDetailId=one,
@@ -165,7 +165,7 @@ def test_cancel_against_capture(nodes: Nodes, store: RawConnection) -> None:
 
 
 def test_deadline_against_deliver(nodes: Nodes, store: RawConnection) -> None:
-    """The worker of each node takes away what is late, once a second, while the supplier delivers."""
+    """Once a second each node's worker takes late lines from the supplier, while the supplier delivers."""
     shop = nodes.open_shop()
     made = ordered(nodes, shop.topup)
     soon = "UPDATE order_lines SET deadline = :soon WHERE tenant_id = :tenant"
@@ -183,7 +183,7 @@ def test_deadline_against_deliver(nodes: Nodes, store: RawConnection) -> None:
 
 
 def test_refund_against_refund(nodes: Nodes, store: RawConnection) -> None:
-    """Sixteen refunds of 1.00 of a payment of 5.00, and the operator's refunds of the same line to the balance."""
+    """Sixteen refunds of 1.00 from a payment of 5.00, beside the operator's refunds of the same line to the balance."""
     shop = nodes.open_shop(1)
     ((order, payment),) = captured(nodes, 1)
     give(nodes, shop.customer, "customer", 1_000)
@@ -229,7 +229,7 @@ def test_refund_against_dispute(nodes: Nodes, store: RawConnection) -> None:
 
 
 def test_replacement_against_replacement(nodes: Nodes, store: RawConnection) -> None:
-    """The supplier replaces the same unit on both nodes, and the operator beside them: one code goes to the buyer."""
+    """The supplier on both nodes and the operator replace the same unit at once: one code goes to the buyer."""
     shop = nodes.open_shop()
     nodes.operator.within(shop.id, lambda tx: complaints.set_supplier_decides(tx, True, OPERATOR))
     spare = [f"SPARE-{number:03}" for number in range(3 * ROUNDS)]
@@ -259,7 +259,7 @@ def _replace(nodes: Nodes, complaint: str, tx: Transaction) -> object:
 
 
 def test_two_suppliers_on_one_line(nodes: Nodes, store: RawConnection) -> None:
-    """A line is rerouted while both suppliers deliver it: one of them is paid for it, the other's codes go to stock."""
+    """A line is rerouted while both suppliers deliver it: one is paid for it, the other's codes go to stock."""
     shop = nodes.open_shop()
     other, lines = nodes.second_supplier()
     nodes.operator.within(shop.id, lambda tx: suppliers.add_supplier(tx, shop.topup, other, TOPUP_COST, 0))
@@ -288,7 +288,7 @@ def _reroute(one: str, to: str, tx: Transaction) -> object:
 
 
 def test_expiry_against_capture(nodes: Nodes, store: RawConnection) -> None:
-    """Checkouts expire at the moment of their captures: the worker frees the codes, and others buy them at once."""
+    """Checkouts expire as they are captured: the worker releases the codes, and others buy them at once."""
     shop = nodes.open_shop(ROUNDS)
     made = checked_out(nodes)
     soon = "UPDATE orders SET expires = :soon WHERE tenant_id = :tenant AND state = 0"
@@ -312,7 +312,7 @@ def test_expiry_against_capture(nodes: Nodes, store: RawConnection) -> None:
 
 
 def test_adjust_against_order(nodes: Nodes, store: RawConnection) -> None:
-    """The operator takes the partner's money while it is spent: never more than there is."""
+    """The operator debits the partner's balance while the partner spends it: never more than there is."""
     shop = nodes.open_shop(40)
     nodes.operator.credit(shop.id, shop.partner, 0)
     give(nodes, shop.partner, "partner", 20 * 500)

@@ -1,4 +1,4 @@
-"""Sixteen at once: codes that are withdrawn or moved during sales are never sold, and no code is lost."""
+"""Sixteen at once: codes withdrawn or moved during sales are never sold, and no code is lost."""
 
 from bedesten.admin import stock as operator_stock
 from bedesten.catalogue import batches, inventory
@@ -19,7 +19,7 @@ EARNED = (
 
 
 def batch_of(tenant: Tenant, product: str) -> str:
-    """A supplier's batch of the product, from which many will buy."""
+    """Uploads a supplier's batch of the product, from which many will buy."""
     codes = [read_code(fresh("CODE")) for _ in range(CODES)]
     source = Source("a race", tenant.supplier, tenant.supplier, COST)
     return tenant.write(batches.add, tenant.installation.cipher, product, codes, source).batch_id or ""
@@ -77,7 +77,7 @@ def test_a_batch_moved_during_sales_loses_no_code_and_sells_none_twice(
     assert other_connection.one(EARNED, tenant=tenant.id) == COST * len(codes)
 
 
-def test_two_spellings_of_the_same_codes_put_in_at_once_are_there_once(tenant: Tenant, race: Race) -> None:
+def test_two_spellings_of_the_same_codes_uploaded_at_once_are_stored_once(tenant: Tenant, race: Race) -> None:
     card = tenant.card(0)
     codes = [f"AAAA-{at:03}" for at in range(40)]
     spellings = (codes, [one.lower() for one in codes[::-1]], [one.replace("-", " ") for one in codes])
