@@ -1,4 +1,4 @@
-"""What callers received, compared with what the store has, row by row."""
+"""Compares what callers received with the store, row by row."""
 
 from bedesten.core.money import to_minor
 from bedesten.integrity.check import violations
@@ -8,7 +8,7 @@ from tests.store.raw import RawConnection, raw
 
 
 def all_is_as_acknowledged(traffic: Traffic, installation: Installation) -> None:
-    """No caller got a wrong answer, every acknowledged order and payment is there exactly once, no invariant is broken."""
+    """No caller got a wrong answer, every acknowledged order and payment is stored exactly once, all invariants hold."""
     assert not traffic.failures, traffic.failures
     with raw(installation.settings) as other:
         orders_are_as_acknowledged(traffic, other)
@@ -17,7 +17,7 @@ def all_is_as_acknowledged(traffic: Traffic, installation: Installation) -> None
 
 
 def orders_are_as_acknowledged(traffic: Traffic, other: RawConnection) -> None:
-    """Every acknowledged order is there, with exactly its lines; and no other."""
+    """Every acknowledged order is stored with exactly its lines, and there is no other order."""
     found = other.rows(
         "SELECT o.reference, o.id, l.deliver_id, l.id, l.quantity, l.price FROM orders o JOIN order_lines l"
         " ON l.tenant_id = o.tenant_id AND l.order_id = o.id WHERE o.tenant_id = :tenant AND o.surface = 'reseller'",
@@ -45,7 +45,7 @@ def orders_are_as_acknowledged(traffic: Traffic, other: RawConnection) -> None:
 
 
 def money_is_as_acknowledged(traffic: Traffic, other: RawConnection) -> None:
-    """Deposits are booked once each; what was delivered is paid once; the rest is held."""
+    """Each deposit is booked once; delivered lines are paid once; the rest is held."""
     booked = other.rows("SELECT id, amount, state FROM deposits WHERE tenant_id = :tenant", tenant=traffic.shop.id)
     assert sorted(booked) == sorted((one, amount, 1) for one, amount in traffic.deposits.items())
     assert len(booked) > 0

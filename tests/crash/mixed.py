@@ -1,7 +1,7 @@
-"""Sixteen clients that do everything that can happen to orders, goods and money, at random, beside kills of the server.
+"""Sixteen clients that run every operation on orders, goods and money at random, while the server is killed.
 
-Unlike `traffic`, a refusal is an answer here: clients race each other for the same lines, so that many calls come too late.
-What must hold is what `check` says afterwards. Each operation carries an `Idempotency-Key` or a reference of its own.
+Unlike `traffic`, a refusal is an answer here: clients race for the same lines, so many calls come too late.
+`check` says afterwards whether all invariants hold. Each operation has its own `Idempotency-Key` or reference.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from tests.support.wire import Answer, NoAnswer
 
 CLIENTS = 16
 RECENT = 40
-"""Lines, orders and payments that clients choose from: old ones are left alone, so that races are frequent."""
+"""How many recent lines, orders and payments clients choose from: few, so that races are frequent."""
 
 
 class MixedTraffic:
@@ -69,7 +69,7 @@ class MixedTraffic:
 
     @property
     def running(self) -> bool:
-        """Whether a client still works."""
+        """Whether a client is still running."""
         return any(thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
@@ -78,7 +78,7 @@ class MixedTraffic:
             thread.start()
 
     def join(self, seconds: float) -> None:
-        """Waits for every client; the server must be there for that."""
+        """Waits for every client; the server must be running."""
         end = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0, end - time.monotonic()))
@@ -95,7 +95,7 @@ class MixedTraffic:
             session.close()
 
     def number(self) -> int:
-        """A number that no other operation has."""
+        """A number that is unique to an operation."""
         with self._lock:
             return next(self._numbers)
 
@@ -140,7 +140,7 @@ class _Session:
         ]  # fmt: skip
 
     def act(self) -> None:
-        """Does one thing."""
+        """Runs one random operation."""
         weights = [weight for weight, _ in self._actions]
         self._chance.choices([action for _, action in self._actions], weights)[0]()
 
@@ -150,7 +150,7 @@ class _Session:
             client.close()
 
     def _post(self, who: str, path: str, body: dict[str, Any]) -> Any:
-        """The data of the answer, or None for a refusal. Without an answer the same request is sent again."""
+        """Returns the data of the answer, or None for a refusal. Repeats the same request until it is answered."""
         shop = self._traffic.shop
         known = {"partner": shop.reseller, "supplier": shop.supplies, "service": shop.payments}
         lines: Lines = known.get(who, shop.storefront).lines
@@ -181,7 +181,7 @@ class _Session:
             self._traffic.note("lines", [one["orderDetailId"] for one in made["details"]])
 
     def _order_called(self) -> None:
-        """An order that the shop buys from a supplier that is called."""
+        """Places an order that the shop buys from a connected supplier."""
         number = self._traffic.number()
         basket = [line(self._traffic.called, 1 + number % 2, "b")]
         made = self._post("partner", "/Orders/Create", {"orderReference": f"b-{number}", "basketData": basket})
@@ -241,7 +241,7 @@ class _Session:
             self._post("customer", "/Storefront/Basket/Remove", {"lineIds": ids, "version": basket["version"]})
 
     def _check_basket_out(self) -> None:
-        """The basket is everybody's: most of the time another client has changed it, and the version is old."""
+        """All clients share the basket: most of the time another one has changed it, and the version is outdated."""
         basket = self._post("customer", "/Storefront/Basket/Get", {})
         if basket and basket["orderable"]:
             wanted = {"fromBasket": True, "reference": f"bo-{self._traffic.number()}", "expectedTotal": basket["total"]}
@@ -280,7 +280,7 @@ class _Session:
             self._post("service", "/Payment/Payments/Refund", body)
 
     def _end_refund(self) -> None:
-        """The money of a requested refund left, or did not."""
+        """Confirms a requested refund, or reports that it failed."""
         requested = self._post("service", "/Payment/Refunds/List", {"state": "requested", "pageSize": 20})
         for one in (requested or {"items": []})["items"][:2]:
             path = "Confirm" if self._chance.random() < 0.7 else "Fail"
@@ -324,7 +324,7 @@ class _Session:
             self._traffic.note("batches", [made["batchId"]])
 
     def _recall(self) -> None:
-        """A recall of a batch opens complaints about the codes of it that were sold."""
+        """Recalls a batch, which opens complaints about its sold codes."""
         batch = self._traffic.pick("batches", self._chance)
         if batch:
             self._post("supplier", "/Supplier/Stock/Recall", {"batchId": batch, "reason": "void"})
@@ -336,7 +336,7 @@ class _Session:
             self._traffic.operator.release(order, self._chance)
 
     def _change_endpoints(self) -> None:
-        """Webhook endpoints come and go, are paused and resumed, and send again."""
+        """Creates, pauses, resumes and deletes webhook endpoints, and replays their deliveries."""
         endpoint, roll = self._traffic.pick("endpoints", self._chance), self._chance.random()
         if endpoint is None or roll < 0.3:
             made = self._post("partner", "/Webhooks/Endpoints/Create", {"url": self._traffic.hook})

@@ -1,4 +1,4 @@
-"""What the operator does to a shop beside the server, while sixteen clients trade and the server is killed."""
+"""The operator's actions on a shop beside the server, while sixteen clients trade and the server is killed."""
 
 import contextlib
 import random
@@ -26,14 +26,14 @@ METHOD = "card"
 
 
 class MixedOperator:
-    """The operator's actions, each a transaction of its own. `done` counts those that were not refused."""
+    """The operator's actions, each in its own transaction. `done` counts those that were not refused."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self.done: Counter[str] = Counter()
 
     def open_shop(self, supplier_url: str) -> str:
-        """Offers a payment method and connects a supplier that is called; gives the product that is bought there."""
+        """Offers a payment method and connects a supplier; returns the product that is bought from it."""
         shop, cipher = self._shop, self._shop.operator.installation.cipher
         called = shop.operator.owner(shop.id, Surface.SUPPLIER, "Called")
         fields = ProductFields(
@@ -58,7 +58,7 @@ class MixedOperator:
         return product
 
     def refund_to_balance(self, order_id: str, _: random.Random) -> None:
-        """Gives 1.00 of each line of an order back to its customer's balance."""
+        """Refunds 1.00 of each line of an order to its customer's balance."""
 
         def act(tx: Transaction) -> None:
             order = tx.one(sql.ORDER_BY_ID, order_id=order_id)
@@ -69,7 +69,7 @@ class MixedOperator:
         self._try("refund to balance", act)
 
     def refund_to_payer(self, order_id: str, chance: random.Random) -> None:
-        """Refunds an order and its payment in one step, some of it or all."""
+        """Refunds an order and its payment in one step, in part or in full."""
         amount = chance.choice((None, 100, 250))
         self._try("refund to payer", lambda tx: order_refunds.refund_to_payer(tx, order_id, amount, "", "goodwill"))
 

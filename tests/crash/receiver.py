@@ -1,4 +1,4 @@
-"""A partner's webhook receiver on this machine: it verifies what comes, answers 204, and keeps everything by message id."""
+"""A partner's webhook receiver on this machine: verifies each message, answers 204, and stores it by message id."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 
 class Receiver:
-    """What has come so far. A message may come more than once; `bodies` has one entry for each time."""
+    """The messages so far. A message may arrive more than once; `bodies` has one entry for each time."""
 
     def __init__(self) -> None:
         self.secret = ""
@@ -22,11 +22,11 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL at which it listens."""
         return f"http://127.0.0.1:{self._server.server_port}/hook"
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
-        """Verifies one message by the partner's secret; the status to answer with."""
+        """Verifies a message with the partner's secret; returns the status to answer with."""
         try:
             Webhook(self.secret).verify(body, headers)
         except Exception as problem:
@@ -37,7 +37,7 @@ class Receiver:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["Receiver"]:
-        """Takes messages until the end of the block."""
+        """Receives messages until the end of the block."""
         thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         thread.start()
         try:
@@ -63,10 +63,10 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's own name)
-                """Says nothing."""
+                """Logs nothing."""
 
             def handle(self) -> None:
-                with contextlib.suppress(ConnectionError):  # a worker that was killed while it sent
+                with contextlib.suppress(ConnectionError):  # a worker that was killed while it was sending
                     super().handle()
 
         return Handler

@@ -1,7 +1,7 @@
-"""kill -9 of a worker or of everything, at any moment, under load: what was acknowledged is there, nothing is half done.
+"""kill -9 of one process or of all, at any moment, under load: what was acknowledged is stored, nothing is half done.
 
-A real server with two workers; callers of all four surfaces; a partner's receiver. After the last restart everything is
-compared with the answers that callers received, row by row, and every invariant is checked.
+A real server with two workers, callers of all four surfaces, and a partner's receiver. After the last restart the store
+is compared, row by row, with the answers that callers received, and every invariant is checked.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ pytestmark = pytest.mark.slow
 
 CODES = 4_000
 ANSWERS = 12
-"""So many new acknowledgements come before the next kill: without them a round would show nothing."""
+"""New acknowledgements before the next kill; without them a round would show nothing."""
 
 
 @dataclass
 class Run:
-    """One whole run: the present server, its callers, its webhook receiver, and what was killed."""
+    """A run: the current server, its callers, its webhook receiver, and what was killed."""
 
     installation: Installation
     folder: Path
@@ -49,11 +49,11 @@ class Run:
     kills: Counter[str]
 
     def start(self) -> None:
-        """A server, in the place of the one that is gone."""
+        """Starts a server in place of the killed one."""
         self.site = self.stack.enter_context(serving(self.installation, self.folder))
 
     def kill_everything(self) -> None:
-        """The supervisor and all its children, each by a signal of its own."""
+        """Kills the supervisor and all its children, each with its own signal."""
         for process in (self.site.process.pid, *children(self.site.process.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -61,20 +61,20 @@ class Run:
         self.kills["everything"] += 1
 
     def kill_one(self, chance: random.Random) -> None:
-        """One child, whichever: a web worker or the one that sends webhooks."""
+        """Kills a random child: a web worker or the worker that sends webhooks."""
         alive = children(self.site.process.pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(chance.choice(alive), signal.SIGKILL)
         self.kills["one"] += 1
 
     def codes(self, line: str) -> list[str]:
-        """What the store says that a line got."""
+        """The codes of a line in the store."""
         cipher, tenant = self.installation.cipher, self.shop.id
         found = self.installation.store.read_now(lambda tx: stock.delivered_codes(tx.for_tenant(tenant), cipher, line))
         return [one.code for one in found]
 
     def wait_for_answers(self) -> None:
-        """Waits until callers have received enough acknowledgements."""
+        """Waits until callers have received enough new acknowledgements."""
         before, end = self.traffic.acknowledged, time.monotonic() + 120
         while self.traffic.acknowledged < before + ANSWERS:
             assert self.traffic.failures == []
@@ -141,7 +141,7 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_done(
 
 
 def deliver_the_rest(other: RawConnection) -> None:
-    """Waits until the outbox is empty. What a killed worker had leased is due again at once: its minute passes."""
+    """Waits until the outbox is empty. Leases of a killed worker end at once instead of after a minute."""
     end = time.monotonic() + 180
     while other.one("SELECT count(*) FROM deliveries WHERE state = 0"):
         assert time.monotonic() < end, "the outbox does not go on"
@@ -157,7 +157,7 @@ def deliveries_are_as_acknowledged(run: Run) -> None:
 
 
 def every_event_was_received(run: Run, other: RawConnection) -> None:
-    """Each event of the partner's lines came at least once, signed, always with the same content: its own."""
+    """Each event of the partner's lines arrived at least once, signed, and always with its stored content."""
     events = other.rows(
         "SELECT e.id, e.line_id, e.status, d.state FROM events e JOIN order_lines l ON l.tenant_id = e.tenant_id AND"
         " l.id = e.line_id JOIN orders o ON o.tenant_id = l.tenant_id AND o.id = l.order_id LEFT JOIN deliveries d ON"

@@ -1,4 +1,4 @@
-"""Everything that can happen to orders, goods and money, by sixteen clients at once, while the server is killed.
+"""Sixteen clients run every operation on orders, goods and money, while the server is killed.
 
 Nothing is half done at the end: `check` is clean, and the trial balance is zero.
 """
@@ -27,7 +27,7 @@ KILLS = max(2, OPERATIONS // 300)
 
 @pytest.mark.timeout(max(600, OPERATIONS // 4))
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_after_mixed_operations_and_kills_every_sum_agrees(
+def test_after_mixed_operations_and_kills_all_balances_agree(
     engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance, began = random.Random(engine), time.monotonic()
@@ -67,7 +67,7 @@ RARE = {
     "/Supplier/Stock/Recall", "/Complaints/Withdraw", "/Storefront/Basket/Remove", "/Webhooks/Deliveries/Replay",
 }  # fmt: skip
 EXPECTED = COMMON | RARE if OPERATIONS >= 5_000 else COMMON
-"""Each of them succeeded at least once; a short run may lack the rare ones."""
+"""Operations that must succeed at least once; a short run may lack the rare ones."""
 
 
 def _report(engine: str, run: Run, traffic: MixedTraffic, bought: int, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Failover by a real Patroni with the configuration that we ship: three PostgreSQL servers, and callers of all surfaces."""
+"""Failover by a real Patroni with the shipped configuration: three PostgreSQL servers, and callers of all surfaces."""
 
 import contextlib
 from collections import Counter
@@ -25,13 +25,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.external]
 REQUESTS = 40
 CODES = 6_000
 SOME = 60
-"""So many answers show that callers are served again."""
+"""Answers that show that callers are served again."""
 ACCEPTED, REFUSED = (200, None), (401, -23)
 
 
 @dataclass
 class Scene:
-    """A server of two workers that knows the addresses of all members, its operator, and callers under way."""
+    """A server of two workers that knows the addresses of all members, its operator, and running callers."""
 
     members: Members
     site: Site
@@ -41,7 +41,7 @@ class Scene:
     traffic: Traffic
 
     def ask(self, keys: Sequence[Key]) -> Counter[tuple[int, int | None]]:
-        """The answers to requests with each key, each on a connection of its own: any worker may take it."""
+        """Counts the verdicts on requests with the keys in turn. Each has its own connection, so any worker may take it."""
         found: Counter[tuple[int, int | None]] = Counter()
         for turn in range(REQUESTS):
             key = keys[turn % len(keys)]
@@ -50,19 +50,19 @@ class Scene:
         return found
 
     def callers_are_served(self) -> None:
-        """Returns once the callers have some more answers of success."""
+        """Waits until the callers have received more successes."""
         before = self.traffic.acknowledged
         eventually(
             lambda: self.traffic.acknowledged > before + SOME or bool(self.traffic.failures), "callers have answers"
         )
 
     def revoke(self, key: Key) -> None:
-        """Ends a key, which every worker knew."""
+        """Revokes a key that every worker has cached."""
         assert self.ask([key]) == {ACCEPTED: REQUESTS}
         self.operator.revoke_key(self.shop.id, key)
 
     def all_is_as_acknowledged(self, revoked: Key) -> None:
-        """Lets the callers finish; then nothing is lost, nothing is there twice, and what was revoked is refused."""
+        """Stops the callers and checks that nothing is lost or stored twice, and that revoked keys are refused."""
         self.traffic.stop()
         assert self.ask([revoked]) == {REFUSED: REQUESTS}
         assert self.ask([key for key in self.keys if key != revoked]) == {ACCEPTED: REQUESTS}
@@ -78,7 +78,7 @@ def members() -> Iterator[Members]:
 
 @pytest.fixture
 def scene(members: Members, tmp_path: Path) -> Iterator[Scene]:
-    """A shop that is open, with callers, on servers that all run."""
+    """An open shop with callers; all servers run."""
     eventually(members.complete, "every server runs, and one is synchronous")
     database = fresh("shop").replace("-", "_")
     members.create_database(database)
@@ -114,7 +114,7 @@ def test_a_planned_switchover_under_load_loses_nothing_and_callers_go_on_by_them
 
 
 def has_what_no_standby_has(leader: Member) -> bool:
-    """Whether the leader has written what it has sent to nobody."""
+    """Whether the leader has written WAL that it has sent to no standby."""
     return leader.rows(
         "SELECT coalesce(bool_and(pg_current_wal_flush_lsn() > sent_lsn), false) FROM pg_stat_replication"
     ) == [(True,)]

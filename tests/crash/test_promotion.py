@@ -1,7 +1,7 @@
-"""Failover: the primary dies, its standby is promoted, and two servers follow by themselves and go on running.
+"""Failover: the primary dies, its standby is promoted, and two running servers switch over by themselves.
 
-With an asynchronous standby that was cut off, changes are lost: the servers have known a history that the new primary
-never had. With a synchronous one nothing is lost that was acknowledged or revoked, in the middle of all kinds of requests.
+With a disconnected asynchronous standby, changes are lost: the servers have seen a history that the new primary never
+had. With a synchronous one no acknowledged change or revocation is lost, amid requests of all kinds.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ ACCEPTED, REFUSED, UNAVAILABLE = (200, None), (401, -23), (503, -9)
 
 @dataclass
 class Failover:
-    """The clusters, the servers, and an operator whose commands reach whichever cluster takes writes."""
+    """The clusters, the servers, and an operator whose commands reach the cluster that accepts writes."""
 
     primary: Cluster
     standby: Cluster
@@ -45,24 +45,24 @@ class Failover:
     operator: Operator
     shop: Shop
     keys: list[Key]
-    """API keys that both clusters have, and every process knows."""
+    """API keys that both clusters have, and every process has cached."""
 
     def verdict(self, node: Site, key: Key) -> Verdict:
-        """The answer to a request on a connection of its own: any process of the node may take it."""
+        """The verdict on a request on its own connection: any process of the node may take it."""
         with contextlib.closing(Client(node.port, self.shop.host, api_key(key.text))) as client:
             return client.post("/Supplier/Keys/Get").verdict
 
     def ask(self, keys: Sequence[Key]) -> Counter[Verdict]:
-        """The answers to this many requests on each node, with one key after the other."""
+        """Counts the verdicts on requests to each node, with the keys in turn."""
         turns = itertools.cycle(keys)
         return Counter(self.verdict(node, next(turns)) for node in self.nodes for _ in range(REQUESTS))
 
     def accepts(self, node: Site, key: Key) -> bool:
-        """Whether the node lets the key in now."""
+        """Whether the node accepts the key now."""
         return self.verdict(node, key) == ACCEPTED
 
     def commands_reach_a_primary(self) -> bool:
-        """Whether the operator may write now."""
+        """Whether the operator's commands can write now."""
         try:
             self.operator.installation.store.check_writable()
         except StoreUnavailable:
@@ -121,7 +121,7 @@ def test_what_is_revoked_after_a_promotion_that_lost_changes_is_refused_on_every
     assert failover.ask([first]) == {REFUSED: 2 * REQUESTS}
     assert failover.ask(lost) == {REFUSED: 2 * REQUESTS}, "the present store has no such keys"
     assert failover.ask([brought_back]) == {ACCEPTED: 2 * REQUESTS}, "its revocation is lost, as the documents say"
-    for key in (brought_back, *later):  # with one of these the number is reached again that the nodes knew before
+    for key in (brought_back, *later):  # one of these reaches the revision that the nodes had seen before
         operator.revoke_key(shop.id, key)
         assert failover.ask([key]) == {REFUSED: 2 * REQUESTS}
 

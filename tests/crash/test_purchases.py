@@ -1,4 +1,4 @@
-"""kill -9 during a purchase from a supplier that is called: after the next start the line is delivered, and bought once."""
+"""kill -9 during a purchase from a connected supplier: after the next start the line is delivered, and bought once."""
 
 import contextlib
 import os
@@ -38,14 +38,14 @@ def change(installation: Installation, sql: str) -> None:
 
 
 def kill(supervisor: int) -> None:
-    """Kills a server and each of its children, without a word."""
+    """Kills a server and each of its children with SIGKILL."""
     for process in (supervisor, *children(supervisor)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
 
 def shop(installation: Installation, double: SupplierDouble) -> tuple[Tenant, str]:
-    """A tenant whose supplier is called, and a product that is bought there."""
+    """A tenant with a connected supplier, and a product that is bought from it."""
     tenant = open_tenant(installation, credit=100_000)
     change(installation, "UPDATE installation SET webhook_networks = '127.0.0.0/8'")
     new = NewConnection("bamboo", double.url, ACCOUNT, Secret(CREDENTIAL))

@@ -1,6 +1,6 @@
-"""An older copy of the SQLite store comes back under a running server, which the documents forbid: nobody is let in by it.
+"""An older copy of the SQLite store replaces it under a running server, which the documents forbid: it lets nobody in.
 
-A server whose file was replaced answers 503 until it is started again. One whose file went back forgets what it knew.
+A server whose file was replaced answers 503 until it is restarted. One whose file has older content drops its caches.
 """
 
 import contextlib
@@ -27,20 +27,20 @@ ACCEPTED, REFUSED, UNAVAILABLE = (200, None), (401, -23), (503, -9)
 
 
 def moved(copy: Path, store: Path) -> None:
-    """A file of its own takes the place of the store; its log stays."""
+    """Another file replaces the store; the old log stays."""
     shutil.copy(copy, store.with_name("fresh.db"))
     store.with_name("fresh.db").rename(store)
 
 
 def moved_alone(copy: Path, store: Path) -> None:
-    """The same, as the documents say it: the log is taken away first."""
+    """The same as the documents describe it: the log is removed first."""
     for suffix in ("-wal", "-shm"):
         os.unlink(f"{store}{suffix}")
     moved(copy, store)
 
 
 def written_over(copy: Path, store: Path) -> None:
-    """The same file with other content, past SQLite; its log is put over it again."""
+    """Overwrites the file's content without SQLite, which applies the log to it again."""
     shutil.copyfile(copy, store)
 
 
@@ -50,7 +50,7 @@ def brought_in(copy: Path, store: Path) -> None:
 
 
 def asked(site: Site, shop: Shop, *keys: Key) -> Counter[tuple[int, int | None]]:
-    """The answers to requests with these API keys, each on a connection of its own: any worker may take it."""
+    """Counts the verdicts on requests with these API keys, each on its own connection: any worker may take it."""
     outcome: Counter[tuple[int, int | None]] = Counter()
     for number in range(REQUESTS):
         with contextlib.closing(Client(site.port, shop.host, api_key(keys[number % len(keys)].text))) as client:

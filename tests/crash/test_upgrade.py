@@ -1,4 +1,4 @@
-"""An upgrade under load: the store gets the next version's schema, and servers of both versions serve beside each other."""
+"""An upgrade under load: the store gets the next version's schema, and servers of both versions run side by side."""
 
 import contextlib
 import dataclasses
@@ -28,7 +28,7 @@ ANSWERS = 40
 
 
 def init(settings: Settings, version: str) -> str:
-    """Runs `init` of a later version; gives what it refuses, or nothing."""
+    """Runs `init` of a later version; returns its refusal, or nothing."""
     command = [sys.executable, next_version.__file__, settings.model_dump_json()]
     environment = {**os.environ, next_version.VARIABLE: version}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -48,7 +48,7 @@ def serving_later(installation: Installation, folder: Path, version: str) -> Ite
 
 
 def beside(installation: Installation, folder: Path) -> Installation:
-    """The same installation for a node with a data directory of its own."""
+    """The same installation for a node with its own data directory."""
     settings = installation.settings.model_copy(update={"data": folder / "data"})
     settings.data.mkdir(mode=0o700, parents=True)
     shutil.copy(installation.settings.secrets_file, settings.secrets_file)
@@ -72,7 +72,7 @@ def test_an_upgrade_under_load_loses_no_request_and_both_versions_serve(engine: 
             assert init(settings, "0002") == "", "an expanding migration runs beside servers of the old version"
             assert version_of(installation.store, settings) == "0002"
             wait_for_answers(traffic)
-            open_installation(settings).store.close()  # commands and replaced workers of the old version go on
+            open_installation(settings).store.close()  # commands and replacement workers of the old version still work
             assert "before 0002" in init(settings, "0003")
             assert traffic.sent_again == 0, "no request was lost"
             if engine == "postgresql":
@@ -100,14 +100,14 @@ def test_an_upgrade_under_load_loses_no_request_and_both_versions_serve(engine: 
 
 
 def wait_for_answers(traffic: Traffic) -> None:
-    """Until the callers have so many more answers of success."""
+    """Waits until the callers have received more successes."""
     before = traffic.acknowledged
     until(lambda: traffic.acknowledged > before + ANSWERS or bool(traffic.failures), "the callers have answers")
     assert traffic.failures == []
 
 
 def answers_on(site: Site, traffic: Traffic) -> None:
-    """The node of the later version answers the same callers' credentials."""
+    """The node of the later version accepts the same credential."""
     client = dataclasses.replace(traffic.shop, site=site).reseller
     assert client.get("/Account/Details").status == 200
     client.close()

@@ -1,4 +1,4 @@
-"""kill -9 of a worker that is sending: another one takes over what it held."""
+"""kill -9 of a worker that is sending: another one takes over its leases."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ LINES = 3
 
 @contextlib.contextmanager
 def working(settings: Settings) -> Iterator["subprocess.Popen[str]"]:
-    """A worker of its own, once it has opened the store."""
+    """Runs a separate worker; yields it once it has opened the store."""
     where = ["--data", str(settings.data), *(["--database", settings.database] if settings.database else [])]
     command = [sys.executable, "-m", "bedesten", "worker", "--json", *where]
     with subprocess.Popen(
@@ -45,7 +45,7 @@ def working(settings: Settings) -> Iterator["subprocess.Popen[str]"]:
 
 
 def listening(installation: Installation, tenant: Tenant, url: str) -> None:
-    """The partner's endpoint, at this URL."""
+    """Sets the URL of the partner's endpoint."""
     with raw(installation.settings) as other:
         other.run("UPDATE installation SET webhook_networks = '127.0.0.0/8'")
     known = tenant.read(endpoints.list_endpoints, tenant.partner)[0]
@@ -62,7 +62,7 @@ def delivered(tenant: Tenant) -> bool:
 def test_another_worker_takes_over_what_a_killed_one_was_sending(
     engine: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    """The receiver answers nobody: what comes again comes from the second worker, and long before an attempt ends."""
+    """The receiver never answers: repeated messages come from the second worker, long before an attempt times out."""
     with opened(engine, tmp_path) as installation, blocking_receiver() as receiver:
         tenant = open_tenant(installation, credit=100_000)
         listening(installation, tenant, receiver.at("/held"))

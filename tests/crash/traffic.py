@@ -1,6 +1,6 @@
-"""Callers of all surfaces that go on whatever happens to the server, and remember what was acknowledged to them.
+"""Callers of all surfaces that continue whatever happens to the server, and record what was acknowledged.
 
-Each does what a careful client does: when no answer comes, it sends the very same request again until one does.
+Each behaves like a careful client: it repeats the very same request until it gets an answer.
 """
 
 import threading
@@ -18,7 +18,7 @@ CODES_EACH = 20
 
 
 class Caller:
-    """One client, which reconnects when it has to, to the server's present address."""
+    """A client that reconnects to the server's current address when it has to."""
 
     def __init__(self, shop: Shop, port: Callable[[], int], lines: Lines, connect: Connect | None = None) -> None:
         self._shop = shop
@@ -29,11 +29,11 @@ class Caller:
         self.again = 0
 
     def post(self, path: str, body: object) -> Any:
-        """The data of the answer, however many attempts it takes; anything but success and 503 is an assertion."""
+        """Returns the data of the answer, after any number of attempts; asserts that each answer is a success or 503."""
         return self.ask(path, body).data
 
     def ask(self, path: str, body: object, lines: Lines = ()) -> Answer:
-        """The answer, however many attempts it takes: anything but 503."""
+        """Returns the first answer other than 503, after any number of attempts."""
         while True:
             answer = self._attempt(path, body, lines)
             if answer is not None and answer.status != 503:
@@ -51,7 +51,7 @@ class Caller:
             return None
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -60,7 +60,7 @@ class Caller:
 class Traffic:
     """Runs the callers in threads. `orders` by reference, `deliveries` by line, `deposits` and `captures` by id.
 
-    `connect` leads them through a proxy. Each one pauses for so long between two turns.
+    `connect` leads them through a proxy. Each one pauses this long between two turns.
     """
 
     def __init__(
@@ -85,21 +85,21 @@ class Traffic:
 
     @property
     def acknowledged(self) -> int:
-        """How many answers of success so far."""
+        """How many successes so far."""
         return len(self.orders) + len(self.deliveries) + len(self.deposits) + len(self.captures)
 
     @property
     def sent_again(self) -> int:
-        """How many requests had no answer and were sent again."""
+        """How many requests got no answer and were repeated."""
         return sum(caller.again for caller in self._callers)
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the callers."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Lets everybody finish what is under way; the server must be there for that."""
+        """Lets every caller finish its turn; the server must be running."""
         self._stopped.set()
         for thread in self._threads:
             thread.join(60)
@@ -152,7 +152,7 @@ class Traffic:
             self.deposits[made["depositId"]] = 100 * (turn + 1)
 
     def _keyed(self, name: str, caller: Callable[..., Caller]) -> None:
-        """Calls that only their `Idempotency-Key` makes safe to repeat: uploads, and orders that the state refuses."""
+        """Requests that only an `Idempotency-Key` makes safe to repeat: uploads, and orders that the state refuses."""
         supplier, partner = caller(self.shop.supplies.lines), caller(self.shop.reseller.lines)
         for turn in self._turns():
             key, body = f"k-{name}-{turn}", dict[str, object]()
@@ -168,7 +168,7 @@ class Traffic:
             self.keyed[key] = path, body, answer
 
     def ask_again(self) -> None:
-        """Sends every call with a key once more: each gets its first answer."""
+        """Repeats every request that has a key: each gets its first answer."""
         for key, (path, body, before) in self.keyed.items():
             client = self.shop.supplies if path.startswith("/Supplier") else self.shop.reseller
             caller = Caller(self.shop, self._port, client.lines, self._connect)
