@@ -1,9 +1,9 @@
-"""A small cloud: what answers when the vendors' own libraries ask for a secret.
+"""Simulated secret managers that answer the vendors' own libraries.
 
-The libraries of Azure and Google go to fixed names over TLS. Here they are given a proxy by the environment, as many
-companies have one. It ends their tunnels itself, with certificates of an authority that they trust by configuration, and
-answers in the names of the real hosts. What it answers is written from the published REST references of Azure Key Vault
-(with the challenge of its authentication), the Microsoft identity platform, Google Secret Manager and Vault's KV 2.
+The libraries of Azure and Google connect to fixed hosts over TLS. Here the environment gives them a proxy, as in many
+companies. The proxy terminates their tunnels itself, with certificates of an authority that they are configured to trust,
+and answers in the name of the real hosts. Its answers follow the published REST references of Azure Key Vault (with the
+challenge of its authentication), the Microsoft identity platform, Google Secret Manager and Vault's KV 2.
 """
 
 import base64
@@ -32,7 +32,7 @@ AZURE_TOKEN, VAULT_TOKEN = "azure-access-token-1", "vault-token-1"
 
 @dataclass(frozen=True)
 class ManagerRequest:
-    """A request that arrived."""
+    """A received request."""
 
     method: str
     host: str
@@ -43,7 +43,7 @@ class ManagerRequest:
 
 @dataclass(frozen=True)
 class ManagerResponse:
-    """What is answered."""
+    """The response to a request."""
 
     status: int
     body: dict[str, Any] | bytes = b""
@@ -52,7 +52,7 @@ class ManagerResponse:
 
 @dataclass
 class Cloud:
-    """What the managers know, and what they were asked. `faults` are answered first, one a request for a secret."""
+    """The managers' secrets, and the requests they received. `faults` are answered first, one for each read of a secret."""
 
     folder: Path
     port: int = 0
@@ -69,11 +69,11 @@ class Cloud:
 
     @property
     def reads(self) -> int:
-        """How often a secret itself was asked for, whatever the answer."""
+        """How often a secret was requested, whatever the response."""
         return sum("/secrets/" in one.path or "/data/" in one.path for one in self.requests)
 
     def environment(self) -> dict[str, str]:
-        """The environment in which programs find this cloud and may use it."""
+        """The environment variables with which programs find this cloud and have access."""
         return {
             "HTTPS_PROXY": f"http://127.0.0.1:{self.port}",
             "NO_PROXY": "127.0.0.1,localhost",
@@ -87,7 +87,7 @@ class Cloud:
         }
 
     def answer(self, request: ManagerRequest) -> ManagerResponse:
-        """The answer of the host that was asked."""
+        """Returns the response of the requested host."""
         self.requests.append(request)
         if "/secrets/" in request.path or "/data/" in request.path:
             self.held_up.wait(120)
@@ -139,7 +139,7 @@ class Cloud:
     # --- Google ---
 
     def _google_account(self) -> Path:
-        """The key file of a service account."""
+        """Creates the key file of a service account."""
         key = self.google_key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -195,7 +195,7 @@ def crc32c(data: bytes) -> int:
 
 
 class Authority:
-    """A certificate authority, and certificates of it for any host."""
+    """A certificate authority that issues certificates for any host."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -220,7 +220,7 @@ class Authority:
         )
 
     def context(self, host: str) -> ssl.SSLContext:
-        """A server's side of TLS in the name of this host."""
+        """A TLS server context in the name of this host."""
         with self._making:
             if host not in self._contexts:
                 self._contexts[host] = self._make(host)
@@ -252,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_CONNECT(self) -> None:
-        """Answers the tunnel itself."""
+        """Terminates the tunnel here."""
         self.host = self.path.partition(":")[0]
         self.send_response(200)
         self.end_headers()
@@ -262,12 +262,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = False
 
     def finish(self) -> None:
-        """Ends the tunnel, which the server does not know of."""
+        """Ends the tunnel, which the server does not track."""
         super().finish()
         self.connection.close()
 
     def do_GET(self) -> None:
-        """Asks the cloud."""
+        """Forwards the request to the cloud."""
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         host = self.host or headers.get("host", "").partition(":")[0]
@@ -283,7 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -291,7 +291,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone away does not matter to a test."""
+        """Ignores clients that have disconnected."""
 
 
 @contextmanager
@@ -312,7 +312,7 @@ def served(cloud: Cloud, wrap: Callable[[_Server], None] = lambda _: None, port:
 
 @contextmanager
 def a_cloud(folder: Path) -> Iterator[Cloud]:
-    """A cloud that runs; `port` is its proxy's."""
+    """Runs a cloud; `port` is its proxy's."""
     cloud = Cloud(folder)
     with served(cloud) as cloud.port:
         yield cloud
@@ -320,7 +320,7 @@ def a_cloud(folder: Path) -> Iterator[Cloud]:
 
 @contextmanager
 def a_vault(cloud: Cloud) -> Iterator[int]:
-    """The cloud's Vault, over TLS on a port of its own."""
+    """Runs the cloud's Vault, over TLS on its own port."""
 
     def wrap(server: _Server) -> None:
         context = cloud.authority.context("127.0.0.1")

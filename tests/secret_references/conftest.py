@@ -1,4 +1,4 @@
-"""Simulated secret managers, which the vendors' libraries find through the environment as usual."""
+"""Simulated secret managers, which the vendors' libraries find by environment variables as usual."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def _no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """Azure Key Vault, Google Secret Manager and Vault, as far as reading needs them."""
+    """Azure Key Vault, Google Secret Manager and Vault, as far as reads need them."""
     folder = tmp_path / "cloud"
     folder.mkdir()
     with a_cloud(folder) as made:
@@ -52,7 +52,7 @@ def _aws_server() -> Iterator[Aws]:
 
 @pytest.fixture
 def aws(_aws_server: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    """Secrets Manager as moto serves it, empty."""
+    """An empty Secrets Manager, served by moto."""
     _aws_server.forget()
     for name, value in _aws_server.environment().items():
         monkeypatch.setenv(name, value)

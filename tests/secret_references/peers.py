@@ -1,4 +1,4 @@
-"""Peers that others have written: moto's server for AWS, and OpenBao, the open continuation of Vault."""
+"""Third-party peers: moto's server for AWS, and OpenBao, the open fork of Vault."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ class Aws:
     url: str
 
     def environment(self) -> dict[str, str]:
-        """The environment in which programs find it."""
+        """The environment variables with which programs find it."""
         return {
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.url,
             "AWS_ACCESS_KEY_ID": "test",
@@ -31,11 +31,11 @@ class Aws:
         }
 
     def forget(self) -> None:
-        """Forgets every secret."""
+        """Deletes every secret."""
         _post(f"{self.url}/moto-api/reset", {}, {})
 
     def put(self, name: str, **value: str | bytes) -> None:
-        """Makes a secret, or another version of it: `SecretString=` or `SecretBinary=`."""
+        """Creates a secret, or a new version of it: `SecretString=` or `SecretBinary=`."""
         client = self._client()
         try:
             client.create_secret(Name=name, **value)
@@ -74,7 +74,7 @@ class Bao:
     token: str
 
     def put(self, path: str, **fields: str) -> None:
-        """Another version of a secret below the mount `secret`."""
+        """Writes a new version of a secret below the mount `secret`."""
         headers = {"X-Vault-Token": self.token}
         _post(f"http://{self.address}/v1/secret/data/{path}", headers, {"data": fields})
 

@@ -1,4 +1,4 @@
-"""Each manager is read through its vendor's own library, from a real peer or one written from the published protocol."""
+"""Reads each manager by its vendor's library, from a real peer or a double that follows the published protocol."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ NEXT = "ak_live_fedcba9876543210fedcba9876543210"
 # --- AWS, against moto's server ---
 
 
-def test_a_secret_of_aws_is_read_and_read_again_when_it_was_refused(aws: Aws) -> None:
+def test_a_secret_of_aws_is_read_and_read_again_after_it_was_refused(aws: Aws) -> None:
     aws.put("shop/api-key", SecretString=SECRET)
     secret = source(f"aws-sm://{REGION}/shop/api-key")
     assert secret.get() == SECRET
@@ -30,7 +30,7 @@ def test_a_secret_of_aws_is_read_and_read_again_when_it_was_refused(aws: Aws) ->
     assert secret.get() == NEXT
 
 
-def test_one_field_of_the_json_in_a_secret_of_aws(aws: Aws) -> None:
+def test_one_field_of_a_json_secret_of_aws_is_read(aws: Aws) -> None:
     aws.put("db", SecretString=json.dumps({"username": "shop", "password": SECRET, "port": 5432}))
     assert source(f"aws-sm://{REGION}/db#password").get() == SECRET
     for field in ("missing", "port"):
@@ -42,7 +42,7 @@ def test_one_field_of_the_json_in_a_secret_of_aws(aws: Aws) -> None:
     assert SECRET not in str(caught.value)
 
 
-def test_a_binary_secret_of_aws_is_text_in_utf8(aws: Aws) -> None:
+def test_a_binary_secret_of_aws_is_read_as_utf8_text(aws: Aws) -> None:
     aws.put("binary", SecretBinary="schlüssel".encode())
     assert source(f"aws-sm://{REGION}/binary").get() == "schlüssel"
     aws.put("noise", SecretBinary=b"\xff\xfe")
@@ -50,13 +50,13 @@ def test_a_binary_secret_of_aws_is_text_in_utf8(aws: Aws) -> None:
         source(f"aws-sm://{REGION}/noise").get()
 
 
-def test_what_aws_does_not_have_is_named_with_its_reason(aws: Aws) -> None:
+def test_a_secret_that_aws_lacks_is_named_with_the_reason(aws: Aws) -> None:
     with pytest.raises(SecretUnavailable) as caught:
         source(f"aws-sm://{REGION}/nowhere").get()
     assert str(caught.value) == f"aws-sm://{REGION}/nowhere: AWS refused: ResourceNotFoundException"
 
 
-def test_aws_without_credentials_says_so(aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_aws_credentials_are_reported(aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -67,7 +67,7 @@ def test_aws_without_credentials_says_so(aws: Aws, monkeypatch: pytest.MonkeyPat
 # --- Vault, against OpenBao ---
 
 
-def test_a_field_of_a_secret_in_a_real_vault(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_field_of_a_secret_in_a_real_vault_is_read(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAULT_TOKEN", bao.token)
     bao.put("shop/reseller", key=SECRET, other="no")
     secret = source(f"vault+http://{bao.address}/secret/shop/reseller#key")
@@ -76,7 +76,7 @@ def test_a_field_of_a_secret_in_a_real_vault(bao: Bao, monkeypatch: pytest.Monke
     assert secret.refresh(SECRET) == NEXT
 
 
-def test_what_a_real_vault_refuses_is_said(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_of_a_real_vault_is_reported(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
     bao.put("gone", key=SECRET)
     bao.delete("gone")
     bao.put("there", key=SECRET)
@@ -89,7 +89,7 @@ def test_what_a_real_vault_refuses_is_said(bao: Bao, monkeypatch: pytest.MonkeyP
     assert _reason(f"{address}/there#key") == "Vault refused: HTTP 403"
 
 
-def test_the_token_for_vault_comes_from_a_file_too_and_is_read_again(
+def test_the_token_for_vault_may_come_from_a_file_and_is_read_again(
     bao: Bao, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bao.put("by-file", key=SECRET)
@@ -109,7 +109,7 @@ def test_the_token_for_vault_comes_from_a_file_too_and_is_read_again(
     assert _reason(reference) == "neither VAULT_TOKEN nor VAULT_TOKEN_FILE is set"
 
 
-def test_vault_is_asked_over_tls_that_is_checked(
+def test_the_tls_certificate_of_vault_is_verified(
     cloud: Cloud, hashicorp_vault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     cloud.secrets["team/kv/data/shop"] = json.dumps({"key": SECRET})
@@ -120,16 +120,16 @@ def test_vault_is_asked_over_tls_that_is_checked(
     assert _reason(reference) == "Vault's certificate is not trusted (VAULT_CACERT)"
 
 
-def test_the_token_for_vault_follows_no_redirect(cloud: Cloud, hashicorp_vault: str) -> None:
+def test_the_token_for_vault_is_not_sent_to_a_redirects_target(cloud: Cloud, hashicorp_vault: str) -> None:
     cloud.always = ManagerResponse(307, b"", {"Location": f"https://{hashicorp_vault}/v1/secret/elsewhere"})
     assert _reason(f"vault://{hashicorp_vault}/secret/shop#key")
     assert {one.path for one in cloud.requests} == {"/v1/secret/data/shop"}
 
 
-# --- Azure and Google, against doubles in the name of the real hosts ---
+# --- Azure and Google, against doubles that answer for the real hosts ---
 
 
-def test_a_secret_of_azure_by_its_challenge_and_the_microsoft_login(cloud: Cloud) -> None:
+def test_a_secret_of_azure_is_read_with_its_challenge_and_the_microsoft_login(cloud: Cloud) -> None:
     cloud.secrets["acme-kv/api-key"] = SECRET
     secret = source("azure-kv://acme-kv/api-key")
     assert secret.get() == SECRET
@@ -140,18 +140,18 @@ def test_a_secret_of_azure_by_its_challenge_and_the_microsoft_login(cloud: Cloud
     assert secret.refresh(SECRET) == NEXT
 
 
-def test_one_version_of_a_secret_of_azure(cloud: Cloud) -> None:
+def test_one_version_of_a_secret_of_azure_is_read(cloud: Cloud) -> None:
     cloud.secrets["acme-kv/api-key/0123456789abcdef"] = SECRET
     assert source("azure-kv://acme-kv/api-key/0123456789abcdef").get() == SECRET
     assert _reason("azure-kv://acme-kv/api-key") == "Azure refused: HTTP 404"
 
 
-def test_an_identity_that_azure_does_not_accept(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_identity_that_azure_refuses_is_reported(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "another-password")
     assert _reason("azure-kv://acme-kv/api-key") == "Azure does not accept the identity (no token)"
 
 
-def test_a_secret_of_google_with_its_checksum(cloud: Cloud) -> None:
+def test_a_secret_of_google_is_read_with_its_checksum(cloud: Cloud) -> None:
     cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = SECRET
     secret = source("gcp-sm://acme-1/api-key")
     assert secret.get() == SECRET
@@ -162,7 +162,7 @@ def test_a_secret_of_google_with_its_checksum(cloud: Cloud) -> None:
     assert _reason("gcp-sm://acme-1/other") == "Google refused: HTTP 404"
 
 
-def test_a_secret_of_google_that_arrives_damaged_is_asked_for_again(cloud: Cloud) -> None:
+def test_a_secret_of_google_that_arrives_corrupted_is_requested_again(cloud: Cloud) -> None:
     cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = SECRET
     wrong = {"name": "x", "payload": {"data": "d3Jvbmc=", "dataCrc32c": str(crc32c(b"right"))}}
     cloud.faults = [ManagerResponse(200, wrong)]
@@ -194,10 +194,10 @@ MANAGERS = pytest.mark.parametrize("manager", ["azure", "google", "vault"])
 
 @MANAGERS
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_passes_is_tried_again_a_few_times(
+def test_transient_errors_are_retried_a_few_times(
     cloud: Cloud, references: References, manager: str, status: int
 ) -> None:
-    source(references[manager]).get()  # who one is has been settled
+    source(references[manager]).get()  # authenticates
     before = cloud.reads
     cloud.faults = [ManagerResponse(status, {"errors": ["later"]}), ManagerResponse(status, {"errors": ["later"]})]
     assert source(references[manager]).get() == SECRET
@@ -223,7 +223,7 @@ def test_a_manager_that_refuses_is_asked_once(cloud: Cloud, references: Referenc
 
 @MANAGERS
 @pytest.mark.parametrize("body", [b"<html>welcome</html>", b'{"value": ', b"", b"[1]", b'{"value": null}', b"\xff\xfe"])
-def test_an_answer_that_is_none_is_an_error_that_repeats_nothing_of_it(
+def test_an_invalid_answer_is_an_error_that_repeats_nothing_of_it(
     cloud: Cloud, references: References, manager: str, body: bytes
 ) -> None:
     cloud.always = ManagerResponse(200, body)
@@ -234,7 +234,7 @@ def test_an_answer_that_is_none_is_an_error_that_repeats_nothing_of_it(
 
 
 @MANAGERS
-def test_a_manager_that_is_down_leaves_what_is_remembered(
+def test_a_cached_secret_stays_in_use_while_its_manager_is_down(
     cloud: Cloud, references: References, manager: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = source(references[manager])
@@ -250,7 +250,7 @@ def test_a_manager_that_is_down_leaves_what_is_remembered(
 
 
 @MANAGERS
-def test_a_manager_that_hangs_holds_nobody_past_the_deadline(
+def test_nobody_waits_for_a_hanging_manager_past_the_deadline(
     cloud: Cloud, references: References, manager: str
 ) -> None:
     known = source(references[manager], deadline=0.5)
@@ -260,7 +260,9 @@ def test_a_manager_that_hangs_holds_nobody_past_the_deadline(
     cloud.held_up.set()
 
 
-def test_nothing_that_was_asked_shows_more_than_its_manager_needs(cloud: Cloud, references: References) -> None:
+def test_each_request_contains_only_the_credentials_that_its_manager_needs(
+    cloud: Cloud, references: References
+) -> None:
     for reference in references.values():
         source(reference).get()
     for one in cloud.requests:
@@ -289,7 +291,7 @@ def test_a_missing_library_is_named_with_its_extra(
     assert str(caught.value) == outcome
 
 
-def test_many_threads_that_were_refused_read_once(cloud: Cloud, references: References) -> None:
+def test_many_threads_whose_secret_was_refused_read_it_once(cloud: Cloud, references: References) -> None:
     secret = source(references["vault"])
     secret.get()
     cloud.secrets["secret/data/api-key"] = json.dumps({"key": NEXT})
@@ -313,7 +315,7 @@ def _threads(count: int, work: Callable[[], object]) -> list[threading.Thread]:
 
 
 def _reason(reference: str) -> str:
-    """Why a secret cannot be had, without the reference that stands before it."""
+    """Why a secret cannot be read, without the leading reference."""
     with pytest.raises(SecretUnavailable) as caught:
         source(reference, deadline=5).get()
     assert str(caught.value).startswith(f"{reference}: ")

@@ -63,9 +63,7 @@ def _until(done: Callable[[], Any]) -> Any:
     return found
 
 
-def test_key_sets_that_were_rotated_in_the_manager_are_taken_up_without_a_restart(
-    aws: Aws, kept: Program, tmp_path: Path
-) -> None:
+def test_key_sets_rotated_in_the_manager_are_loaded_without_a_restart(aws: Aws, kept: Program, tmp_path: Path) -> None:
     with served(kept, "--workers", "1", "--admin-port", "0", environment=_environment(aws)) as server:
         pids = server.ready["pids"]
         kept.run_json("secrets", "rotate", "--to", str(tmp_path / "next.json"))
@@ -77,7 +75,7 @@ def test_key_sets_that_were_rotated_in_the_manager_are_taken_up_without_a_restar
         assert server.ready["pids"] == pids
 
 
-def test_they_are_taken_up_at_once_when_the_operator_says_so(aws: Aws, kept: Program, tmp_path: Path) -> None:
+def test_rotated_key_sets_are_loaded_at_once_when_the_operator_says_so(aws: Aws, kept: Program, tmp_path: Path) -> None:
     kept.run_json("secrets", "rotate", "--to", str(tmp_path / "next.json"))
     assert _asked_for(tmp_path) == 1
     aws.put("bedesten", SecretString=(tmp_path / "next.json").read_text())
@@ -87,10 +85,10 @@ def test_they_are_taken_up_at_once_when_the_operator_says_so(aws: Aws, kept: Pro
     assert "already exists" in kept.run_error("secrets", "rotate", "--to", str(tmp_path / "next.json"))["message"]
 
 
-def test_a_worker_is_replaced_while_the_manager_is_down(aws: Aws, kept: Program) -> None:
+def test_a_dead_worker_is_replaced_while_the_manager_is_down(aws: Aws, kept: Program) -> None:
     environment = _environment(aws)
     with served(kept, "--workers", "1", "--admin-port", "0", environment=environment) as server:
-        aws.forget()  # every read of the manager fails from now on
+        aws.forget()  # from now on every read from the manager fails
         os.kill(server.workers[0], signal.SIGKILL)
         server.until("respawned")
         client = Client(server.port, "shop.example")
@@ -99,7 +97,7 @@ def test_a_worker_is_replaced_while_the_manager_is_down(aws: Aws, kept: Program)
 
 
 def _answer(client: Client) -> Answer | None:
-    """What the client is answered, if somebody listens."""
+    """The response to the client, if the server is listening."""
     try:
         return client.get("/documentation/errors/-1.json")
     except ConnectionRefusedError:
@@ -115,7 +113,7 @@ def _answer(client: Client) -> Answer | None:
         ("vault://host", "the form is"),
     ],
 )
-def test_at_start_up_it_refuses_and_names_the_setting_and_no_value(
+def test_the_server_does_not_start_with_unusable_secrets_and_names_the_setting_but_no_value(
     aws: Aws, kept: Program, setting: str, reason: str
 ) -> None:
     aws.put("broken", SecretString='{"leaked-value": 1}')
@@ -127,7 +125,7 @@ def test_at_start_up_it_refuses_and_names_the_setting_and_no_value(
     assert "Traceback" not in outcome.err
 
 
-def test_a_text_that_is_no_reference_is_wrong_usage_and_not_repeated(kept: Program) -> None:
+def test_an_invalid_reference_is_a_usage_error_and_not_repeated(kept: Program) -> None:
     outcome = kept.run_process("check", BEDESTEN_SECRETS="super-secret-key-sets")
     assert outcome.code == 2
     assert "super-secret-key-sets" not in outcome.err
@@ -148,7 +146,7 @@ def test_the_password_of_the_database_is_read_from_the_manager(
         assert message == "BEDESTEN_DATABASE_PASSWORD: azure-kv://acme-kv/none: Azure refused: HTTP 404"
 
 
-def test_an_address_that_changed_is_read_again_when_no_connection_can_be_made(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_changed_address_is_read_again_when_no_connection_can_be_made(cloud: Cloud, tmp_path: Path) -> None:
     from bedesten.server.database_url import DatabaseUrl
     from bedesten.server.settings import Settings
     from bedesten.store.postgres import PostgresStore
@@ -184,7 +182,7 @@ def _reads(store: Any) -> bool:
         return False
 
 
-def test_key_sets_that_cannot_follow_are_reported_apart() -> None:
+def test_each_reason_why_key_sets_cannot_replace_the_current_ones_is_reported() -> None:
     old = Keyring.generate()
     fresh = old.rotate_digest()
     mixed = Keyring(Keyring.generate().sign, old.digest, old.wrap)
@@ -205,8 +203,8 @@ def _unfit(old: Keyring, new: Keyring) -> str | None:
     return new.incompatibility(old.version, old.fingerprints())
 
 
-def test_key_sets_of_the_right_version_but_of_a_lost_history_are_fetched_again(tmp_path: Path) -> None:
-    """The store went back, and asks for another version 2 than the one that this machine remembers."""
+def test_key_sets_of_the_right_version_from_a_lost_history_are_fetched_again(tmp_path: Path) -> None:
+    """The store was restored, and demands another version 2 than the one that this machine has cached."""
     first = Keyring.generate()
     lost, present = first.rotate_signing(), first.rotate_signing()
     place = tmp_path / "key-sets.json"
@@ -222,7 +220,7 @@ def test_key_sets_of_the_right_version_but_of_a_lost_history_are_fetched_again(t
         MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache()).for_store(installed)
 
 
-def test_another_installations_key_sets_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:
+def test_another_installations_key_sets_are_not_loaded(aws: Aws, kept: Program, tmp_path: Path) -> None:
     aws.put("bedesten", SecretString=Keyring.generate().rotate_digest().to_json())
     message = kept.run_error("secrets", "reload")["message"]
     assert "another" in message
@@ -240,7 +238,7 @@ def test_key_sets_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypa
         assert secret not in repr(Settings())
 
 
-def test_a_password_without_a_database_is_wrong_usage(tmp_path: Path) -> None:
+def test_a_password_without_a_database_is_a_usage_error(tmp_path: Path) -> None:
     outcome = Program(tmp_path / "data").run_process("init", BEDESTEN_DATABASE_PASSWORD="the-password")
     assert outcome.code == 2
     assert "BEDESTEN_DATABASE is not set" in outcome.err
@@ -248,7 +246,7 @@ def test_a_password_without_a_database_is_wrong_usage(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_what_is_known_is_shared_and_a_torn_file_is_an_empty_one() -> None:
+def test_the_secret_cache_is_shared_between_processes_and_a_torn_file_counts_as_empty() -> None:
     known = SecretCache.shared()
     other = SecretCache(known.fd)
     assert other.get("a") is None
@@ -261,7 +259,7 @@ def test_what_is_known_is_shared_and_a_torn_file_is_an_empty_one() -> None:
     known.close()
 
 
-def test_the_server_knows_the_same_references_as_the_client() -> None:
+def test_the_server_supports_the_same_references_as_the_client() -> None:
     for scheme in SCHEMES:
         assert is_reference(f"{scheme}://x/y")
     assert not is_reference("postgresql://host/database")
@@ -269,7 +267,7 @@ def test_the_server_knows_the_same_references_as_the_client() -> None:
 
 
 def _asked_for(folder: Path) -> int:
-    """The version of the key sets that the store asks for."""
+    """The version of the key sets that the store demands."""
     from bedesten.server.installation import open_store
     from bedesten.server.settings import Settings
     from bedesten.store.tables import INSTALLATION
@@ -295,10 +293,10 @@ def _asked_for(folder: Path) -> int:
         "u:?/ret-pw",
     ],
 )
-def test_an_address_that_could_be_read_in_two_ways_is_refused_before_anything_is_asked(
+def test_an_ambiguous_address_is_refused_before_any_host_is_resolved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
 ) -> None:
-    """Else a piece of the password is a host's name: asked of the resolver, and repeated in the error."""
+    """Otherwise part of the password would be taken for a host name, sent to the resolver and repeated in the error."""
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("the resolver was asked"))
     program = Program(tmp_path / "data", f"postgresql://{login}@127.0.0.1:9/x")
     program.data.mkdir()
@@ -320,6 +318,6 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused_before_anything_is
         "postgresql://127.0.0.1:9",
     ],
 )
-def test_an_address_that_can_be_read_in_one_way_is_taken(tmp_path: Path, url: str) -> None:
+def test_an_unambiguous_address_is_accepted(tmp_path: Path, url: str) -> None:
     settings = Settings.model_validate({"data": tmp_path, "database": url})
     assert DatabaseUrl(settings, SecretCache()).read() == url

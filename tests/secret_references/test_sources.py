@@ -1,4 +1,4 @@
-"""References of this machine, and what a source does with any of them: remembering, reading again, showing nothing."""
+"""Local references, and what every source does: caching, reading again, and showing nothing."""
 
 import copy
 import functools
@@ -83,7 +83,7 @@ def test_a_value_that_looks_like_a_reference_can_be_given_as_one() -> None:
         "vault+http://127.0.0.1.evil.example/secret/path#field",
     ],
 )
-def test_a_reference_that_is_none_is_refused_and_not_repeated(text: str) -> None:
+def test_an_invalid_reference_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(BadReference) as caught:
         source(text)
     assert len(text) < 20 or text not in str(caught.value)
@@ -107,7 +107,7 @@ def test_references_are_shown_as_they_were_written(text: str) -> None:
     assert repr(source(text)) == f"<secret {text}>"
 
 
-def test_a_source_is_its_own_source_and_nothing_else_is_one() -> None:
+def test_a_source_is_passed_through_and_any_other_object_is_refused() -> None:
     made = source(SECRET)
     assert source(made) is made
     other: object = 7
@@ -121,7 +121,7 @@ def test_a_source_is_its_own_source_and_nothing_else_is_one() -> None:
 # --- the environment and files ---
 
 
-def test_a_variable_is_read_when_it_is_first_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_is_read_on_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SHOP_KEY", raising=False)
     secret = source("env:SHOP_KEY")
     with pytest.raises(SecretUnavailable, match=r"^env:SHOP_KEY: the variable is not set, or empty$"):
@@ -134,16 +134,14 @@ def test_a_variable_is_read_when_it_is_first_asked_for(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_file_without_the_end_of_its_line(tmp_path: Path, end: str) -> None:
+def test_a_file_is_read_without_its_final_line_break(tmp_path: Path, end: str) -> None:
     file = _file(tmp_path, f"{SECRET}{end}".encode())
     assert source(f"file:{file}").get() == SECRET
     assert source(f"file://{file}").get() == SECRET
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_no_other_source_takes_the_end_of_a_line_for_a_part_of_the_secret(
-    monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
+def test_every_other_source_strips_a_final_line_break_too(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     monkeypatch.setenv("SHOP_KEY", SECRET + end)
     assert source("env:SHOP_KEY").get() == SECRET
     assert source(f"value:{SECRET}{end}").get() == SECRET
@@ -152,7 +150,7 @@ def test_no_other_source_takes_the_end_of_a_line_for_a_part_of_the_secret(
     assert text_of(RawSecret(f"{SECRET}{end}".encode())).reveal() == SECRET, "what a manager gives"
 
 
-def test_a_setting_of_the_server_is_read_without_the_end_of_its_line(
+def test_a_setting_of_the_server_is_read_without_its_final_line_break(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("BEDESTEN_DATABASE", "postgresql://u@db.example/x\n")
@@ -161,7 +159,7 @@ def test_a_setting_of_the_server_is_read_without_the_end_of_its_line(
     assert (found.database, found.database_password) == ("postgresql://u@db.example/x", SECRET)
 
 
-def test_only_one_end_of_a_line_is_taken_off(tmp_path: Path) -> None:
+def test_only_one_line_break_is_stripped(tmp_path: Path) -> None:
     assert source(f"file:{_file(tmp_path, b' two words ' + bytes([10, 10]))}").get() == " two words \n"
 
 
@@ -174,11 +172,11 @@ def test_a_file_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> N
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o440, 0o640])
-def test_the_group_may_read_a_file(tmp_path: Path, mode: int) -> None:
+def test_a_file_that_its_group_can_read_is_accepted(tmp_path: Path, mode: int) -> None:
     assert source(f"file:{_file(tmp_path, SECRET.encode(), mode)}").get() == SECRET
 
 
-def test_files_that_hold_no_secret(tmp_path: Path) -> None:
+def test_files_without_a_usable_secret_are_refused_with_a_reason(tmp_path: Path) -> None:
     assert source(f"file:{_file(tmp_path, b'x' * 65_536)}").get() == "x" * 65_536
     os.mkfifo(tmp_path / "pipe", 0o600)
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
@@ -198,7 +196,7 @@ def test_files_that_hold_no_secret(tmp_path: Path) -> None:
         assert str(caught.value) == f"file:{file}: {reason}"
 
 
-def test_a_file_that_was_replaced_is_read_when_the_old_secret_was_refused(tmp_path: Path) -> None:
+def test_a_replaced_file_is_read_after_the_old_secret_was_refused(tmp_path: Path) -> None:
     file = _file(tmp_path, SECRET.encode())
     secret = source(f"file:{file}")
     assert secret.get() == SECRET
@@ -208,11 +206,11 @@ def test_a_file_that_was_replaced_is_read_when_the_old_secret_was_refused(tmp_pa
     assert secret.refresh(SECRET) == NEXT
 
 
-# --- remembering ---
+# --- caching ---
 
 
 class Keeper:
-    """A manager of this test's own: what it answers next, and how often it was asked."""
+    """A fake manager: its next answers, and how often it was read."""
 
     def __init__(self, *answers: str | Exception) -> None:
         self.answers = list(answers)
@@ -221,7 +219,7 @@ class Keeper:
         self.go_on.set()
 
     def read(self, _seconds: float) -> SecretText:
-        """The next answer; the last one for ever."""
+        """Returns the next answer; repeats the last one."""
         self.asked += 1
         self.go_on.wait(120)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -246,14 +244,14 @@ class Time:
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    """A clock that stands until it is moved; waits between attempts take no time."""
+    """A clock that stands still until a test moves it; waits between attempts take no time."""
     made = Time()
     monkeypatch.setattr("time.monotonic", made)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     return made
 
 
-def test_it_is_read_once_and_again_only_when_what_is_remembered_was_refused(time: Time) -> None:
+def test_a_secret_is_read_once_and_again_only_when_the_cached_one_was_refused(time: Time) -> None:
     keeper = Keeper(SECRET, NEXT)
     secret = _remembered(keeper)
     assert [secret.get(), secret.get(), secret.refresh("older")] == [SECRET] * 3
@@ -272,7 +270,7 @@ def test_a_transient_failure_is_retried_after_waits_that_double(time: Time, monk
     assert waits == [MIN_WAIT_S, 2 * MIN_WAIT_S] == [0.2, 0.4]
 
 
-def test_a_secret_that_stays_wrong_makes_no_storm(time: Time) -> None:
+def test_a_secret_that_stays_wrong_causes_no_storm_of_reads(time: Time) -> None:
     keeper = Keeper(SECRET)
     secret = _remembered(keeper)
     secret.get()
@@ -283,7 +281,7 @@ def test_a_secret_that_stays_wrong_makes_no_storm(time: Time) -> None:
     assert keeper.asked == 3
 
 
-def test_a_manager_that_stays_away_is_asked_ever_more_rarely(time: Time, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_manager_that_stays_down_is_read_ever_more_rarely(time: Time, caplog: pytest.LogCaptureFixture) -> None:
     keeper = Keeper(SECRET, ReadFailure("away"))
     secret = _remembered(keeper)
     secret.get()
@@ -294,7 +292,7 @@ def test_a_manager_that_stays_away_is_asked_ever_more_rarely(time: Time, caplog:
     assert caplog.messages[0] == "a manager: away; continuing with the cached secret"
 
 
-def test_what_is_too_old_is_read_again_by_one_while_the_others_go_on(time: Time) -> None:
+def test_an_expired_secret_is_read_again_by_one_thread_while_the_others_use_it(time: Time) -> None:
     keeper = Keeper(SECRET, NEXT)
     secret = _remembered(keeper, ttl=60)
     secret.get()
@@ -313,7 +311,7 @@ def test_what_is_too_old_is_read_again_by_one_while_the_others_go_on(time: Time)
     assert (found, secret.get(), keeper.asked) == ([NEXT], NEXT, 2)
 
 
-def test_what_is_too_old_and_cannot_be_read_is_used_on(time: Time, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_expired_secret_that_cannot_be_read_stays_in_use(time: Time, caplog: pytest.LogCaptureFixture) -> None:
     secret = _remembered(Keeper(SECRET, ReadFailure("away")), ttl=60)
     secret.get()
     time.now += 61
@@ -322,7 +320,7 @@ def test_what_is_too_old_and_cannot_be_read_is_used_on(time: Time, caplog: pytes
     assert SECRET not in caplog.text
 
 
-def test_many_who_ask_at_first_read_once_and_share_an_error_too() -> None:
+def test_many_threads_share_the_first_read_and_its_error() -> None:
     for answer, expected in ((SECRET, {SECRET}), (ReadFailure("nothing there"), {"a manager: nothing there"})):
         keeper = Keeper(answer)
         keeper.go_on.clear()
@@ -338,7 +336,7 @@ def test_many_who_ask_at_first_read_once_and_share_an_error_too() -> None:
         for one in threads:
             one.join(120)
         assert (len(found), set(found)) == (40, expected)
-        assert keeper.asked <= 2  # a thread that came late asks again, if there was an error
+        assert keeper.asked <= 2  # after an error, a thread that came late reads again
 
 
 def _secret_or_problem(secret: SecretSource) -> str:
@@ -348,20 +346,20 @@ def _secret_or_problem(secret: SecretSource) -> str:
         return str(problem)
 
 
-def test_a_reader_that_never_comes_back_is_given_up(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_that_never_returns_is_given_up(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper = Keeper(SECRET)
     keeper.go_on.clear()
     secret = _remembered(keeper, deadline=0.05)
     for _ in range(3):
         assert _secret_or_problem(secret) == "a manager: no response within 0.05 s"
-    assert keeper.asked == 1  # it hangs; nobody sends another after it
+    assert keeper.asked == 1  # it hangs, and no second read is started
     time.now += 1
     secret._deadline = 20.0  # the next read has to succeed, however busy the machine is
     keeper.go_on.set()
     assert _secret_or_problem(secret) == SECRET
 
 
-def test_an_attempt_that_was_under_way_when_the_process_forked_is_not_waited_for() -> None:
+def test_a_forked_process_does_not_wait_for_a_read_of_its_parent() -> None:
     keeper = Keeper(SECRET)
     keeper.go_on.clear()
     secret = _remembered(keeper)
@@ -390,10 +388,10 @@ def test_nothing_shows_a_secret(caplog: pytest.LogCaptureFixture) -> None:
 
 
 class Telltale(Exception):
-    """An exception of a library that has the secret in its text and in its frames."""
+    """A library's exception that has the secret in its text and its frames."""
 
 
-def test_a_traceback_shows_no_secret_not_even_with_its_local_variables() -> None:
+def test_a_traceback_with_local_variables_shows_no_secret() -> None:
     def read(_seconds: float) -> SecretText:
         answer = SECRET
         try:
@@ -414,7 +412,7 @@ def test_a_traceback_shows_no_secret_not_even_with_its_local_variables() -> None
             assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_loading_the_package_loads_no_vendors_library_nor_the_server() -> None:
+def test_importing_the_package_imports_neither_a_vendors_library_nor_the_server() -> None:
     program = (
         "import sys, bedesten_client.secrets as s; s.source('aws-sm://eu-central-1/x'); s.source('gcp-sm://a/b');"
         "print([m for m in sys.modules if m.split('.')[0] in ('boto3', 'azure', 'hvac', 'requests', 'bedesten', 'grpc')"
@@ -424,7 +422,7 @@ def test_loading_the_package_loads_no_vendors_library_nor_the_server() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_the_forms_are_these() -> None:
+def test_the_supported_schemes_are_exactly_these() -> None:
     assert SCHEMES == ("value", "env", "file", "azure-kv", "aws-sm", "vault", "vault+http", "gcp-sm")
 
 
