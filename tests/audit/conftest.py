@@ -1,4 +1,4 @@
-"""Every test of the audit trail runs on both engines, each with a separate installation that it may damage."""
+"""Every test of the audit trail runs on both engines, each on its own installation, which it may damage."""
 
 from collections.abc import Iterator
 
@@ -19,6 +19,6 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def trail(installation: Installation) -> Iterator[Trail]:
-    """Its audit trail, and a direct connection to its database."""
+    """The installation's audit trail, and a direct connection to its database."""
     with raw(installation.settings) as connection:
         yield Trail(installation.store, connection)

@@ -1,4 +1,4 @@
-"""A trail to tamper with."""
+"""An audit trail to tamper with."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +18,13 @@ TRIGGERS = {
 
 @dataclass
 class Trail:
-    """The store as the program uses it, and `raw`: the database as somebody with its password uses it."""
+    """The store as the program uses it, and `raw`: the database as anyone with its password can use it."""
 
     store: Store
     raw: RawConnection
 
     def append(self, count: int, tenant: str = "ten_a") -> None:
-        """Writes so many rows, each in a transaction of its own."""
+        """Writes this many rows, each in its own transaction."""
 
         def write(tx: SystemTransaction, number: int) -> None:
             record(tx.for_tenant(tenant), OPERATOR, "test.note", f"n{number}", number=number)
@@ -33,7 +33,7 @@ class Trail:
             self.store.write_now(partial(write, number=number))
 
     def seal_rows(self, most: int = 1_000) -> Head | None:
-        """Seals what waits."""
+        """Seals the rows that wait."""
         return self.store.write_now(lambda tx: chain.seal_rows(tx, most))
 
     def head(self) -> Head:
@@ -41,7 +41,7 @@ class Trail:
         return self.store.read_now(chain.head_of)
 
     def disarm(self) -> None:
-        """Takes the triggers away, as only the owner of the tables can."""
+        """Drops the triggers, as only the owner of the tables can."""
         for table, names in TRIGGERS.items():
             for name in names:
                 self.raw.run(f"DROP TRIGGER {name}" + (f" ON {table}" if self.raw.dialect == "postgresql" else ""))

@@ -1,4 +1,4 @@
-"""The chain: sealed in order by any number of workers, and whatever is done to it afterwards is named."""
+"""The hash chain: sealed in order by any number of workers; every later tampering is reported."""
 
 import asyncio
 import threading
@@ -51,12 +51,12 @@ def test_every_column_of_a_row_enters_its_hash(changed: dict[str, object]) -> No
     assert a_row(**changed).sealed_as(1, chain.START) != a_row().sealed_as(1, chain.START)
 
 
-def test_what_moves_from_one_column_to_the_next_changes_the_hash() -> None:
+def test_text_that_moves_from_one_column_to_the_next_changes_the_hash() -> None:
     one, other = a_row(actor="ab", action="c"), a_row(actor="a", action="bc")
     assert one.sealed_as(1, chain.START) != other.sealed_as(1, chain.START)
 
 
-def test_a_fresh_trail_is_sound_and_its_head_is_number_zero(trail: Trail) -> None:
+def test_an_empty_trail_is_valid_and_its_head_is_number_zero(trail: Trail) -> None:
     assert verify(trail.store) == []
     assert trail.head() == Head(0, bytes(32))
     assert trail.seal_rows() is None
@@ -78,7 +78,7 @@ def test_a_batch_is_bounded_and_the_next_one_goes_on_where_it_ended(trail: Trail
     assert verify(trail.store) == []
 
 
-def test_a_row_without_a_request_and_text_in_every_script_survive_the_walk(trail: Trail) -> None:
+def test_rows_without_a_request_or_in_any_script_are_verified(trail: Trail) -> None:
     def write(tx: SystemTransaction) -> None:
         bound = tx.for_tenant(INSTALLATION)
         record(bound, OPERATOR, "webhooks.networks", "-", before=["10.0.0.0/8"], after=[])
@@ -98,7 +98,9 @@ def test_a_row_without_a_request_and_text_in_every_script_survive_the_walk(trail
     }
 
 
-def test_two_sealers_at_once_make_one_chain_without_gap_or_double(installation: Installation, trail: Trail) -> None:
+def test_two_concurrent_sealers_make_one_chain_without_gaps_or_duplicates(
+    installation: Installation, trail: Trail
+) -> None:
     trail.append(120)
     other = open_store(installation.settings)
     start = threading.Barrier(4)
@@ -119,7 +121,7 @@ def test_two_sealers_at_once_make_one_chain_without_gap_or_double(installation: 
     assert verify(trail.store) == []
 
 
-def test_a_trail_of_several_batches_is_walked_to_its_end(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trail_of_several_batches_is_verified_to_its_end(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "VERIFY_BATCH_ROWS", 4)
     trail.append(13)
     trail.seal_rows()
@@ -129,7 +131,7 @@ def test_a_trail_of_several_batches_is_walked_to_its_end(trail: Trail, monkeypat
     assert len(verify(trail.store)) == 1
 
 
-# --- what is done to it -----------------------------------------------------------------------------------------------
+# --- tampering with it -----------------------------------------------------------------------------------------------
 
 
 def alter(trail: Trail) -> str:
@@ -203,7 +205,7 @@ def unseal(trail: Trail) -> str:
 
 
 def insert(trail: Trail, row: str, seq: int, digest: bytes = bytes(32)) -> None:
-    """A row that the program never wrote."""
+    """Inserts a row that the program never wrote."""
     trail.raw.run(
         "INSERT INTO audit (id, tenant_id, actor, action, subject, detail, request_id, at, seq, hash)"
         " VALUES (:id, 'ten_a', 'operator', 'test.forged', 's', '{}', NULL, 0, :seq, :hash)",
@@ -220,7 +222,7 @@ def insert(trail: Trail, row: str, seq: int, digest: bytes = bytes(32)) -> None:
         stand_before_the_first, turn_the_head_back, give_the_head_another_hash, unseal,
     ],
 )  # fmt: skip
-def test_whatever_is_done_to_sealed_rows_past_the_triggers_is_named(
+def test_tampering_with_sealed_rows_without_the_triggers_is_reported(
     trail: Trail, tamper: Callable[[Trail], str]
 ) -> None:
     trail.append(8)
@@ -230,7 +232,7 @@ def test_whatever_is_done_to_sealed_rows_past_the_triggers_is_named(
     assert verify(trail.store)[0].startswith(expected)
 
 
-def test_a_cut_with_an_older_head_is_found_by_a_known_head(trail: Trail) -> None:
+def test_a_truncation_to_an_older_head_is_found_with_a_known_head(trail: Trail) -> None:
     trail.append(8)
     noted = trail.seal_rows()
     assert noted is not None
@@ -246,7 +248,7 @@ def test_a_cut_with_an_older_head_is_found_by_a_known_head(trail: Trail) -> None
     assert verify(trail.store, [Head(6, bytes(sixth)), Head(0, bytes(32))]) == []
 
 
-def test_a_row_that_the_sealing_has_passed_by_is_named(trail: Trail) -> None:
+def test_a_row_that_the_sealer_missed_is_reported(trail: Trail) -> None:
     trail.append(2)
     trail.seal_rows()
     assert verify(trail.store) == []
@@ -261,7 +263,7 @@ def test_a_row_that_the_sealing_has_passed_by_is_named(trail: Trail) -> None:
     assert found[0].startswith("row aud_old of 2023-11-14T22:13:20Z is not sealed, although rows of ")
 
 
-def test_a_store_that_is_broken_all_over_gives_an_end_of_lines(trail: Trail) -> None:
+def test_the_violations_of_a_completely_broken_trail_are_limited(trail: Trail) -> None:
     trail.append(120)
     trail.seal_rows()
     trail.disarm()
@@ -292,7 +294,7 @@ def test_a_store_that_is_broken_all_over_gives_an_end_of_lines(trail: Trail) -> 
         "UPDATE audit_chain SET seq = seq",
     ],
 )
-def test_nobody_changes_or_deletes_a_row_of_the_trail(trail: Trail, sql: str) -> None:
+def test_the_database_refuses_to_change_or_delete_a_row_of_the_trail(trail: Trail, sql: str) -> None:
     trail.append(2)
     trail.seal_rows()
     trail.append(1)
@@ -303,7 +305,7 @@ def test_nobody_changes_or_deletes_a_row_of_the_trail(trail: Trail, sql: str) ->
     assert trail.head().seq == 2
 
 
-def test_the_engine_s_own_ways_around_a_delete_are_closed(trail: Trail) -> None:
+def test_the_engines_own_ways_around_a_delete_are_closed(trail: Trail) -> None:
     trail.append(2)
     trail.seal_rows()
     row = trail.id_of(1)
@@ -326,7 +328,7 @@ def test_the_engine_s_own_ways_around_a_delete_are_closed(trail: Trail) -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_newest_rows_come_oldest_first_of_one_tenant_or_of_all(trail: Trail) -> None:
+def test_the_newest_rows_of_one_or_all_tenants_are_read_oldest_first(trail: Trail) -> None:
     trail.append(3, "ten_a")
     trail.append(2, "ten_b")
     read = trail.store.read_now
@@ -346,12 +348,12 @@ def test_the_number_of_unsealed_rows_is_reported(trail: Trail) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:", "x:" + "0" * 64, "5:" + "g" * 64, "5:" + "0" * 63, "-1:" + "0" * 64])
-def test_a_head_that_is_none_is_not_read(text: str) -> None:
+def test_an_invalid_head_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Head.parse(text)
 
 
-def test_a_head_is_read_as_it_is_written() -> None:
+def test_a_written_head_is_parsed_back() -> None:
     head = Head(17, bytes(range(32)))
     assert Head.parse(str(head)) == head
 
@@ -359,8 +361,8 @@ def test_a_head_is_read_as_it_is_written() -> None:
 # --- a store that went back -------------------------------------------------------------------------------------------
 
 
-def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail: Trail) -> None:
-    """Rows and head are as of an older state, in which the chain is whole: only a head from outside can tell."""
+def test_the_sealer_reports_that_a_logged_head_is_gone_and_continues(trail: Trail) -> None:
+    """Rows and head are those of an older state, whose chain is intact: only a head from outside shows it."""
 
     def outcome(before: Head) -> tuple[Head, list[str]]:
         with structlog.testing.capture_logs() as lines:

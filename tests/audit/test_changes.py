@@ -1,4 +1,4 @@
-"""R218: every administrative change leaves a row: who, what, on what, what it was and became; never a secret."""
+"""R218: every administrative change writes a row: who, what, on what, the values before and after; never a secret."""
 
 import json
 import os
@@ -41,21 +41,21 @@ def _with_shop(program: Program) -> Program:
 
 
 def rows(program: Program, *options: str) -> list[dict[str, Any]]:
-    """The trail, as the program shows it."""
+    """The audit trail, as the program shows it."""
     outcome = program.run("audit", "tail", "--json", "--limit", "1000", *options)
     assert (outcome.code, outcome.err) == (0, "")
     return [json.loads(line) for line in outcome.out.splitlines()]
 
 
 def told_of(program: Program, *command: str, stdin: bytes = b"") -> tuple[Any, list[dict[str, Any]]]:
-    """What a command answered, and the rows that it left."""
+    """Runs a command; returns its output and the rows that it wrote."""
     known = {row["id"] for row in rows(program)}
     document = program.run_json(*command, stdin=stdin)
     return document, [row for row in rows(program) if row["id"] not in known]
 
 
 def changed(program: Program, *command: str) -> tuple[str, Any, Any]:
-    """The one row that a command left: its action, what was before and what is after."""
+    """Runs a command that writes one row; returns its action, and the values before and after."""
     _, (row,) = told_of(program, *command)
     assert (row["actor"], row["detail"]["os_user"]) == ("operator", USER)
     return row["action"], row["detail"]["before"], row["detail"]["after"]
@@ -88,7 +88,7 @@ def test_the_row_of_a_changed_setting_has_both_values(program: Program) -> None:
     assert changed(program, "webhooks", "allow", "10.0.0.0/8") == ("webhooks.networks", [], ["10.0.0.0/8"])
 
 
-def test_rows_of_partners_and_keys_have_what_was_given_and_nothing_secret(program: Program) -> None:
+def test_rows_of_partners_and_keys_have_the_given_values_and_no_secret(program: Program) -> None:
     where = ("--tenant", "shop")
     command = (
         "partners", "create", *where, "--email", "p@partner.example", "--password-stdin", "--scope", "orders:read",
@@ -135,9 +135,7 @@ def test_rows_of_partners_and_keys_have_what_was_given_and_nothing_secret(progra
     assert found_in(whole, used) == set()
 
 
-def test_rows_name_who_ran_the_program_as_the_machine_says_it(
-    program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_name_the_os_user_who_ran_the_program(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "bob\x1b")
     assert told_of(program, "webhooks", "allow", "10.0.0.0/8")[1][0]["detail"]["os_user"] == "bob"
     assert told_of(program, "secrets", "rotate")[1][0]["detail"]["os_user"] == "bob"
@@ -162,7 +160,7 @@ def test_tail_shows_one_tenant_or_the_installation_or_the_newest(program: Progra
     assert "  operator  tenant.create  " in people[2]
 
 
-def test_following_the_trail_shows_what_comes_once_and_in_order(program: Program, tmp_path: Path) -> None:
+def test_following_the_trail_shows_each_new_row_once_and_in_order(program: Program, tmp_path: Path) -> None:
     import signal
     import subprocess
     import sys
@@ -184,7 +182,7 @@ def test_following_the_trail_shows_what_comes_once_and_in_order(program: Program
     assert (rest, errors, following.returncode) == ("", "", 0)
 
 
-def test_verify_shows_the_head_and_a_noted_head_is_looked_for(program: Program) -> None:
+def test_verify_shows_the_head_and_looks_for_a_noted_head(program: Program) -> None:
     fresh = program.run_json("audit", "verify")
     assert fresh == {
         "ok": True, "violations": [], "seq": 0, "hash": "0" * 64, "unsealed": 2, "unsealedSeconds": fresh["unsealedSeconds"],

@@ -1,4 +1,4 @@
-"""Lines of the log: one JSON object each, short, harmless to a terminal, without anything that could be a credential."""
+"""Log lines: one JSON object each, short, harmless to a terminal, without anything that looks like a credential."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ Captured = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def captured(capfd: pytest.CaptureFixture[str]) -> Iterator[Captured]:
-    """What the process logs, read line by line as JSON."""
+    """Captures what the process logs, line by line as JSON."""
     root, before = logging.getLogger(), logging.getLogger().handlers[:]
     level = root.level
     configure("debug")
@@ -33,7 +33,7 @@ def captured(capfd: pytest.CaptureFixture[str]) -> Iterator[Captured]:
     root.setLevel(level)
 
 
-def test_a_line_has_its_time_its_level_and_what_was_said(captured: Captured) -> None:
+def test_a_line_has_its_time_level_and_event(captured: Captured) -> None:
     structlog.get_logger("bedesten.test").info("refused", code=-21, tenant=None, ok=True)
     (one,) = captured()
     assert one.pop("timestamp")[-1] == "Z"
@@ -47,7 +47,7 @@ def test_a_line_has_its_time_its_level_and_what_was_said(captured: Captured) -> 
     }
 
 
-def test_the_standard_library_s_loggers_write_the_same_lines(captured: Captured) -> None:
+def test_the_standard_librarys_loggers_write_the_same_lines(captured: Captured) -> None:
     logging.getLogger("granian").error("it failed: %s", "so\nand so")
     (one,) = captured()
     assert (one["level"], one["event"], one["logger"]) == ("error", "it failed: so\nand so", "granian")
@@ -76,7 +76,7 @@ def test_a_user_name_of_a_megabyte_is_cut(captured: Captured) -> None:
     assert one["name"] == "n" * 500 + "… (1000000 characters)"
 
 
-def test_no_line_is_longer_than_a_pipe_takes_in_one_piece() -> None:
+def test_no_line_is_longer_than_a_pipe_writes_atomically() -> None:
     many = {f"name-{number}": "\x01" * 1_000 for number in range(50)}
     made = line("info", {"event": "x", **many})
     assert len(made) < MAX_LINE_BYTES
@@ -97,7 +97,7 @@ def test_what_has_the_form_of_a_credential_is_masked_wherever_it_stands(secret: 
     assert made.count("[masked]") == 3
 
 
-def test_the_password_in_a_database_s_address_is_masked() -> None:
+def test_the_password_in_a_database_address_is_masked() -> None:
     made = line(
         "error", {"event": "x", "cause": "postgresql://bedesten:hunter2-and-more@db.example:5432/shop"}
     ).decode()
@@ -105,7 +105,7 @@ def test_the_password_in_a_database_s_address_is_masked() -> None:
     assert json.loads(made)["cause"] == "postgresql://[masked]db.example:5432/shop"
 
 
-def test_a_secret_of_ours_shows_nothing_of_itself() -> None:
+def test_a_secret_object_shows_nothing_of_its_value() -> None:
     assert json.loads(line("info", {"event": "x", "given": Secret("correct horse")}))["given"] == "Secret(…)"
 
 
@@ -116,7 +116,7 @@ def fail(password: str, depth: int) -> None:
     raise ValueError(f"cannot use {KEY} nor {TOKEN} nor c29tZXRoaW5nLXNlY3JldC1lbm91Z2g")
 
 
-def test_a_logged_exception_has_no_local_variables_and_nothing_like_a_credential(
+def test_a_logged_exception_shows_no_local_variables_and_no_credential(
     captured: Captured,
 ) -> None:
     log, password = structlog.get_logger("bedesten.test"), " ".join(["correct", "horse", "battery", "staple"])
@@ -137,7 +137,7 @@ def test_a_logged_exception_has_no_local_variables_and_nothing_like_a_credential
 
 
 def recurse(depth: int) -> int:
-    """Never ends."""
+    """Recurses without end."""
     return recurse(depth + 1)
 
 
@@ -161,18 +161,18 @@ def test_a_traceback_of_any_length_is_bounded(captured: Captured) -> None:
 
 
 class Unspeakable(Exception):
-    """An exception whose text cannot be had."""
+    """An exception whose text cannot be formatted."""
 
     def __str__(self) -> str:
         raise RuntimeError("no")
 
 
-def test_an_exception_whose_text_fails_is_logged_all_the_same() -> None:
+def test_an_exception_whose_text_cannot_be_formatted_is_logged_anyway() -> None:
     outcome = json.loads(line("error", {"event": "x", "exc_info": Unspeakable()}))["exception"]
     assert outcome.endswith("Unspeakable: (its text cannot be had)")
 
 
-def test_a_reader_of_the_log_that_has_gone_away_makes_nothing_fail() -> None:
+def test_a_closed_log_pipe_makes_nothing_fail() -> None:
     program = (
         "import structlog; from bedesten.server.logs import configure; configure('info')\n"
         "import logging\n"
@@ -194,7 +194,7 @@ def test_the_level_decides_what_is_logged(capfd: pytest.CaptureFixture[str], cap
     assert [one["event"] for one in captured()] == ["this"]
 
 
-def test_settings_that_cannot_be_read_do_not_repeat_what_was_given() -> None:
+def test_the_error_of_invalid_settings_does_not_repeat_their_values() -> None:
     with pytest.raises(ValueError) as problem:
         Settings.model_validate_json('{"database": "mysql://bedesten:hunter2-and-more@db.example/shop"}')
     assert "hunter2" not in str(problem.value)

@@ -1,4 +1,4 @@
-"""R162: many hostile requests, with every line that can be logged, and afterwards no part of any secret in log or trail."""
+"""R162: after many hostile requests, with every line logged, no part of any secret is in the log or the trail."""
 
 import json
 import secrets
@@ -32,21 +32,21 @@ DATABASE_PASSWORD = secrets.token_urlsafe(24)
 
 @dataclass
 class Scene:
-    """An installation to attack, and every secret that is used in it."""
+    """An installation to attack, and every secret used in it."""
 
     server: InProcessServer
     tenant: str
     secrets: list[str] = field(default_factory=list)
 
     def use(self, secret: str) -> str:
-        """A secret that must not be seen again."""
+        """Registers a secret that must not appear anywhere."""
         self.secrets.append(secret)
         return secret
 
 
 @pytest.fixture(params=ENGINES)
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    """A shop; on PostgreSQL its database's address holds a password."""
+    """A shop; on PostgreSQL its database address contains a password."""
     if request.param == "sqlite":
         with opened("sqlite", tmp_path) as installation:
             yield _scene(installation)
@@ -72,7 +72,7 @@ def _scene(installation: Installation) -> Scene:
 
 
 def hostile(scene: Scene) -> None:
-    """Requests with good, spoilt and misplaced credentials, and with what must not steer a log."""
+    """Requests with good, altered and misplaced credentials, and with text that tries to manipulate a log."""
     server, use = scene.server, scene.use
     operator, tenant = server.operator, scene.tenant
     partner = operator.account(tenant, "partner", "p@partner.example")
@@ -106,14 +106,14 @@ def hostile(scene: Scene) -> None:
 
 
 def spoil(scene: Scene) -> None:
-    """Makes the program's own code fail, with a secret in what it fails over."""
+    """Makes the program's own code fail on a value that contains a secret."""
     with raw(scene.server.installation.settings) as connection:
         connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
     scene.server.services.gate.auth_cache.reset(Revision(-1, 0), 0, {})
 
 
 def take_away(scene: Scene) -> None:
-    """Takes the store away."""
+    """Makes the store unavailable."""
     settings = scene.server.installation.settings
     if settings.database is None:
         settings.sqlite_file.rename(settings.sqlite_file.with_name("elsewhere"))

@@ -1,4 +1,4 @@
-"""Refused credentials are in the trail, every one counted, in few rows whatever is sent to the server."""
+"""Every refused credential is counted in the trail, in few rows whatever is sent to the server."""
 
 import json
 
@@ -13,7 +13,7 @@ DetailsOf = list[tuple[str, str, str, dict[str, object]]]
 
 
 def refuse(counts: RefusalAggregator, number: int = 0, tenant: str = "ten_a", **values: object) -> None:
-    """One refused token."""
+    """Counts a refused token."""
     outcome: dict[str, object] = {
         "code": -21,
         "cause": "wrong MAC",
@@ -26,7 +26,7 @@ def refuse(counts: RefusalAggregator, number: int = 0, tenant: str = "ten_a", **
 
 
 def written(kept: Trail, counts: RefusalAggregator) -> DetailsOf:
-    """What a flush put into the trail: tenant, actor, subject and detail of each row."""
+    """Flushes the counts into the trail; returns tenant, actor, subject and detail of each row."""
     batch = counts.drain()
     kept.store.write_now(lambda tx: refusal_aggregator.write(tx, batch))
     rows = kept.store.read_now(lambda tx: reading.newest(tx, 2_000))
@@ -69,7 +69,7 @@ def test_tenant_code_cause_caller_address_and_endpoint_are_kept_apart(trail: Tra
     assert ("ten_a", "acc_1", "GET /x") in [row[:3] for row in rows]
 
 
-def test_the_addresses_of_one_ipv6_subscriber_are_one(trail: Trail) -> None:
+def test_the_addresses_of_one_ipv6_subscriber_count_as_one(trail: Trail) -> None:
     counts = RefusalAggregator()
     for number in range(300):
         refuse(counts, number, address=f"2001:db8:1:2::{number:x}")
@@ -77,7 +77,7 @@ def test_the_addresses_of_one_ipv6_subscriber_are_one(trail: Trail) -> None:
     assert [(row[3]["address"], row[3]["count"]) for row in rows] == [("2001:db8:1:2::/64", 300)]
 
 
-def test_an_attack_from_everywhere_is_two_hundred_rows_and_one_for_the_others_and_nothing_is_lost(trail: Trail) -> None:
+def test_a_distributed_attack_is_two_hundred_rows_and_one_for_the_rest_and_none_is_lost(trail: Trail) -> None:
     counts = RefusalAggregator()
     for number in range(10_000):
         refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}", code=-21 - number % 2)
@@ -89,7 +89,7 @@ def test_an_attack_from_everywhere_is_two_hundred_rows_and_one_for_the_others_an
     assert sum(int(str(row[3]["count"])) for row in rows) == 10_000
 
 
-def test_an_attack_on_one_tenant_hides_no_other_tenant_s_refusals(trail: Trail) -> None:
+def test_an_attack_on_one_tenant_hides_no_other_tenants_refusals(trail: Trail) -> None:
     counts = RefusalAggregator()
     for number in range(20_000):
         refuse(counts, number, tenant="ten_loud", address=f"198.51.{number // 250}.{number % 250}")
@@ -99,7 +99,7 @@ def test_an_attack_on_one_tenant_hides_no_other_tenant_s_refusals(trail: Trail) 
     assert len(rows) == 201
 
 
-def test_the_memory_between_two_writings_is_bounded() -> None:
+def test_the_memory_between_two_flushes_is_bounded() -> None:
     counts = RefusalAggregator()
     for number in range(3 * MAX_GROUPS):
         refuse(counts, number, tenant=f"ten_{number % 7}", address=f"198.51.{number // 250}.{number % 250}")
@@ -111,7 +111,7 @@ def test_the_memory_between_two_writings_is_bounded() -> None:
     assert len(counts._sums[REFUSED]) == MAX_GROUPS_PER_TENANT
 
 
-def test_what_could_not_be_written_is_counted_again(trail: Trail) -> None:
+def test_counts_of_a_failed_flush_are_restored(trail: Trail) -> None:
     counts = RefusalAggregator()
     for number in range(400):
         refuse(counts, number, address=f"198.51.100.{number // 2}")
@@ -127,7 +127,7 @@ def test_what_could_not_be_written_is_counted_again(trail: Trail) -> None:
     assert first[3]["first"] == "2023-11-14T22:13:20Z"
 
 
-def test_logins_are_summed_up_by_account_and_never_pushed_out_by_refusals(trail: Trail) -> None:
+def test_logins_are_aggregated_by_account_and_never_displaced_by_refusals(trail: Trail) -> None:
     counts = RefusalAggregator()
     for number in range(1_000):
         refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}")
@@ -147,7 +147,7 @@ def test_logins_are_summed_up_by_account_and_never_pushed_out_by_refusals(trail:
     }
 
 
-def test_a_cause_of_any_length_is_cut(trail: Trail) -> None:
+def test_a_long_cause_is_truncated(trail: Trail) -> None:
     counts = RefusalAggregator()
     refuse(counts, cause="x" * 1_000_000, address="y" * 1_000_000, endpoint="z" * 1_000_000)
     ((_, _, subject, detail),) = written(trail, counts)

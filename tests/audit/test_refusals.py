@@ -1,4 +1,4 @@
-"""Every refused credential is in the trail: its number, the precise cause, the caller if known, the request (R169)."""
+"""Every refused credential is in the trail: error number, precise cause, caller if known, and request (R169)."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Shop:
     supplier: str
 
     def token(self, surface: Surface = Surface.RESELLER, account: str = "", **values: Any) -> str:
-        """A token as a login makes it, except for some claims."""
+        """A token as a login makes it, with some claims changed."""
         operator = self.server.operator
         return operator.mint(operator.claims(self.id, surface, account or self.partner, **values))
 
@@ -54,7 +54,7 @@ def shop(installation: Installation) -> Iterator[Shop]:
 
 
 def refused(rows: list[Row]) -> set[tuple[int, str, str, str]]:
-    """Number, cause, actor and endpoint of what was refused."""
+    """Number, cause, actor and endpoint of each refusal."""
     details = [(json.loads(row.detail), row) for row in rows if row.action == "credential.refused"]
     return {(one["code"], one["cause"], row.actor, row.subject) for one, row in details}
 
@@ -121,7 +121,7 @@ def test_every_cause_of_a_refused_api_key_has_a_row_of_its_own(shop: Shop) -> No
     assert (-25, "switched off for the tenant", shop.supplier, f"POST {STOCK}") in refused(server.write())
 
 
-def test_a_scope_that_is_missing_and_a_limit_that_is_passed_name_the_caller(shop: Shop) -> None:
+def test_the_row_of_a_missing_scope_or_an_exceeded_limit_names_the_caller(shop: Shop) -> None:
     server, operator = shop.server, shop.server.operator
     assert server.code("POST", "/Orders/Create", bearer(shop.token(scopes=["orders:read"])), {}) == -24
     operator.within(shop.id, lambda tx: tenants.set_limits(tx, {"credential": 1}))
@@ -170,7 +170,7 @@ def test_a_login_is_in_the_trail_once_with_time_tenant_subject_address_and_resul
     assert server.write() == server.write()
 
 
-def test_too_many_failures_are_in_the_trail_as_such(shop: Shop) -> None:
+def test_a_login_refused_for_too_many_failures_is_in_the_trail_as_such(shop: Shop) -> None:
     server = shop.server
     codes = [server.login("p@partner.example", "wrong")["code"] for _ in range(9)]
     assert -27 in codes
@@ -195,7 +195,7 @@ def test_ten_thousand_refusals_write_nothing_until_the_flush_and_then_a_few_rows
     assert sum(json.loads(row.detail)["count"] for row in rows) == 10_001
 
 
-def test_what_could_not_be_written_because_the_store_was_away_is_written_later(shop: Shop) -> None:
+def test_refusals_while_the_store_is_away_are_written_later(shop: Shop) -> None:
     server = shop.server
     server.ask("GET", "/Account/Details", bearer("a.b"))
     server.installation.store.close()

@@ -1,4 +1,4 @@
-"""Searching the trail: by who, what and on what, behind a number or a time, however long it is."""
+"""Searching the trail by actor, action and subject, after a number or since a time, however long it is."""
 
 import json
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ ANY = RowFilter()
 
 @pytest.fixture(autouse=True)
 def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a short trail is walked in many steps."""
+    """Reads few rows per batch, so that a short trail takes many batches."""
     monkeypatch.setattr(reading, "BATCH_ROWS", 3)
 
 
@@ -29,7 +29,7 @@ def subjects(rows: Iterable[Row]) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [0, 2, 3, 7, 9])
-def test_everything_is_found_in_order_whatever_fits_into_one_step(trail: Trail, count: int) -> None:
+def test_all_rows_are_found_in_order_whatever_the_batch_size(trail: Trail, count: int) -> None:
     trail.append(count)
     trail.seal_rows()
     whole = [f"n{number}" for number in range(count)]
@@ -63,7 +63,7 @@ def test_rows_are_found_by_tenant_actor_action_and_subject(trail: Trail) -> None
     assert subjects(find_newest(trail.store, 2, RowFilter(tenant="ten_b"))) == ["k3", "k4"]
 
 
-def test_a_number_finds_what_is_sealed_and_a_time_what_was_written_from_then_on(trail: Trail) -> None:
+def test_a_number_finds_later_sealed_rows_and_a_time_all_rows_since_then(trail: Trail) -> None:
     trail.append(2)
     trail.seal_rows()
     trail.append(1)
@@ -118,5 +118,5 @@ def test_tail_searches_and_exports(program: Program) -> None:
         ["--limit", "10001"],
     ],
 )
-def test_what_cannot_be_meant_is_wrong_usage(program: Program, options: list[str]) -> None:
+def test_invalid_or_contradictory_options_are_a_usage_error(program: Program, options: list[str]) -> None:
     assert program.run("audit", "tail", *options).code == 2

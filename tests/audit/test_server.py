@@ -1,4 +1,4 @@
-"""The trail of a running server: written when it stops, sealed while it runs, its head in the log."""
+"""The trail of a running server: flushed when it stops, sealed while it runs, its head logged."""
 
 import json
 import os
@@ -38,12 +38,12 @@ def _with_shop(program: Program) -> Program:
 
 
 def refusals(program: Program) -> list[dict[str, Any]]:
-    """What was refused, as the program shows it."""
+    """The refusals, as the program shows them."""
     rows = [json.loads(line) for line in program.run("audit", "tail", "--json", "--limit", "1000").out.splitlines()]
     return [row for row in rows if row["action"] == "credential.refused"]
 
 
-def test_every_worker_writes_what_it_has_summed_up_when_the_server_stops(program: Program) -> None:
+def test_every_worker_flushes_its_counts_when_the_server_stops(program: Program) -> None:
     answered = []
     with served(program, "--workers", "2", "--admin-port", "0") as server:
         for _ in range(40):
@@ -64,7 +64,7 @@ def test_every_worker_writes_what_it_has_summed_up_when_the_server_stops(program
     assert [line["event"] for line in lines if line["level"] in ("error", "critical")] == []
 
 
-def test_the_worker_seals_what_commands_write_and_logs_a_head_that_is_found_later(program: Program) -> None:
+def test_the_worker_seals_rows_of_commands_and_logs_a_head_that_verify_finds(program: Program) -> None:
     with served(program, "--workers", "1", "--admin-port", "0") as server:
         assert server.process.stderr is not None
         for line in server.process.stderr:

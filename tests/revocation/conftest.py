@@ -24,7 +24,7 @@ ROUTES = RouteMap.of(build.ROUTES)
 
 
 class FakeClock:
-    """A clock that follows the machine's, ahead of it by as much as a test wants."""
+    """The machine's clock, ahead by an offset that a test sets."""
 
     def __init__(self) -> None:
         self.ahead = 0
@@ -158,7 +158,7 @@ _count = iter(range(1_000_000))
 
 @pytest.fixture
 def cluster(clocked: tuple[Installation, FakeClock]) -> Iterator[Cluster]:
-    """A tenant for this test only."""
+    """A tenant for one test."""
     installation, clock = clocked
     clock.ahead = 0
     yield new_cluster(installation, clock)
@@ -178,7 +178,7 @@ def new_cluster(installation: Installation, clock: FakeClock) -> Cluster:
 
 @pytest.fixture(params=ENGINES)
 def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    """An installation for this test only, which may damage it."""
+    """An installation for one test, which may damage it."""
     clock = FakeClock()
     with opened(request.param, tmp_path) as made:
         installation = open_installation(made.settings, clock)

@@ -1,8 +1,8 @@
-"""Random administration: two nodes that remember their decisions decide as a node does that knows nothing.
+"""Under random administration, two nodes with warm caches decide like a node with cold ones.
 
-Each step changes rights, moves the clock or does nothing. After each, requests with every credential are decided twice by
-both nodes, which remember, and by a fresh one, which reads everything from the store. All answers must be the same, and so
-must what the audit trail says of a refused credential.
+Each step changes rights, moves the clock or does nothing. After each, both nodes decide requests with every credential
+twice, from their caches, and a fresh node decides them from the store. All answers must be the same, and so must the audit
+trail's rows about refused credentials.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ CUSTOMER_ROUTES = ("/Storefront/Customers/Profile", "/Storefront/Orders/List", "
 SUPPLIER_ROUTES = ("/Supplier/Products/List", "/Supplier/Orders/Awaiting", "/Supplier/Nothing")
 ALLOWED = "10.7.0.0/16"
 _rounds = iter(range(1 << 16))
-"""Each round asks from addresses of its own: an address that is refused too often has to wait."""
+"""Each round uses its own addresses: an address that is refused too often is throttled."""
 
 
 @dataclass
 class World:
-    """A tenant with a credential of each sort, and what an operator does to it."""
+    """A tenant with a credential of each kind, and the operator's changes to it."""
 
     cluster: Cluster
     partner: str
@@ -53,7 +53,7 @@ class World:
     imported: str = ""
 
     def sign_in(self) -> None:
-        """One more token for partner and customer, of different scopes and ends."""
+        """Issues another token for partner and customer, with other scopes and another expiry."""
         operator, cluster = self.cluster.operator, self.cluster
         for surface, subject in ((Surface.RESELLER, self.partner), (Surface.STOREFRONT, self.customer)):
             issued = cluster.clock() // 1000
@@ -64,13 +64,13 @@ class World:
             self.claims[token] = (claims.token_id, claims.session_id, claims.expires_at * 1000)
 
     def new_key(self, **limits: object) -> None:
-        """One more key of the supplier."""
+        """Creates another key of the supplier."""
         key = self.cluster.operator.key(self.cluster.tenant, Surface.SUPPLIER, self.supplier, **limits)  # type: ignore[arg-type]
         self.keys.append(key)
         self.texts.append(key.text)
 
     def add_odd_requests(self) -> None:
-        """Requests that are refused, some of them only until a key is imported or a minute has passed."""
+        """Adds requests that are refused, some only until a key is imported or a minute has passed."""
         operator, tenant = self.cluster.operator, self.cluster.tenant
         self.imported = new_api_key(False).reveal()
         token = self.tokens[Surface.RESELLER][0]
@@ -89,7 +89,7 @@ class World:
         key_imports.import_keys(store, keyring, cluster.tenant, [line], lambda _: (supplier, None), OPERATOR)
 
     def rotate(self, grace: int) -> None:
-        """A new secret for the newest key that can have one."""
+        """Rotates the newest key."""
         keyring = self.cluster.installation.keyring
         key = self.keys[-1]
         made = self.cluster.operator.within(
@@ -99,7 +99,7 @@ class World:
 
 
 def opened(cluster: Cluster) -> World:
-    """A world around a tenant that nobody else uses."""
+    """Creates a world around a tenant that nothing else uses."""
     operator, tenant = cluster.operator, cluster.tenant
 
     def account(kind: str) -> str:
@@ -216,11 +216,11 @@ SEQUENCES = {
     ],
     "time": ["a second", "twenty minutes", "an hour"],
 }
-"""Every step once or more, where a credential is left that it can end."""
+"""Every step occurs at least once, where a credential is left that it can end."""
 
 
 async def verdicts(world: World) -> list[tuple[int, int | None]]:
-    """What the two nodes decide about every request, each checked against a node that knows nothing."""
+    """The two nodes' verdicts on every request, each checked against a node with cold caches."""
     cluster = world.cluster
     found: list[tuple[int, int | None]] = []
     cold, number = cluster.node(), next(_rounds)
@@ -246,7 +246,7 @@ async def verdicts(world: World) -> list[tuple[int, int | None]]:
 
 
 async def _decided(node: Node, path: str, how: dict[str, str]) -> tuple[int, int | None, list[tuple[str, str, int]]]:
-    """Status, error number, and what the audit trail would say: cause, account, count."""
+    """Status, error number, and the audit trail's cause, account and count."""
     answer = await node.post(path, **how)
     rows = node.services.request_log.aggregator.drain().rows
     return answer.status, answer.code, [(key.cause, key.who, one.count) for key, one in rows]
@@ -255,22 +255,22 @@ async def _decided(node: Node, path: str, how: dict[str, str]) -> tuple[int, int
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(names=st.lists(st.sampled_from(sorted(STEPS)), min_size=4, max_size=14))
-def test_a_node_that_remembers_decides_as_one_that_reads_everything(cluster: Cluster, names: list[str]) -> None:
+def test_a_node_with_warm_caches_decides_like_one_that_reads_everything(cluster: Cluster, names: list[str]) -> None:
     cluster.clock.ahead = 0
     play(new_cluster(cluster.installation, cluster.clock), names)
 
 
 @pytest.mark.parametrize("names", SEQUENCES.values(), ids=SEQUENCES)
-def test_each_change_is_seen_by_nodes_that_have_accepted_everything(cluster: Cluster, names: list[str]) -> None:
+def test_nodes_that_have_cached_every_acceptance_see_each_change(cluster: Cluster, names: list[str]) -> None:
     play(cluster, names)
 
 
-def test_the_sequences_have_every_step() -> None:
+def test_the_sequences_contain_every_step() -> None:
     assert {name for names in SEQUENCES.values() for name in names} | {"nothing"} == set(STEPS)
 
 
 def play(cluster: Cluster, names: list[str]) -> None:
-    """Plays the steps. What cannot be done at the moment (nothing to end, ended already) is left out."""
+    """Runs the steps. Skips those that are impossible now (nothing to end, already ended)."""
     world = opened(cluster)
 
     async def played() -> None:

@@ -110,7 +110,7 @@ def test_waits_grow_to_a_quarter_of_an_hour_and_no_further(cluster: Cluster) -> 
 def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Renewing all at once: the pool's logins get their token, the others a 503 that says when to come back."""
+    """All log in at once: those that the pool admits get their token, the others a 503 with `Retry-After`."""
     places = MAX_PARALLEL + MAX_QUEUED
     released = threading.Event()
     verify = Hasher.verify
@@ -139,7 +139,7 @@ def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone(
 def test_a_stampede_of_one_tenant_makes_room_for_the_logins_of_another(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are served by one process. Of the loud one's logins the newest that waits gets the 503."""
+    """One process serves both tenants. The newest waiting login of the busy tenant gets the 503."""
     places = MAX_PARALLEL + MAX_QUEUED
     released = threading.Event()
     verify = Hasher.verify
@@ -180,7 +180,7 @@ def test_a_wait_that_a_wrong_clock_stored_is_cut_to_the_longest_and_then_ends(cl
     assert asyncio.run(cluster.log_in(address=ELSEWHERE)).status == 200
 
 
-def test_an_address_s_wait_that_a_wrong_clock_stored_is_cut_too(cluster: Cluster) -> None:
+def test_the_wait_of_an_address_that_a_wrong_clock_stored_is_cut_too(cluster: Cluster) -> None:
     cluster.clock.ahead += DAY
     for one in range(62):
         fail(cluster, 1, f"user{one}@example.com")
@@ -190,7 +190,7 @@ def test_an_address_s_wait_that_a_wrong_clock_stored_is_cut_too(cluster: Cluster
     assert asyncio.run(cluster.log_in(address=STRANGER)).status == 200
 
 
-def test_the_operator_clears_one_account_s_waits_from_every_address(cluster: Cluster) -> None:
+def test_the_operator_clears_one_accounts_waits_from_every_address(cluster: Cluster) -> None:
     cluster.operator.account(cluster.tenant, "partner", "other@example.com")
 
     def outcome(email: str, address: str) -> int:

@@ -1,4 +1,4 @@
-"""Turning the master secrets of a running installation, seen at two web processes."""
+"""Rotating the master secrets of a running installation, observed at two web processes."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ def test_a_new_secret_signs_and_the_old_one_goes_on_verifying(own_cluster: Clust
 def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once(own_cluster: Cluster) -> None:
     async def scenario() -> None:
         old = await own_cluster.token()
-        assert (await own_cluster.profile(old, 1)).status == 200  # remembered there
+        assert (await own_cluster.profile(old, 1)).status == 200  # cached there
         master_secrets.rotate(own_cluster.installation.store, _path(own_cluster))
         fresh = await own_cluster.token()
         master_secrets.forget(own_cluster.installation.store, _path(own_cluster), "s1")
@@ -58,7 +58,7 @@ def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once(own_cluster: 
 
 @pytest.mark.requirement(146)
 def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can(own_cluster: Cluster) -> None:
-    """The store asks for a version that the file does not have: another machine's file, not yet brought here."""
+    """The store demands a version that the file does not have: another machine rotated, and its file is not here yet."""
 
     async def scenario() -> None:
         token = await own_cluster.token()
@@ -73,8 +73,8 @@ def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can(own
 
 
 @pytest.mark.parametrize("lost", ["all of them", "digest"])
-def test_a_process_takes_up_no_key_sets_that_cannot_follow_its_own(own_cluster: Cluster, lost: str) -> None:
-    """Another installation's file, copied here by mistake; one in which somebody has cleared up."""
+def test_a_process_loads_no_key_sets_that_cannot_replace_its_own(own_cluster: Cluster, lost: str) -> None:
+    """Another installation's file, copied here by mistake, or a file from which an old secret was removed."""
 
     async def scenario() -> None:
         token, path = await own_cluster.token(), _path(own_cluster)
@@ -113,7 +113,7 @@ def _peppers(tx: Transaction) -> dict[str, str | None]:
     return {one.handle: one.pepper_id for one in found if one}
 
 
-def test_rotations_at_once_happen_one_after_the_other(own_cluster: Cluster) -> None:
+def test_concurrent_rotations_run_one_after_the_other(own_cluster: Cluster) -> None:
     store, path = own_cluster.installation.store, _path(own_cluster)
     with ThreadPoolExecutor(8) as pool:
         turned = list(pool.map(lambda _: master_secrets.rotate(store, path), range(8)))
@@ -127,7 +127,7 @@ def test_rotations_at_once_happen_one_after_the_other(own_cluster: Cluster) -> N
     assert installed.keyring_version == 9
 
 
-def test_a_file_that_is_behind_the_store_is_not_turned(own_cluster: Cluster) -> None:
+def test_a_file_that_is_older_than_the_store_is_not_rotated(own_cluster: Cluster) -> None:
     path = _path(own_cluster)
     before = path.read_bytes()
     master_secrets.rotate(own_cluster.installation.store, path)

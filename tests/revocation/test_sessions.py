@@ -1,4 +1,4 @@
-"""Sessions end as a whole: seen at two web processes that share nothing but the store."""
+"""Sessions end as a whole, observed at two web processes that share only the store."""
 
 import asyncio
 from typing import Any
@@ -30,7 +30,7 @@ _COUNTS = [
 
 
 async def refreshed(cluster: Cluster, token: str, node: int = 0) -> str:
-    """The token that this one is exchanged for."""
+    """Exchanges the token for a new one."""
     answer = await cluster.nodes[node].post(REFRESH, token=token, host=cluster.host)
     fresh: str = answer.data["token"]
     return fresh
@@ -47,7 +47,7 @@ async def end(cluster: Cluster, token: str, session: object, node: int = 0) -> A
 
 
 async def codes(cluster: Cluster, *tokens: str) -> list[int | None]:
-    """The answer to each token at each node."""
+    """The verdict on each token at each node."""
     return [(await cluster.profile(token, node)).code for token in tokens for node in (0, 1)]
 
 
@@ -99,7 +99,7 @@ def test_a_revoked_jti_ends_its_session_and_only_this_leaves_it(cluster: Cluster
     asyncio.run(scenario())
 
 
-def test_a_partner_s_session_ends_by_its_id(cluster: Cluster) -> None:
+def test_a_partners_session_ends_by_its_id(cluster: Cluster) -> None:
     async def scenario() -> None:
         token, other = await cluster.token(Surface.RESELLER), await cluster.token(Surface.RESELLER)
         cluster.operator.within(cluster.tenant, lambda tx: sessions.end(tx, str(claims(token)["sid"]), OPERATOR))
@@ -135,7 +135,7 @@ def test_a_customer_lists_its_sessions_and_ends_them_one_by_one(cluster: Cluster
     asyncio.run(scenario())
 
 
-def test_sessions_are_listed_page_by_page_and_without_those_that_cannot_go_on(cluster: Cluster) -> None:
+def test_sessions_are_listed_in_pages_and_without_those_that_cannot_continue(cluster: Cluster) -> None:
     async def scenario() -> None:
         first = await cluster.token()
         cluster.operator.within(cluster.tenant, lambda tx: accounts.end_tokens(tx, str(claims(first)["sub"]), OPERATOR))
@@ -180,7 +180,7 @@ def test_a_deleted_session_cannot_continue_and_an_ended_one_outlasts_its_tokens(
 
 
 def test_of_a_refresh_and_an_end_at_the_same_moment_no_living_token_is_left(cluster: Cluster) -> None:
-    """Twenty sessions, each exchanged at one node while it is ended at the other, in ways that take turns."""
+    """Twenty sessions, each refreshed at one node while the other node ends it, by alternating means."""
 
     async def scenario() -> None:
         other = await cluster.token()
@@ -203,10 +203,10 @@ def test_of_a_refresh_and_an_end_at_the_same_moment_no_living_token_is_left(clus
     asyncio.run(scenario())
 
 
-def test_what_ends_a_customer_s_tokens_during_a_refresh_ends_the_fresh_one_too(
+def test_ending_a_customers_tokens_during_a_refresh_ends_the_new_token_too(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The account's counter moves after the gate let the refresh in and before the fresh token is made."""
+    """The account's token version moves after the gate accepts the refresh and before the new token is issued."""
 
     async def scenario() -> None:
         token = await cluster.token()

@@ -1,4 +1,4 @@
-"""A store that goes back to an earlier state under two web processes that go on running: the present one decides."""
+"""A store that goes back to an earlier state under two running web processes: its present state decides."""
 
 import asyncio
 from collections.abc import Callable
@@ -41,7 +41,7 @@ REVOCATIONS: dict[str, Revoke] = {
 
 @pytest.fixture
 def snapshot(own_cluster: Cluster, tmp_path: Path) -> Snapshot:
-    """The store as it was when the test began."""
+    """A snapshot of the store at the start of the test."""
     return Snapshot(own_cluster.installation.settings, tmp_path)
 
 
@@ -54,7 +54,7 @@ def outcome(cluster: Cluster, token: str) -> set[int | None]:
 def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
     own_cluster: Cluster, snapshot: Snapshot, revocation: str
 ) -> None:
-    """One change was lost: the revocation gets the number that the nodes know already."""
+    """One change was lost: the revocation gets a revision that the nodes have already seen."""
     token = asyncio.run(own_cluster.token())
     own_cluster.operator.within(own_cluster.tenant, lambda tx: tx.advance_revision("key", "00" * 32))
     assert outcome(own_cluster, token) == {None}
@@ -64,7 +64,7 @@ def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
 
 
 @pytest.mark.parametrize("revocation", BY_EPOCH)
-def test_tokens_of_a_lost_history_are_ended_as_all_others_are(
+def test_tokens_of_a_lost_history_are_ended_like_all_others(
     own_cluster: Cluster, snapshot: Snapshot, revocation: str
 ) -> None:
     """The token was issued after a revocation that was lost. The same revocation again must end it too."""
@@ -78,8 +78,8 @@ def test_tokens_of_a_lost_history_are_ended_as_all_others_are(
     assert outcome(own_cluster, asyncio.run(own_cluster.token())) == {None}
 
 
-def test_a_token_used_only_in_a_lost_history_is_as_idle_as_the_store_says(own_cluster: Cluster, tmp_path: Path) -> None:
-    """A node remembers that it wrote a use, for a twentieth of the time-out and no longer."""
+def test_a_use_that_was_lost_with_a_history_does_not_keep_a_token_alive(own_cluster: Cluster, tmp_path: Path) -> None:
+    """A node remembers for a twentieth of the time-out, and no longer, that it wrote a use."""
     own_cluster.operator.within(own_cluster.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
     token = asyncio.run(own_cluster.token())
     kept = Snapshot(own_cluster.installation.settings, tmp_path)
@@ -91,8 +91,8 @@ def test_a_token_used_only_in_a_lost_history_is_as_idle_as_the_store_says(own_cl
     assert outcome(own_cluster, token) == {-22}
 
 
-def test_secrets_that_two_histories_rotated_are_kept_apart(own_cluster: Cluster, snapshot: Snapshot) -> None:
-    """Version 2 was asked for in a history that is lost. The present store then asks for another version 2."""
+def test_secrets_rotated_in_two_histories_are_kept_apart(own_cluster: Cluster, snapshot: Snapshot) -> None:
+    """The lost history demanded a version 2. The present store then demands another version 2."""
     path = own_cluster.installation.settings.secrets_file
     first = read_keyring(path)
     lost = master_secrets.rotate(own_cluster.installation.store, path)

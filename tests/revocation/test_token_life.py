@@ -1,4 +1,4 @@
-"""How long a bearer token lives, and what ends it: seen at two web processes that share nothing but the store."""
+"""How long a bearer token lives, and what ends it, observed at two web processes that share only the store."""
 
 import asyncio
 import base64
@@ -100,7 +100,7 @@ def test_an_unused_token_dies_of_idleness_at_every_node_and_stays_dead(cluster: 
     asyncio.run(scenario())
 
 
-def test_an_idle_time_out_that_is_switched_on_spares_tokens_that_were_in_use(cluster: Cluster) -> None:
+def test_switching_on_the_idle_time_out_spares_tokens_in_use(cluster: Cluster) -> None:
     async def scenario() -> None:
         token = await cluster.token()
         cluster.clock.ahead += 10 * MINUTE
@@ -114,7 +114,7 @@ def test_an_idle_time_out_that_is_switched_on_spares_tokens_that_were_in_use(clu
     asyncio.run(scenario())
 
 
-def test_the_idle_time_out_comes_before_the_scope(cluster: Cluster) -> None:
+def test_the_idle_time_out_is_checked_before_the_scope(cluster: Cluster) -> None:
     cluster.operator.within(cluster.tenant, lambda tx: token_idle.set_idle(tx, Surface.RESELLER, MINUTE))
     partner = cluster.operator.account(cluster.tenant, "partner", "narrow@example.com", ["account:read"])
 
@@ -232,7 +232,7 @@ def _customer(cluster: Cluster) -> str:
 @pytest.mark.parametrize("first", REVOCATIONS)
 @pytest.mark.parametrize("second", REVOCATIONS)
 def test_epochs_hold_in_every_order(cluster: Cluster, first: str, second: str) -> None:
-    """Account, tenant and surface, one after the other: each ends what was issued before it, and nothing after."""
+    """Account, tenant and surface in turn: each ends the tokens issued before it, and none issued after."""
 
     def ends(revocation: str) -> None:
         token = asyncio.run(cluster.token())
@@ -244,7 +244,7 @@ def test_epochs_hold_in_every_order(cluster: Cluster, first: str, second: str) -
     ends(second)
 
 
-def test_ending_one_surface_leaves_the_other_alone(cluster: Cluster) -> None:
+def test_ending_the_tokens_of_one_surface_leaves_the_other_alone(cluster: Cluster) -> None:
     async def scenario() -> tuple[str, str]:
         return await cluster.token(), await cluster.token(Surface.RESELLER)
 
@@ -288,7 +288,7 @@ def test_a_shorter_idle_time_out_ends_idle_tokens_at_once_and_spares_those_in_us
     asyncio.run(scenario())
 
 
-def test_a_shorter_idle_time_out_of_one_surface_leaves_the_other_surface_alone(cluster: Cluster) -> None:
+def test_a_shorter_idle_time_out_of_one_surface_does_not_affect_the_other(cluster: Cluster) -> None:
     def set_both(tx: Transaction) -> None:
         for surface in (Surface.STOREFRONT, Surface.RESELLER):
             token_idle.set_idle(tx, surface, 20 * MINUTE)
@@ -321,7 +321,7 @@ def test_a_longer_idle_time_out_counts_from_the_last_use(cluster: Cluster) -> No
     asyncio.run(scenario())
 
 
-def test_an_idle_time_out_that_a_wrong_clock_set_holds_all_the_same(cluster: Cluster) -> None:
+def test_an_idle_time_out_set_by_a_wrong_clock_applies_anyway(cluster: Cluster) -> None:
     async def scenario() -> None:
         cluster.clock.ahead += DAY
         cluster.operator.within(cluster.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
