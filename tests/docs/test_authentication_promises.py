@@ -25,7 +25,7 @@ def functions(path: str) -> frozenset[str]:
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def test_the_page_has_a_chapter_for_each_part_of_the_contract_and_no_promise_twice() -> None:
+def test_the_page_has_a_chapter_for_each_part_of_the_contract_and_no_duplicate_promise() -> None:
     assert re.findall(r"^## (.*)$", PAGE.read_text("utf-8"), re.MULTILINE) == CHAPTERS
     assert len(PROMISES) >= 60
     assert len({promise for promise, _ in PROMISES}) == len(PROMISES)
@@ -37,7 +37,7 @@ def test_a_promise_is_held_by_tests_that_exist(promise: str, tests: str) -> None
 
 
 def assert_held(promise: str, tests: str) -> None:
-    """A cell of a table names tests, nothing else, and each of them exists."""
+    """Asserts that a table cell consists of names of tests, and that each of them exists."""
     named = re.findall(r"`(tests/[^`]*)`", tests)
     assert named, f"no test holds: {promise}"
     assert ", ".join(f"`{one}`" for one in named) == tests
@@ -47,7 +47,7 @@ def assert_held(promise: str, tests: str) -> None:
 
 
 def patterns() -> list[str]:
-    """The regular expressions that the guide prints for scanners."""
+    """The regular expressions for scanners in the guide."""
     found = [one.code for one in blocks(GUIDE) if one.language == "toml"]
     (rules,) = [tomllib.loads(text)["rules"] for text in found]
     yaml = "".join(one.code for one in blocks(GUIDE) if one.language == "yaml")
@@ -65,7 +65,7 @@ def test_the_patterns_for_secret_scanners_find_every_key_and_nothing_that_only_l
             assert re.findall(pattern, f"key={other}") == [], other
 
 
-def test_the_rule_for_gitleaks_lets_the_printed_sample_pass() -> None:
+def test_the_rule_for_gitleaks_ignores_the_printed_sample_key() -> None:
     (rules,) = [tomllib.loads(one.code)["rules"] for one in blocks(GUIDE) if one.language == "toml"]
     allowed = rules[0]["allowlists"][0]["regexes"]
     assert [bool(re.search(one, SAMPLE_KEY)) for one in allowed] == [True]

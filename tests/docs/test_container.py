@@ -1,4 +1,4 @@
-"""The container files fit the repository and the program. `test_image` runs what they make."""
+"""The container files match the repository and the program. `test_image` runs the image."""
 
 import json
 import re
@@ -20,7 +20,7 @@ CONTAINERFILE = (ROOT / "Containerfile").read_text("utf-8").replace("\\\n", " ")
 
 
 def lines(word: str) -> list[str]:
-    """What stands behind an instruction, line by line."""
+    """The arguments of each line with this instruction."""
     return re.findall(rf"^{word}\s+(.+)$", CONTAINERFILE, re.MULTILINE)
 
 
@@ -29,7 +29,7 @@ def composed() -> dict[str, Any]:
     return found
 
 
-def test_everything_that_is_copied_is_there_and_let_in() -> None:
+def test_every_copied_path_exists_and_dockerignore_allows_it() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
     copied = {source for line in lines("COPY") if not line.startswith("--from") for source in line.split()[:-1]}
     assert copied == let_in
@@ -41,7 +41,7 @@ def test_everything_that_is_copied_is_there_and_let_in() -> None:
     assert needed <= copied
 
 
-def test_the_image_runs_as_nobody_in_particular_and_starts_the_program() -> None:
+def test_the_image_runs_as_an_unprivileged_user_and_starts_the_program() -> None:
     assert lines("USER") == ["10001:10001"], "a number: Kubernetes cannot tell of a name that it is not root's"
     assert [line.split()[0] for line in lines("FROM")] == ["${BASE}", "${BASE}"]
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
@@ -54,7 +54,7 @@ def test_the_image_runs_as_nobody_in_particular_and_starts_the_program() -> None
     assert all(f"`{option} " in row for option in command if option.startswith("--"))
 
 
-def test_the_health_check_asks_the_admin_listener_and_compose_publishes_it_to_nobody() -> None:
+def test_the_health_check_calls_the_admin_listener_and_compose_does_not_publish_it() -> None:
     assert "http://127.0.0.1:8081/health/ready" in CONTAINERFILE
     assert '"--admin-port", "8081"' in CONTAINERFILE
     assert "--admin-host" not in CONTAINERFILE, "the admin listener stays on loopback"
@@ -91,7 +91,7 @@ def test_only_the_server_reaches_both_the_proxy_and_the_database() -> None:
     assert {ip_address(_with_default(one)) for one in (proxy, server)} < set(network.hosts())
 
 
-def test_the_proxy_finds_in_the_nginx_file_what_it_puts_in_the_place_of() -> None:
+def test_the_nginx_file_contains_every_text_that_the_proxy_replaces() -> None:
     text = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
     replaced = re.findall(r"s\|([^|]+)\|([^|]+)\|", composed()["services"]["proxy"]["command"][2])
     assert [old for old, _ in replaced] == ["127.0.0.1:8080", "/var/log/nginx/bedesten.log"]
@@ -106,7 +106,7 @@ def test_compose_waits_longer_than_the_server_takes_to_stop() -> None:
     assert grace >= drain + 2 * ServeSpec("127.0.0.1", 8080, 1, "", "", Path("serve.lock")).stop_timeout_s
 
 
-def test_compose_mounts_what_there_is_and_names_the_data_directory_of_the_image() -> None:
+def test_compose_mounts_existing_files_and_the_data_directory_of_the_image() -> None:
     services, volumes = composed()["services"], composed()["volumes"]
     mounts = [mount for service in services.values() for mount in service.get("volumes", [])]
     assert all((ROOT / mount.split(":")[0]).is_file() for mount in mounts if mount.startswith("./"))
@@ -119,5 +119,5 @@ def test_compose_mounts_what_there_is_and_names_the_data_directory_of_the_image(
 
 
 def _with_default(text: str) -> str:
-    """The text as it is without a file `.env`."""
+    """The text with the defaults that apply without a file `.env`."""
     return re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", text)

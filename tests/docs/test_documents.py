@@ -1,4 +1,4 @@
-"""What holds for every document: links lead somewhere, shell blocks are shell, and nothing of a machine is in them."""
+"""Every document: links lead somewhere, shell blocks are valid shell, and nothing is specific to one machine."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from tests.support.documents import DOCS, ROOT, anchors, blocks, documents, links, name_of, prose
 
 HOSTS = {"127.0.0.1", "mutmut.readthedocs.io", "semver.org", "www.standardwebhooks.com"}
-"""Hosts that documents may name besides those that exist for examples (RFC 2606)."""
+"""Hosts that documents may name besides those reserved for examples (RFC 2606)."""
 
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)
@@ -42,7 +42,7 @@ def test_every_python_block_compiles(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)
-def test_nothing_of_a_machine_is_in_it(document: Path) -> None:
+def test_a_document_contains_nothing_specific_to_a_machine(document: Path) -> None:
     text = document.read_text("utf-8")
     assert re.search(r"/(?:root|home|Users|w[o]rk)/", text) is None
     for url in re.findall(r"https?://[^\s)'\"`>]+", text):
@@ -51,7 +51,7 @@ def test_nothing_of_a_machine_is_in_it(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)
-def test_it_begins_with_one_heading_and_keeps_its_lines_short(document: Path) -> None:
+def test_a_document_begins_with_its_only_main_heading_and_keeps_lines_short(document: Path) -> None:
     text = re.sub(r"<!--.*?-->\n*", "", document.read_text("utf-8"), flags=re.DOTALL)
     if document.parent.name != "changelog.d" or document.name == "README.md":
         assert text.startswith("# ")
@@ -62,7 +62,7 @@ def test_it_begins_with_one_heading_and_keeps_its_lines_short(document: Path) ->
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", *sorted((DOCS / "guides").glob("*.md"))], ids=name_of)
-def test_key_and_token_never_stand_alone_where_integrators_read(document: Path) -> None:
+def test_key_and_token_never_stand_alone_in_pages_for_integrators(document: Path) -> None:
     before = "API|data|bearer|Generate|and"
     text = re.sub(r"^\| \[-.*$", "", prose(document), flags=re.MULTILINE)  # the catalogue's own words
     text = " ".join(re.sub(r"\]\([^)]*\)", "]", text).split())

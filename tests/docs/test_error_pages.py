@@ -1,4 +1,4 @@
-"""The catalogue of errors and its documents: neither has what the other lacks."""
+"""The catalogue of errors and its pages agree: neither has an error that the other lacks."""
 
 import json
 import re
@@ -23,20 +23,20 @@ def test_every_error_has_a_page_and_every_page_an_error() -> None:
     assert {page.name for page in PAGES} == {f"{-number}.md" for number in CATALOGUE}
 
 
-def test_what_is_generated_from_the_catalogue_is_up_to_date() -> None:
+def test_the_files_generated_from_the_catalogue_are_up_to_date() -> None:
     script = [sys.executable, str(ROOT / "scripts" / "error_pages.py"), "--check"]
     checked = subprocess.run(script, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_page_says_what_happened_how_to_fix_it_and_what_it_is_confused_with(page: Path) -> None:
+def test_every_page_has_all_chapters_with_text(page: Path) -> None:
     for chapter in CHAPTERS:
         assert len(section(page, chapter).split()) >= 8, f"{chapter} says nothing"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_the_sample_of_a_page_is_an_answer_as_the_documents_for_tools_have_it(page: Path) -> None:
+def test_the_sample_of_a_page_matches_the_schema_in_the_openapi_documents(page: Path) -> None:
     code = CATALOGUE[-int(page.stem)]
     sample = json.loads(next(block.code for block in blocks(page) if block.language == "json"))
     outcome = [one for one in DOCUMENTS.values() if name_of_failure(code) in one.value["components"]["schemas"]]

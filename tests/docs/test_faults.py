@@ -1,4 +1,4 @@
-"""The page of faults says for each fault what everybody gets, and names tests that exist."""
+"""The page of faults says for each fault what each caller gets, and names existing tests."""
 
 import pytest
 
@@ -11,13 +11,13 @@ TABLES = tables(PAGE.read_text("utf-8"))
 FAULTS = [row for table in TABLES for row in table[1:]]
 
 
-def test_every_table_has_the_same_columns_and_no_fault_stands_twice() -> None:
+def test_every_table_has_the_same_columns_and_no_fault_occurs_twice() -> None:
     assert [table[0] for table in TABLES] == [COLUMNS] * 3
     assert len({row[0] for row in FAULTS}) == len(FAULTS) >= 25
 
 
 @pytest.mark.parametrize("row", FAULTS, ids=[row[0] for row in FAULTS])
-def test_a_fault_has_an_outcome_for_everybody_and_tests_that_exist(row: list[str]) -> None:
+def test_a_fault_has_an_outcome_for_each_caller_and_existing_tests(row: list[str]) -> None:
     fault, *outcomes, held = row
     assert len(row) == len(COLUMNS)
     assert all(outcomes), fault

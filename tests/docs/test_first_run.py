@@ -1,4 +1,4 @@
-"""The tutorial is a program: its blocks, pasted one after the other into one shell, do what it says they do."""
+"""The tutorial runs: its blocks, pasted in order into one shell, do what it says."""
 
 import json
 import os
@@ -19,7 +19,7 @@ TUTORIAL = DOCS / "tutorials" / "first-run.md"
 
 
 def run(script: str, directory: Path) -> str:
-    """Runs the script as a reader would, with the program of this environment first in PATH; what it wrote."""
+    """Runs the script as a reader would, with this environment's program first in PATH; returns its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BEDESTEN_")}
     environment = {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
     done = subprocess.run(
@@ -60,7 +60,7 @@ def test_the_first_run_works_as_it_is_printed(tmp_path: Path) -> None:
     assert refused["code"] == -23
 
 
-def test_the_first_run_notices_that_its_port_is_somebody_else_s(tmp_path: Path) -> None:
+def test_the_first_run_notices_that_its_port_is_taken(tmp_path: Path) -> None:
     shell = [block.code for block in blocks(TUTORIAL) if block.language == "sh"]
     serving = next(at for at, code in enumerate(shell) if "bedesten serve" in code)
     with socket.create_server(("127.0.0.1", 0)) as taken:

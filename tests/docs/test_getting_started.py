@@ -1,4 +1,4 @@
-"""The guide that partners begin with is a program: its blocks, pasted one after the other, do what they say."""
+"""The partners' first guide runs: its blocks, pasted in order, do what it says."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ PASSWORD = ' a "quoted" pass\\word of $mine '
 
 
 def answers(printed: str) -> list[Any]:
-    """The data of every answer that was printed, in order."""
+    """The data of every printed answer, in order."""
     lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     assert [one["success"] for one in lines] == [True] * len(lines)
     return [one["data"] for one in lines]

@@ -1,6 +1,6 @@
-"""The image that `BEDESTEN_TEST_IMAGE` names runs as its page says: `make image` builds one, then runs these tests.
+"""The image that `BEDESTEN_TEST_IMAGE` names runs as its page says. `make image` builds one and runs these tests.
 
-They need podman, and take a minute. What podman has to know of the machine is in `CONTAINERS_CONF`.
+They need podman, and take a minute. `CONTAINERS_CONF` configures podman for the machine.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ print(json.dumps(found))
 
 
 def podman(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    """One command, with what it wrote."""
+    """Runs a command; returns it with its output."""
     program = shutil.which("podman")
     if program is None:
         pytest.skip("NOT TESTED: podman is missing; apt-get install podman")
@@ -68,7 +68,7 @@ def podman(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[
 
 @dataclass(frozen=True)
 class Container:
-    """A server in the image, and the port of this machine that leads to it."""
+    """A server in a container, and the local port that leads to it."""
 
     name: str
     port: int
@@ -88,7 +88,7 @@ class Container:
 
 @pytest.fixture
 def volume() -> Iterator[str]:
-    """An empty volume, removed afterwards."""
+    """An empty volume, which is removed afterwards."""
     name = f"bedesten-test-{uuid.uuid4().hex}"
     podman("volume", "create", name)
     yield name
@@ -97,7 +97,7 @@ def volume() -> Iterator[str]:
 
 @pytest.fixture
 def server(volume: str) -> Iterator[Container]:
-    """A server that is ready, with one tenant."""
+    """A ready server with one tenant."""
     once = ("run", "--rm", *HARDENED, "--volume", f"{volume}:/data", IMAGE)
     podman(*once, "init")
     podman(*once, "tenants", "create", "Shop", "--host", HOST)
@@ -112,7 +112,7 @@ def server(volume: str) -> Iterator[Container]:
         podman("rm", "--force", volume)
 
 
-def test_the_image_is_for_a_user_by_number_and_says_how_its_health_is_asked_for() -> None:
+def test_the_image_has_a_numeric_user_and_a_health_check() -> None:
     (found,) = json.loads(podman("image", "inspect", IMAGE).stdout)
     settings = found["Config"]
     assert settings["User"] == "10001:10001"
@@ -122,7 +122,7 @@ def test_the_image_is_for_a_user_by_number_and_says_how_its_health_is_asked_for(
     assert not [one for one in settings["Env"] if one.startswith("PIP_")]
 
 
-def test_the_image_holds_no_compilers_no_caches_no_secrets_and_nothing_that_its_user_may_change() -> None:
+def test_the_image_has_no_compilers_caches_or_secrets_and_no_file_that_its_user_can_change() -> None:
     done = podman("run", "--rm", *HARDENED, "--entrypoint", "python", IMAGE, "-c", LISTING)
     found = json.loads(done.stdout)
     programs = {path.rpartition("/")[2] for path in found["programs"]}
@@ -132,7 +132,7 @@ def test_the_image_holds_no_compilers_no_caches_no_secrets_and_nothing_that_its_
     assert set(found["writable"]) == {"/data", "/tmp"}
 
 
-def test_a_server_without_rights_on_a_read_only_file_system_answers_and_ends_with_0(server: Container) -> None:
+def test_an_unprivileged_server_on_a_read_only_file_system_answers_and_exits_with_0(server: Container) -> None:
     status, page = server.get("/documentation")
     assert status == 200
     assert b"Shop" in page

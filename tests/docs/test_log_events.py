@@ -1,4 +1,4 @@
-"""The page about the log names every event that the program writes, and no other one."""
+"""The page about the log names exactly the events that the program writes."""
 
 import ast
 import re
@@ -12,11 +12,11 @@ PAGE = DOCS / "how-to" / "logging.md"
 SOURCES = Path(bedesten.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 OF_PROCESSES = {"process-died", "process-killed", "process-respawned", "connections-few"}
-"""`serve` writes them, without a logger: those of the supervisor with the name in parts, and the warning at its start."""
+"""Events that `serve` writes without a logger: the supervisor's, whose names are composed, and the warning at its start."""
 
 
 def methods(node: ast.AST) -> bool:
-    """Whether this names a method of the module's logger somewhere."""
+    """Whether the node contains a method of the module's logger."""
     return any(
         isinstance(one, ast.Attribute)
         and one.attr in LEVELS
@@ -27,7 +27,7 @@ def methods(node: ast.AST) -> bool:
 
 
 def written(module: ast.Module) -> Iterator[str]:
-    """The first argument of every call of the logger, also by a method that was chosen before."""
+    """The first argument of every call of the logger, also of calls by a method held in a variable."""
     chosen = {
         target.id
         for one in ast.walk(module)
@@ -46,17 +46,17 @@ def written(module: ast.Module) -> Iterator[str]:
 
 
 def in_code() -> set[str]:
-    """The names of events. What is a sentence comes from the standard library's loggers and is no event."""
+    """The names of events. Sentences come from the standard library's loggers and are no events."""
     found = [name for path in SOURCES.rglob("*.py") for name in written(ast.parse(path.read_text("utf-8")))]
     return {name for name in found if re.fullmatch(r"[a-z]+(-[a-z]+)*", name)} | OF_PROCESSES
 
 
-def test_the_page_names_the_events_that_the_program_writes() -> None:
+def test_the_page_names_exactly_the_events_that_the_program_writes() -> None:
     (table,) = [one for one in tables(PAGE.read_text("utf-8")) if "event" in one[0][0]]
     on_page = [name for row in table[1:] for name in re.findall(r"`([a-z-]+)`", row[0])]
     assert sorted(on_page) == sorted(in_code())
 
 
-def test_an_event_that_is_written_by_a_chosen_method_is_found() -> None:
+def test_an_event_written_by_a_method_in_a_variable_is_found() -> None:
     text = 'write = log.warning if bad else log.info\nwrite("mail", tenant=1)\nlog.exception("failed")\nwrite_json("x")'
     assert list(written(ast.parse(text))) == ["mail", "failed"]

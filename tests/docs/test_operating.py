@@ -1,4 +1,4 @@
-"""The commands on the operators' pages do what the pages say, on a real installation; shipped files fit it."""
+"""The commands on the operators' pages do what the pages say, on a real installation; the shipped files match it."""
 
 import os
 import re
@@ -24,16 +24,16 @@ systemctl() { :; }
 curl() { :; }
 runuser() { shift 3; "$@"; }
 """
-"""In place of what needs systemd, a server, or root."""
+"""Replacements for commands that need systemd, a server, or root."""
 
 
 def shell(page: Path, having: str = "") -> list[str]:
-    """The page's blocks of shell, those with this text in them."""
+    """The page's shell blocks that contain this text."""
     return [one.code for one in blocks(page) if one.language == "sh" and having in one.code]
 
 
 def run(code: str, folder: Path, **environment: str) -> str:
-    """What the commands say, with the program of this environment first in PATH and `/srv`, `/opt` inside the folder."""
+    """The output of the commands, with this environment's program first in PATH and `/srv`, `/opt` inside the folder."""
     code = re.sub(r"(?<![\w/])/(srv|opt)/", rf"{folder}/\1/", code)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BEDESTEN_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -51,7 +51,7 @@ def run(code: str, folder: Path, **environment: str) -> str:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with places for what pages put under `/srv` and `/opt`."""
+    """A folder that stands in for `/srv` and `/opt`."""
     for name in ("srv/backups", "srv/backups-of-secrets", "opt"):
         (tmp_path / name).mkdir(parents=True)
     return tmp_path
@@ -70,14 +70,14 @@ def names(program: Program) -> list[str]:
     return [tenant["name"] for tenant in program.run_json("tenants", "list")["tenants"]]
 
 
-def test_what_the_readme_shows_makes_an_installation(place: Path) -> None:
+def test_the_commands_of_the_readme_create_an_installation(place: Path) -> None:
     (block,) = shell(ROOT / "README.md", "bedesten init")
     lines = [line for line in block.splitlines() if " -m venv " not in line and "pip " not in line]
     run("\n".join(line for line in lines if "bedesten serve" not in line), place)
     assert names(Program(place / "srv" / "bedesten")) == ["My Shop"]
 
 
-def test_a_store_is_copied_and_restored_as_the_page_says(place: Path, program: Program) -> None:
+def test_a_store_is_backed_up_and_restored_as_the_page_says(place: Path, program: Program) -> None:
     page = HOW_TO / "back-up-and-restore.md"
     head = program.run_json("audit", "verify")
     copy, secrets, *restore = [code for code in shell(page) if "pg_dump" not in code]
@@ -94,7 +94,7 @@ def test_a_store_is_copied_and_restored_as_the_page_says(place: Path, program: P
     run(trial, place, **known)
 
 
-def test_a_database_is_copied_and_restored_as_the_page_says(place: Path) -> None:
+def test_a_database_is_backed_up_and_restored_as_the_page_says(place: Path) -> None:
     installed("pg_dump")
     page = HOW_TO / "back-up-and-restore.md"
     (dump,) = shell(page, "pg_dump")
@@ -121,7 +121,7 @@ def test_the_master_secrets_are_rotated_as_the_page_says(place: Path, program: P
     assert (master_secrets["sign"], master_secrets["digest"], master_secrets["wrap"]) == (["s3"], ["d2", "d1"], ["w1"])
 
 
-def test_an_upgrade_goes_as_the_page_says(place: Path, program: Program) -> None:
+def test_an_upgrade_works_as_the_page_says(place: Path, program: Program) -> None:
     code = "\n".join(shell(HOW_TO / "upgrade.md"))
     lines = [line for line in code.splitlines() if "pip install" not in line]
     assert len(lines) == len(code.splitlines()) - 1
@@ -137,7 +137,7 @@ def settings_of(unit: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in unit.splitlines() if re.match(r"[A-Z]\w+=", line))
 
 
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     analyze = installed("systemd-analyze")
     text = UNIT.read_text("utf-8").replace("/opt/bedesten/venv/bin/bedesten", str(Path(sys.executable)))
     unit = tmp_path / "bedesten.service"
@@ -147,7 +147,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert (done.returncode, said) == (0, [])
 
 
-def test_the_unit_fits_the_server_and_the_page() -> None:
+def test_the_unit_agrees_with_the_server_and_the_page() -> None:
     unit = settings_of(UNIT.read_text("utf-8"))
     spec = ServeSpec("127.0.0.1", 8080, 1, "", "", Path("serve.lock"))
     assert int(unit["TimeoutStopSec"].removesuffix("s")) >= 2 * spec.stop_timeout_s

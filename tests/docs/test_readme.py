@@ -1,4 +1,4 @@
-"""What the README and the page of a day's business show, typed against the demo, does what they say."""
+"""The commands of the README and of the page about a day's business work against the demo as they say."""
 
 import os
 import re
@@ -25,7 +25,7 @@ BUSINESS_DAY = DOCS / "how-to" / "a-days-business.md"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a second terminal while the demo serves."""
+    """The environment of a second terminal while the demo runs."""
     folder = tmp_path_factory.mktemp("demo")
     environment = {**os.environ, "TMPDIR": str(folder), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "bedesten", "demo", "--port", str(free_port(0))]
@@ -59,7 +59,7 @@ def test_the_curl_lines_work_as_they_are_printed(demo: dict[str, str]) -> None:
 
 
 def business_day(program: Program) -> Iterator[list[str]]:
-    """The commands of the page, with ids of the demo in the place of the words in capitals."""
+    """The commands of the page, with ids of the demo in place of the words in capitals."""
 
     def first(member: str, *command: str) -> str:
         rows, *_ = program.run_json(*command, "--tenant", "demo").values()  # and nextCursor of a page
@@ -94,12 +94,12 @@ def test_the_commands_of_a_days_business_work_as_they_are_printed(
         if done.code:
             refused[" ".join(words[:2])] = done.err.split(": ", 1)[1].split()[-1].strip()
     assert refused == {
-        "orders cancel": "open",  # of a delivered order
-        "complaints replace": "replaced",  # the demo's only complaint has its answer
+        "orders cancel": "open",  # the line of a delivered order
+        "complaints replace": "replaced",  # the demo's only complaint is answered
         "complaints refund": "replaced",
         "complaints reject": "replaced",
         "orders refund": "order",  # a partner's order, which no payment has paid
-        "payments refund": "it",  # a balance that does not cover it
+        "payments refund": "it",  # the balance does not cover it
     }
 
 
@@ -108,7 +108,7 @@ def test_the_first_table_names_every_surface() -> None:
     assert {row[0].lower() for row in rows} == {surface.value for surface in Surface}
 
 
-def test_the_first_screen_holds_the_table_the_two_commands_and_the_two_requests() -> None:
+def test_the_first_screen_shows_the_table_the_two_commands_and_the_two_requests() -> None:
     first = README.read_text("utf-8").splitlines()[:50]
     text = "\n".join(first)
     for needed in (

@@ -25,7 +25,7 @@ from tests.support.documents import DOCS, blocks, documents, name_of, section, t
 REFERENCE = DOCS / "reference"
 GUIDE = DOCS / "guides" / "authentication.md"
 SHARED = {"--data", "--database", "--json", "--help"}
-"""What every command but `demo` takes."""
+"""The options of every command but `demo`."""
 OPERATIONS = [route for route in ROUTES if route.access.surface is not None]
 
 
@@ -34,7 +34,7 @@ def operations(surface: Surface) -> list[Route]:
 
 
 def demanded(route: Route) -> str:
-    """What the column of the reference says of a route's access."""
+    """A route's access as the reference's column spells it."""
     match route.access:
         case Scoped(_, scope):
             return f"`{scope}`"
@@ -49,12 +49,12 @@ def demanded(route: Route) -> str:
 
 
 def spelt(name: str) -> str:
-    """The wire's spelling, or the one that a field has in a shape without underscores."""
+    """A field's spelling on the wire."""
     return camel(name)
 
 
 def fields(shape: type[RequestModel]) -> Iterator[str]:
-    """The names of every field of a shape and of the shapes in it."""
+    """The names of every field of a schema and of its nested schemas."""
     waiting: list[Any] = [shape]
     while waiting:
         kind = waiting.pop()
@@ -66,7 +66,7 @@ def fields(shape: type[RequestModel]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_the_page_of_a_surface_lists_exactly_its_operations_as_the_route_table_has_them(surface: Surface) -> None:
+def test_the_page_of_a_surface_lists_exactly_the_operations_of_the_route_table(surface: Surface) -> None:
     _, *listed = tables((REFERENCE / f"{surface}.md").read_text("utf-8"))[0]
     expected = [
         [f"`{route.endpoint}`", demanded(route), ", ".join(f"`{alias}`" for alias in route.aliases), route.summary]
@@ -76,7 +76,7 @@ def test_the_page_of_a_surface_lists_exactly_its_operations_as_the_route_table_h
 
 
 @pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: route.endpoint)
-def test_every_operation_has_a_section_that_names_every_field_it_takes(route: Route) -> None:
+def test_every_operation_has_a_section_that_names_every_field_of_its_request(route: Route) -> None:
     text = section(REFERENCE / f"{route.access.surface}.md", f"## {route.endpoint}")
     assert text, "there is no such section"
     named = set(re.findall(r"`(?:[A-Za-z]+\[\]\.)*([A-Za-z]+)(?:\[\])?`", text))
@@ -90,7 +90,7 @@ def test_the_authentication_guide_lists_every_scope_and_every_grant() -> None:
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_the_authentication_guide_says_what_every_scope_and_grant_opens(surface: Surface) -> None:
+def test_the_authentication_guide_says_what_every_scope_and_grant_allows(surface: Surface) -> None:
     wanted: dict[str, set[str]] = {}
     for route in operations(surface):
         if isinstance(route.access, Scoped | Keyed):
@@ -132,7 +132,7 @@ def commands() -> dict[str, set[str]]:
 
 
 def _commands(path: str, one: Any) -> Iterator[tuple[str, set[str]]]:
-    """A command, or the commands of a group; what a group does without a verb has the group's own name."""
+    """A command, or the commands of a group; a group's default command has the group's name."""
     for verb, inner in vars(one).get("commands", {}).items():
         yield from _commands(path if verb == DEFAULT_VERB else f"{path} {verb}".strip(), inner)
     if "commands" not in vars(one):
@@ -151,7 +151,7 @@ def test_the_page_of_commands_lists_every_command_with_every_option() -> None:
 
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)
-def test_every_command_that_a_document_shows_is_one_with_such_options(document: Path) -> None:
+def test_every_command_in_a_document_exists_with_its_options(document: Path) -> None:
     known = commands()
     nouns = {command.partition(" ")[0] for command in known}
     code = [block.code for block in blocks(document) if block.language in ("sh", "bash", "console")]
@@ -169,7 +169,7 @@ def test_every_command_that_a_document_shows_is_one_with_such_options(document: 
 
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)
-def test_every_line_of_a_block_that_runs_a_command_can_be_parsed(document: Path) -> None:
+def test_every_command_line_in_a_block_can_be_parsed(document: Path) -> None:
     code = "\n".join(one.code for one in blocks(document) if one.language in ("sh", "bash", "console"))
     for line in code.replace("\\\n", " ").splitlines():
         if line.startswith("bedesten ") and not {"$", "<", ">", "(", "&", ";", "…"} & set(line):
@@ -177,7 +177,7 @@ def test_every_line_of_a_block_that_runs_a_command_can_be_parsed(document: Path)
 
 
 def _parse(command: Any, words: list[str], line: str) -> None:
-    """Parses the words of a command without running it. A usage error is one of the document."""
+    """Parses the words of a command without running it. A usage error means that the document is wrong."""
     group = command
     while getattr(group, "commands", None) and words[0] in group.commands:
         group, words = group.commands[words[0]], words[1:]

@@ -1,4 +1,4 @@
-"""A separate server for external tools: its tenant's host is the server's address."""
+"""A separate server for external tools, whose tenant's host is the server's address."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ IN_CI = bool(os.environ.get("CI"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Skips the generated requests if no external test runs: collecting them takes as long as all other tests."""
+    """Skips the generated requests if no external test runs: collecting them takes as long as everything else."""
     unwanted = "not external" in (config.option.markexpr or "")
     return True if unwanted and collection_path.name == "test_openapi_schemathesis.py" else None
 

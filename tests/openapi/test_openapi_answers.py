@@ -1,4 +1,4 @@
-"""The answers of a running server match the documents: every operation, successes and refusals."""
+"""The responses of a running server match the documents: every operation, successes and refusals."""
 
 from collections.abc import Iterable, Iterator
 
@@ -34,7 +34,7 @@ def goods(shop: Shop) -> SampleObjects:
 def ask(
     shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute, lines: Lines | None = None, more: Lines = ()
 ) -> Answer:
-    """The answer to a right request with the good credential, or with these lines in its place."""
+    """Sends a valid request with the right credential, or with these header lines in its place."""
     presented = credential_for(shop, expected_route) if lines is None else lines
     sample = expected_route.sample(shop, goods)
     return shop.client(None, [*presented, *more]).call(expected_route.method, sample.path, sample.body)
@@ -66,7 +66,7 @@ def test_a_valid_request_matches_the_document(shop: Shop, goods: SampleObjects, 
 
 
 def wrongs(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> Iterator[Answer]:
-    """Refusals on every step of the way, and in both of their forms."""
+    """Provokes refusals at every step of admission, in both formats."""
     sample = expected_route.sample(shop, goods)
     other = "/".join([*sample.path.split("/")[:-1], "prd_unknown"])
     for form in ((), AS_PROBLEM):
@@ -97,7 +97,7 @@ def test_refusals_match_the_document(shop: Shop, goods: SampleObjects, expected_
 
 
 def test_refusals_by_state_match_the_document(shop: Shop) -> None:
-    """The refusals that routes declare as their own, provoked where a test can."""
+    """Refusals that routes declare themselves, where a test can provoke them."""
     seen: dict[str, set[int]] = {}
     for path, client, bodies in conflicts(shop, create_sample_objects(shop)):
         for body in bodies:

@@ -1,4 +1,4 @@
-"""The documents are valid OpenAPI 3.1, agree with the routes, and keep their names."""
+"""The documents are valid OpenAPI 3.1, agree with the routes, and keep operation names."""
 
 import inspect
 import json
@@ -56,7 +56,7 @@ def test_operation_names_are_permanent() -> None:
 
 
 @by_endpoint
-def test_security_is_the_access_of_the_route(route: Route) -> None:
+def test_the_security_of_an_operation_is_the_access_of_its_route(route: Route) -> None:
     outcome: list[dict[str, list[str]]] = list(described(route).operation["security"])
     match route.access:
         case Scoped(_, right):
@@ -96,8 +96,8 @@ def test_every_refusal_of_a_route_has_a_valid_example(route: Route) -> None:
     assert set(operation.operation["responses"]) == {"200", *(str(code.status) for code in refusals(route))}
 
 
-def test_a_failure_matches_one_schema_only() -> None:
-    """Clients tell one from another by `code`: no two schemas take the same document."""
+def test_a_failure_matches_exactly_one_schema() -> None:
+    """Clients tell failures apart by `code`: no two schemas accept the same document."""
     for document in DOCUMENTS.values():
         names = [
             name_of(code) for code in CATALOGUE.values() if name_of(code) in document.value["components"]["schemas"]
@@ -115,7 +115,7 @@ def test_a_failure_matches_one_schema_only() -> None:
 
 
 PROVING_A_PASSWORD = ("/Storefront/Customers/Password", "/Storefront/Customers/Email/Change")
-"""Operations of a caller that has a token and is asked for its password all the same."""
+"""Operations that ask for the password although the caller has a token."""
 
 
 @by_endpoint
@@ -148,7 +148,7 @@ def test_examples_match_the_schemas_and_the_server(route: Route) -> None:
 
 
 @by_endpoint
-def test_request_headers_are_listed_where_they_are_evaluated(route: Route) -> None:
+def test_request_headers_are_listed_where_the_server_evaluates_them(route: Route) -> None:
     names = {
         outcome.get("name", outcome.get("$ref", "")).rpartition("/")[2]
         for outcome in described(route).operation.get("parameters", ())
@@ -219,7 +219,7 @@ def without_links(text: str) -> str:
 
 
 @by_endpoint
-def test_a_default_is_named_in_the_description(route: Route) -> None:
+def test_a_default_value_is_named_in_the_description(route: Route) -> None:
     operation = described(route)
     schema = operation.document.resolved(operation.body["schema"]) if operation.body else {"properties": {}}
     for field in msgspec.structs.fields(route.body):

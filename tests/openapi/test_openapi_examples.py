@@ -1,4 +1,4 @@
-"""The examples work: a shop that has what they name gives each of them its documented answer."""
+"""The examples work: a shop with the objects that they name returns the documented responses."""
 
 import json
 import re
@@ -35,7 +35,7 @@ VARYING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "e
     "eventIds",
     "endpointId",
 }
-"""Members whose values differ each time."""
+"""Members whose values differ with each response."""
 EXCEPTIONS: dict[str, dict[str, object]] = {
     "GET /Account/Details": {
         "balance": Decimal("-5.00"),
@@ -71,16 +71,16 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
     "POST /Payment/Keys/Revoke": {"revoked": False},
     "POST /Supplier/Keys/Revoke": {"revoked": False},
 }
-"""Values that differ because the shop is in another state than the example's."""
+"""Values that differ because the shop's state differs from the example's."""
 NOTHING_YET = {"POST /Supplier/Stock/List"}
 """Lists that are empty in this shop."""
 OTHER_LISTS = {"POST /Storefront/Wallet/Get", "POST /Supplier/Statement"}
-"""Operations whose `items` are not those of the example: another line was paid and delivered."""
+"""Operations whose `items` differ from the example's: another line was paid and delivered."""
 
 
 @pytest.fixture(scope="module")
 def answers(site: Site, operator: Operator) -> dict[str, Answer]:
-    """The answer to every example, sent in the order of the tables."""
+    """The responses to all examples, sent in the order of the route tables."""
     shop = open_sample_shop(site, operator)
     found = {}
     for route in ROUTES:
@@ -91,7 +91,7 @@ def answers(site: Site, operator: Operator) -> dict[str, Answer]:
 
 
 def ask(shop: Shop, route: Route) -> Answer:
-    """The answer to the example, sent unchanged."""
+    """Sends the example unchanged; returns the response."""
     assert route.example is not None
     expected_route = replace(
         EXPECTED_ROUTES[route.method, route.path], spends=route.path.endswith(("Keys/Rotate", "Keys/Revoke"))
@@ -108,7 +108,7 @@ def ask(shop: Shop, route: Route) -> Answer:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.endpoint)
-def test_an_example_gets_its_documented_answer(answers: dict[str, Answer], route: Route) -> None:
+def test_an_example_gets_its_documented_response(answers: dict[str, Answer], route: Route) -> None:
     assert route.example is not None
     outcome = json.loads(encode(route.example.data), parse_float=Decimal)
 
@@ -124,7 +124,7 @@ def test_an_example_gets_its_documented_answer(answers: dict[str, Answer], route
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every member by its path, and varying members without their values."""
+    """Every member's path and value; varying members without their values."""
     if isinstance(value, dict):
         for name, part in value.items():
             yield from [(f"{path}{name}", ...)] if name in VARYING else leaves(part, f"{path}{name}.")

@@ -1,4 +1,4 @@
-"""Other people's generators take the documents: clients that they make log in and place an order."""
+"""Third-party generators accept the documents: the generated clients log in and place an order."""
 
 import ast
 import json
@@ -22,7 +22,7 @@ TOTAL, UNORDERABLE = 12.25, "unknownProduct"
 
 
 def run(*command: str | Path, folder: Path, **environment: str) -> str:
-    """What a command says that has to work."""
+    """Runs a command that must succeed; returns its output."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
@@ -36,7 +36,7 @@ def run(*command: str | Path, folder: Path, **environment: str) -> str:
 
 
 def install(*command: str | Path, folder: Path, **environment: str) -> None:
-    """Fetches what a test needs. Without a network the test is left out, but never where changes are let in."""
+    """Installs what a test needs. Without a network the test is skipped, but never in CI."""
     try:
         run(*command, folder=folder, **environment)
     except (AssertionError, subprocess.TimeoutExpired) as problem:
@@ -47,7 +47,7 @@ def install(*command: str | Path, folder: Path, **environment: str) -> None:
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with openapi-python-client, of the versions that are pinned."""
+    """The programs of a virtual environment with openapi-python-client in its pinned version."""
     folder = tmp_path_factory.mktemp("generator")
     run(sys.executable, "-m", "venv", "venv", folder=folder)
     install("venv/bin/pip", "install", "-q", "--no-deps", "-r", PARTNER / "requirements.txt", folder=folder)
@@ -56,7 +56,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the lock file pins."""
+    """A folder with the packages that the lock file pins."""
     if shutil.which("npm") is None and not IN_CI:
         pytest.skip("there is no npm")
     folder = tmp_path_factory.mktemp("npm")
@@ -67,7 +67,7 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def generate(generator: Path, served_shop: ServedShop, surface: Surface, folder: Path) -> Path:
-    """The package that openapi-python-client makes of a surface; a warning is a failure."""
+    """The package that openapi-python-client generates for a surface; a warning is a failure."""
     names = folder / "names.yml"
     names.write_text(f"package_name_override: {surface}\n", "utf-8")
     run(
@@ -79,7 +79,7 @@ def generate(generator: Path, served_shop: ServedShop, surface: Surface, folder:
 
 
 @pytest.mark.parametrize("surface", list(Surface))
-def test_openapi_python_client_makes_a_function_of_every_operation(
+def test_openapi_python_client_generates_a_function_for_every_operation(
     generator: Path, served_shop: ServedShop, tmp_path: Path, surface: Surface
 ) -> None:
     made = generate(generator, served_shop, surface, tmp_path)
@@ -131,7 +131,7 @@ def test_a_generated_typescript_client_places_an_order(npm: Path, served_shop: S
 
 
 @pytest.mark.parametrize("surface", list(Surface))
-def test_openapi_typescript_takes_every_document_and_the_compiler_what_it_makes(
+def test_openapi_typescript_accepts_every_document_and_its_output_compiles(
     npm: Path, served_shop: ServedShop, surface: Surface
 ) -> None:
     run("npx", "openapi-typescript", served_shop.document(surface), "-o", f"types/{surface}.ts", folder=npm)

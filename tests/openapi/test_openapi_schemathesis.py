@@ -1,13 +1,13 @@
 """Schemathesis runs all of its checks against every operation of a running server, with good credentials.
 
-Three things are said otherwise than it would have them, and why:
+Three of its defaults are changed, for these reasons:
 
-- Strings with U+0000 are not made (`allow-x00`): the server refuses them wherever they stand, and a schema that said so
+- Strings with U+0000 are not generated (`allow-x00`): the server refuses them everywhere, and a schema that said so
   would need a pattern at every string.
-- 413 is a refusal of what breaks a schema as well (`negative_data_rejection` knows it not): a body that is too long for
-  its route may be too long for a field too.
-- In place of `positive_data_acceptance` stands `only_rules_refuse_what_the_schema_takes`, which is stricter: a request that
-  the schema takes may be refused with 400 only for a field that has a rule which no schema can tell, and these are listed.
+- 413 may also refuse an invalid request (`negative_data_rejection` does not expect it): a body that is too long for its
+  route may be too long for a field, too.
+- `only_rules_refuse_what_the_schema_takes` replaces `positive_data_acceptance` and is stricter: a request that matches
+  the schema may be refused with 400 only for a listed field, whose rule no schema can express.
 """
 
 import json
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.external
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 EXAMPLES = 12
-"""Random requests an operation, besides those that schemathesis derives from the schemas one by one."""
+"""Random requests per operation, besides those that schemathesis derives from the schemas."""
 CONFIG = {
     "generation": {"allow-x00": False, "max-examples": EXAMPLES, "deterministic": True, "database": "none"},
     "checks": {
@@ -79,23 +79,23 @@ RULES: Mapping[str, str] = {
     r"((items|deliveryItems)\[\]\.)?url": "an absolute https URL that webhooks may go to",
     r"promisedBy|from|to|createdFrom|createdTo|bookedFrom|bookedTo|occurredAt": "a time, in the future where it is promised",
 }
-"""Fields of requests that the schema takes and the server may refuse all the same, and the rule."""
+"""Fields that the server may refuse although the request matches the schema, and the rule."""
 TEXT_RULES = ("must not be blank", "must not hold ", "must hold printable ", "must not have the form of an id")
-"""What the kinds of text refuse beyond their length, wherever a text stands."""
+"""What the kinds of text refuse besides their length, in any text field."""
 LOGINS = {"customersEmailChange", "generateToken", "customersLogin", "customersPassword"}
 LINKS = {"resetPassword", "customersPasswordReset", "customersVerify", "customersEmailConfirm"}
 SPENDING = {"keysRotate", "keysRevoke", "customersLogout", "customersPassword"}
-"""Operations after which the credential is another one: each request brings one of its own."""
+"""Operations that end the credential or replace it: each request gets its own."""
 
 
 _asked_for_credentials: set[tuple[Surface, str]] = set()
-"""Operations that were seen to refuse the same request without a credential and with a wrong one. Once is enough: such
-requests come from one address, and so many refusals of one address would end in 429."""
+"""Operations already seen to refuse the same request without a credential and with a wrong one. Once is enough: these
+requests come from one address, and too many of its refusals would end in 429."""
 
 
 @schemathesis.check
 def only_rules_refuse_what_the_schema_takes(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
-    """A request that is as the schema says is refused with 400 only for one of `RULES`, or by a login."""
+    """A request that matches the schema is refused with 400 only for one of `RULES`, or by a login."""
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE or response.status_code != 400:
         return
     outcome = response.json()
@@ -123,7 +123,7 @@ def session() -> Iterator[requests.Session]:
 
 
 def credential(shop: Shop, surface: Surface, name: str) -> dict[str, str]:
-    """The header of the good credential; of one more, if the operation may end it."""
+    """The header of the right credential, or of an additional one if the operation may end it."""
     if name not in SPENDING:
         return dict(shop.lines(surface))
     if surface.uses_tokens:
@@ -136,7 +136,7 @@ def credential(shop: Shop, surface: Surface, name: str) -> dict[str, str]:
 def try_out(case: Case[Any], served_shop: ServedShop, session: requests.Session, surface: Surface) -> None:
     """Sends the request and runs every check on its answer.
 
-    The same `Idempotency-Key` with another content is a conflict; so that right requests get further, theirs are fresh.
+    Valid requests get a fresh `Idempotency-Key`: the same one with other content would be a conflict.
     """
     if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE and "Idempotency-Key" in (case.headers or {}):
         case.headers["Idempotency-Key"] = fresh("key")
@@ -158,7 +158,7 @@ def try_out(case: Case[Any], served_shop: ServedShop, session: requests.Session,
 
 
 def requests_of(surface: Surface) -> Decorator:
-    """Calls a test with the requests that are made of the surface's document, operation by operation."""
+    """Parametrizes a test with the requests generated from the surface's document, operation by operation."""
     document = json.loads(encode(surface_document(surface, "http://127.0.0.1")))
     made: Decorator = schemathesis.openapi.from_dict(
         document, config=SchemathesisConfig.from_dict(CONFIG)
@@ -173,29 +173,37 @@ bounded = settings(
 
 @requests_of(Surface.RESELLER)
 @bounded
-def test_the_reseller_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+def test_the_reseller_surface_passes_every_check(
+    case: Case[Any], served_example_shop: ServedShop, session: requests.Session
+) -> None:
     try_out(case, served_example_shop, session, Surface.RESELLER)
 
 
 @requests_of(Surface.STOREFRONT)
 @bounded
-def test_the_storefront_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+def test_the_storefront_surface_passes_every_check(
+    case: Case[Any], served_example_shop: ServedShop, session: requests.Session
+) -> None:
     try_out(case, served_example_shop, session, Surface.STOREFRONT)
 
 
 @requests_of(Surface.PAYMENT)
 @bounded
-def test_the_payment_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+def test_the_payment_surface_passes_every_check(
+    case: Case[Any], served_example_shop: ServedShop, session: requests.Session
+) -> None:
     try_out(case, served_example_shop, session, Surface.PAYMENT)
 
 
 @requests_of(Surface.SUPPLIER)
 @bounded
-def test_the_supplier_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+def test_the_supplier_surface_passes_every_check(
+    case: Case[Any], served_example_shop: ServedShop, session: requests.Session
+) -> None:
     try_out(case, served_example_shop, session, Surface.SUPPLIER)
 
 
-def test_no_check_is_left_out_and_no_operation_is_named_that_is_not_there() -> None:
+def test_no_check_is_left_out_and_every_named_operation_exists() -> None:
     assert {check.__name__ for check in CHECKS.get_all()} >= {
         "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
         "response_schema_conformance", "negative_data_rejection", "missing_required_header", "unsupported_method",

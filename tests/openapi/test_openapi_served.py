@@ -1,4 +1,4 @@
-"""The documents on every tenant's host: for that host, with the tenant's operations, and cached."""
+"""The documents on every tenant's host: made for that host, with the tenant's operations, and cacheable."""
 
 import json
 import re
@@ -54,7 +54,7 @@ def test_only_a_loopback_host_keeps_its_port(authority: bytes, url: str) -> None
     assert server_url(authority) == url
 
 
-def test_a_client_that_has_the_document_gets_304(shop: Shop) -> None:
+def test_a_client_with_the_current_document_gets_304(shop: Shop) -> None:
     client = shop.client()
     first = client.get("/openapi/supplier.json")
     tag = first.header("etag") or ""
