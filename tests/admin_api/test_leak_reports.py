@@ -1,4 +1,4 @@
-"""Secret scanners report what they found to the admin listener, with a secret; it returns none of the found texts."""
+"""Secret scanners report findings to the admin listener, with a shared secret; it returns none of the found texts."""
 
 import asyncio
 import base64
@@ -38,7 +38,7 @@ def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def secret(here: RunningServer) -> Iterator[Path]:
-    """The file that makes the endpoint be there."""
+    """The secret file that switches the endpoint on."""
     path = here.settings.leak_secret_file
     path.touch(0o600)
     path.write_text(f"{SECRET}\n")
@@ -47,7 +47,7 @@ def secret(here: RunningServer) -> Iterator[Path]:
 
 
 def new_key(here: RunningServer) -> str:
-    """A key of the supplier, in clear."""
+    """Creates a key of the supplier, in clear."""
     made = here.program.run_json(
         "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "warehouse", "--create-owner"
     )
@@ -55,14 +55,14 @@ def new_key(here: RunningServer) -> str:
 
 
 def accepted(here: RunningServer, key: str) -> bool:
-    """Whether the key still lets its holder in."""
+    """Whether the key is still accepted."""
     return Client(here.server.port, HOST, api_key(key)).post("/Supplier/Products/List", {}).status == 200
 
 
 def report(
     here: RunningServer, body: object, authorization: tuple[str, ...] = (f"Bearer {SECRET}",)
 ) -> tuple[int, bytes]:
-    """Sends a report: status and body of the answer."""
+    """Sends a report; returns the status and body of the response."""
     connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=120)
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
     connection.putrequest("POST", "/leaks")
@@ -77,7 +77,7 @@ def report(
 
 
 def hash_of(text: str) -> str:
-    """As it is given back."""
+    """The hash of a finding as the endpoint returns it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -146,13 +146,13 @@ def test_a_body_that_is_not_a_report_is_refused(here: RunningServer, secret: Pat
     assert (document["code"], [error["field"] for error in document["errors"]]) == (-2, ["body"])
 
 
-def test_a_report_has_a_hundred_findings_and_a_mebibyte_at_most(here: RunningServer, secret: Path) -> None:
+def test_a_report_has_at_most_a_hundred_findings_and_a_mebibyte(here: RunningServer, secret: Path) -> None:
     assert report(here, [{"token": "x"}] * 100)[0] == 200
     assert report(here, [{"token": "x"}] * 101)[0] == 400
     assert report(here, b" " * (1 << 20) + b"[]")[0] == 413
 
 
-def test_what_is_kept_of_the_place_has_no_credential_in_it(here: RunningServer, secret: Path) -> None:
+def test_the_stored_location_of_a_finding_contains_no_credential(here: RunningServer, secret: Path) -> None:
     here.program.run_json("keys", "leak-policy", "notify")
     places = {
         "https://joe:pass1word@git.example/a/b?token=abcd1234#L10-L12": "https://git.example/a/b",
@@ -170,7 +170,9 @@ def test_what_is_kept_of_the_place_has_no_credential_in_it(here: RunningServer, 
     assert here.program.run_json("check")["violations"] == []
 
 
-def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here: RunningServer, secret: Path) -> None:
+def test_with_outdated_master_secrets_a_report_is_503_and_says_nothing_about_a_key(
+    here: RunningServer, secret: Path
+) -> None:
     path = here.settings.secrets_file
     before = path.read_bytes()
     here.program.run_json("secrets", "rotate", "--pepper")
@@ -188,7 +190,7 @@ def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here
     assert json.loads(report(here, [{"token": key}])[1])[0]["label"] == "true_positive"
 
 
-def test_a_member_that_stands_twice_is_refused_and_nothing_is_done(here: RunningServer, secret: Path) -> None:
+def test_a_duplicate_member_is_refused_and_nothing_is_done(here: RunningServer, secret: Path) -> None:
     key = new_key(here)
     here.program.run_json("keys", "leak-policy", "revoke")
     twice = b'[{"token": "%s"}, {"token": "x", "token": "%s"}]' % (key.encode(), key.encode())
@@ -205,7 +207,7 @@ def test_a_report_without_a_secret_gets_the_bearer_challenge(here: RunningServer
 
 
 @pytest.mark.parametrize("body", [b'5\r\n[{"t"\r\nzz\r\n', b"not a length\r\n"])
-def test_a_body_of_broken_chunks_is_refused(here: RunningServer, secret: Path, body: bytes) -> None:
+def test_a_body_with_broken_chunks_is_refused(here: RunningServer, secret: Path, body: bytes) -> None:
     with socket.create_connection(("127.0.0.1", here.admin), timeout=120) as peer:
         lines = (f"Host: 127.0.0.1:{here.admin}", f"Authorization: Bearer {SECRET}", "Transfer-Encoding: chunked")
         peer.sendall("\r\n".join(("POST /leaks HTTP/1.1", *lines, "", "")).encode() + body)
@@ -216,7 +218,7 @@ async def _nothing() -> None:
     pass
 
 
-def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+def test_a_body_that_never_arrives_times_out() -> None:
     scanners = Scanners(lambda: (Secret(SECRET),), lambda *_: True, ThreadPoolExecutor(1))
     listener = AdminListener([AdminRoute("POST", "/leaks", ScannerSecret(), scanners.take_report)], scanners)
     adapter = Adapter(listener.handle, _nothing, _nothing, BodyPace(between_s=0.02, whole_s=0.1))

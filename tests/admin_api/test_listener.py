@@ -1,4 +1,4 @@
-"""The admin listener over real sockets: health, metrics, and nothing of it or of the tenants where it does not belong."""
+"""The admin listener over real sockets: health and metrics, strictly separate from the tenants' hosts."""
 
 import contextlib
 import http.client
@@ -70,7 +70,7 @@ def running_server(engine: str, folder: Path, workers: int = 2) -> Iterator[Runn
 
 @pytest.fixture(scope="module", params=ENGINES)
 def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server that all tests of an engine share: they break nothing in it."""
+    """A server that all tests of an engine share, and leave intact."""
     with running_server(request.param, tmp_path_factory.mktemp("admin")) as made:
         yield made
 
@@ -82,7 +82,7 @@ def test_the_admin_listener_uses_loopback_unless_configured_otherwise(here: Runn
 
 
 def reason_of(body: bytes) -> str:
-    """Why the listener says that it is not ready."""
+    """The listener's reason for not being ready."""
     return str(json.loads(body)["data"]["reason"])
 
 
@@ -94,7 +94,7 @@ def test_health_needs_no_credential_and_is_not_cached(here: RunningServer) -> No
         assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_nothing_of_the_tenants_answers_on_the_admin_listener(here: RunningServer) -> None:
+def test_no_tenant_route_answers_on_the_admin_listener(here: RunningServer) -> None:
     for path in (
         "/",
         "/Categories",
@@ -111,7 +111,7 @@ def test_nothing_of_the_tenants_answers_on_the_admin_listener(here: RunningServe
     assert (status, json.loads(body)["code"], headers["allow"]) == (405, -4, "GET, HEAD")
 
 
-def test_head_is_answered_as_get_without_a_body(here: RunningServer) -> None:
+def test_head_is_answered_like_get_without_a_body(here: RunningServer) -> None:
     for path in ("/health/live", "/health/ready", "/metrics"):
         status, _, body = ask(here.admin, path, method="HEAD")
         assert (status, body) == (200, b"")
@@ -128,7 +128,7 @@ def test_nothing_of_the_admin_listener_answers_on_a_tenant_s_host_nor_on_a_host_
 @pytest.mark.parametrize(
     "host", [HOST, "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:1", "[::1", "a b"]
 )
-def test_a_name_that_is_not_the_admin_listener_s_own_is_misdirected(here: RunningServer, host: str) -> None:
+def test_a_host_name_other_than_the_admin_listeners_own_is_misdirected(here: RunningServer, host: str) -> None:
     for path in ("/metrics", "/health/live", "/health/ready", "/nothing"):
         status, _, body = ask(here.admin, path, host)
         assert (status, json.loads(body)["code"]) == (421, -10)
@@ -137,17 +137,17 @@ def test_a_name_that_is_not_the_admin_listener_s_own_is_misdirected(here: Runnin
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:9", "localhost", "LOCALHOST:8081", "[::1]:8081", "10.1.2.3:80"]
 )
-def test_an_address_and_localhost_are_the_admin_listener_s_own(here: RunningServer, host: str) -> None:
+def test_an_ip_address_and_localhost_are_the_admin_listeners_own_names(here: RunningServer, host: str) -> None:
     assert ask(here.admin, "/health/live", host)[0] == 200
 
 
-def test_a_probe_of_http_1_0_sends_no_host_and_is_answered(here: RunningServer) -> None:
+def test_an_http_1_0_probe_without_a_host_is_answered(here: RunningServer) -> None:
     with socket.create_connection(("127.0.0.1", here.admin), timeout=120) as probe:
         probe.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
         assert b" 200 " in probe.recv(4096).split(b"\r\n")[0]
 
 
-def test_names_of_the_admin_listener_are_compared_whole() -> None:
+def test_names_of_the_admin_listener_must_match_completely() -> None:
     names = frozenset({"ops.example", "localhost"})
     assert is_own(b"OPS.example.:8081", names)
     assert not is_own(b"ops.example.evil.example", names)
@@ -155,7 +155,7 @@ def test_names_of_the_admin_listener_are_compared_whole() -> None:
     assert not is_own(b"", names)
 
 
-def test_every_answer_is_counted_once_whichever_worker_gave_it(here: RunningServer) -> None:
+def test_every_response_is_counted_once_whichever_worker_sent_it(here: RunningServer) -> None:
     before = settled(here.admin, here.settings.metrics_directory)
     for _ in range(30):
         assert here.client().get("/documentation/errors/-1.json").status == 200
@@ -209,7 +209,7 @@ def test_the_trail_is_sealed_by_the_running_server(here: RunningServer) -> None:
 
 
 def processes_of(parent: int) -> list[int]:
-    """A process and all that it started."""
+    """A process and all its descendants."""
     return [parent] + [
         child for task in Path(f"/proc/{parent}/task").iterdir() for number in (task / "children").read_text().split()
         for child in processes_of(int(number))
@@ -234,7 +234,7 @@ def test_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor
         assert "hunter2" not in shown.out + shown.err
 
 
-def test_counters_go_on_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> None:
+def test_counters_continue_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> None:
     with running_server("sqlite", tmp_path, workers=1) as here:
         for _ in range(20):
             here.client().get("/documentation/errors/-1.json")
@@ -257,7 +257,7 @@ def test_counters_go_on_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> 
         assert len(list((here.program.data / "metrics").glob("*.json"))) == 2
 
 
-def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> None:
+def test_the_server_is_ready_only_while_a_worker_accepts_connections(tmp_path: Path) -> None:
     with running_server("sqlite", tmp_path, workers=1) as here:
 
         def readiness() -> tuple[int, str]:
@@ -266,7 +266,7 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
 
         assert readiness() == (200, "")
         supervisor = here.server.process.pid
-        with paused(supervisor):  # it puts nobody in the place of who dies
+        with paused(supervisor):  # it replaces no dead worker
             os.kill(here.server.workers[0], signal.SIGKILL)
             assert until(lambda: readiness() == (503, "no worker takes connections"))
             assert ask(here.admin, "/health/live")[0] == 200
@@ -278,7 +278,7 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
         assert here.client().get("/documentation/errors/-1.json").status == 200
 
 
-def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path: Path) -> None:
+def test_a_machine_without_the_current_secrets_is_not_ready(tmp_path: Path) -> None:
     with running_server("sqlite", tmp_path, workers=1) as here:
         with raw(here.settings) as database:
             database.run("UPDATE installation SET keyring_version = keyring_version + 1")
@@ -292,7 +292,7 @@ def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path:
         assert ask(here.admin, "/health/live")[0] == 200
 
 
-def test_another_schema_makes_it_not_ready_and_a_store_that_is_gone_leaves_the_counts(tmp_path: Path) -> None:
+def test_an_unknown_schema_makes_it_not_ready_and_a_lost_store_leaves_the_counts(tmp_path: Path) -> None:
     with running_server("sqlite", tmp_path, workers=1) as here:
         with raw(here.settings) as database:
             database.run("UPDATE alembic_version SET version_num = '9999'")
@@ -315,7 +315,7 @@ def test_another_schema_makes_it_not_ready_and_a_store_that_is_gone_leaves_the_c
 
 @contextlib.contextmanager
 def postgres_gone(database: str) -> Iterator[None]:
-    """The database under another name, with every connection to it ended, for the time of a block."""
+    """Renames the database and ends every connection to it for the duration of the block."""
     import psycopg
 
     from tests.support.postgres_server import server_url

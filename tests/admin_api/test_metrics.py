@@ -33,12 +33,12 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def store(installation: Installation) -> Store:
-    """Its store."""
+    """The installation's store."""
     return installation.store
 
 
 def read(directory: Path, store: Store, now: int = NOW) -> Samples:
-    """What the admin listener would answer."""
+    """The metrics as the admin listener would return them."""
     body, kind = exposition.render(directory, exposition.read_store_metrics(store), now)("")
     assert kind.startswith("text/plain")
     return samples(body.decode())
@@ -105,7 +105,7 @@ def test_a_replacement_continues_the_counts_of_a_dead_process(tmp_path: Path, st
     second.close()
 
 
-def test_the_file_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
+def test_the_file_of_a_killed_process_can_be_reused_at_once(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from bedesten.telemetry.metrics_file import MetricsFile\n"
         "print(MetricsFile(Path(sys.argv[1])).number, flush=True); time.sleep(60)"
@@ -134,7 +134,7 @@ def test_an_unreadable_file_counts_as_no_counts(tmp_path: Path, store: Store, ru
     metrics_file.close()
 
 
-def test_without_a_directory_there_are_no_counts_and_what_the_store_tells(tmp_path: Path, store: Store) -> None:
+def test_without_a_directory_there_are_only_the_metrics_of_the_store(tmp_path: Path, store: Store) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(NoMetricsFile):
         MetricsFile(tmp_path / "file")
@@ -146,7 +146,7 @@ def test_without_a_directory_there_are_no_counts_and_what_the_store_tells(tmp_pa
     assert of(found, "outbox_due") == 0
 
 
-def test_labels_of_a_metric_that_this_version_does_not_know_are_left_out(tmp_path: Path, store: Store) -> None:
+def test_labels_of_a_metric_that_this_version_lacks_are_left_out(tmp_path: Path, store: Store) -> None:
     metrics_file = MetricsFile(tmp_path)
     counted = Metrics()
     counted.count("requests", "reseller")
@@ -187,11 +187,11 @@ def test_many_refused_logins_raise_the_alarm_which_names_the_ratio(tmp_path: Pat
 @pytest.mark.parametrize(
     ("ok", "refused", "alarm"), [(0, 49, False), (0, 50, True), (50, 50, True), (51, 50, False), (1_000, 60, False)]
 )
-def test_the_alarm_takes_many_refusals_and_at_least_half(ok: int, refused: int, alarm: bool) -> None:
+def test_the_alarm_requires_many_refusals_and_a_ratio_of_at_least_half(ok: int, refused: int, alarm: bool) -> None:
     assert login_alarm(ok, refused) is alarm
 
 
-def test_minutes_of_logins_are_forgotten_also_when_the_clock_goes_back() -> None:
+def test_old_minutes_of_logins_are_dropped_even_when_the_clock_goes_back() -> None:
     minutes = LoginMinutes()
     for number in range(1_000):
         minutes.count(NOW + number * MINUTE, refused=number % 2 == 0)
@@ -200,13 +200,13 @@ def test_minutes_of_logins_are_forgotten_also_when_the_clock_goes_back() -> None
     assert minutes.recent(NOW) == (0, 1)
 
 
-def test_lines_of_the_log_are_limited_and_those_withheld_are_counted() -> None:
+def test_log_lines_are_limited_and_suppressed_ones_are_counted() -> None:
     lines = LineRateLimit(per_s=0, burst=200)
     assert sum(lines.take() for _ in range(10_000)) == 200
     assert lines.withheld == 9_800
 
 
-def test_every_metric_has_a_text_and_every_published_name_is_known(tmp_path: Path, store: Store) -> None:
+def test_every_metric_has_a_help_text_and_every_published_name_is_known(tmp_path: Path, store: Store) -> None:
     known = {**exposition.COUNTERS, **exposition.HISTOGRAMS, **exposition.PROCESS_GAUGES, **exposition.GAUGES}
     assert all(one.text for one in known.values())
     own = dict.fromkeys(("ready", "ready_write_seconds", "ready_clock_ahead_seconds", "disk_free_bytes"), 1.0)
@@ -215,7 +215,7 @@ def test_every_metric_has_a_text_and_every_published_name_is_known(tmp_path: Pat
         assert f"# HELP bedesten_{name}".encode() in body
 
 
-def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -> None:
+def test_the_reference_lists_exactly_the_existing_metrics_with_their_labels() -> None:
     _, *listed = tables((DOCS / "reference" / "metrics.md").read_text("utf-8"))[2]
     documented = {(row[0], row[1], row[2]) for row in listed}
     known = {

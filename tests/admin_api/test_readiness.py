@@ -1,4 +1,4 @@
-"""Each check of readiness fails by its own name."""
+"""Each readiness check fails under its own name."""
 
 import contextlib
 import socket
@@ -22,13 +22,13 @@ from tests.support.sites import ENGINES, opened
 
 @pytest.fixture(scope="module", params=ENGINES)
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One for each engine; every test leaves it as it was."""
+    """One installation for each engine; every test leaves it unchanged."""
     with opened(request.param, tmp_path_factory.mktemp("readiness")) as made:
         yield made
 
 
 def checks(installation: Installation, ahead: int = 0, web: tuple[str, int] | None = None) -> Readiness:
-    """The checks of a machine whose clock is so far ahead."""
+    """The checks of a machine whose clock is ahead by this much."""
     return Readiness(
         installation.store,
         installation.settings,
@@ -45,14 +45,14 @@ def failed(made: Readiness) -> tuple[str, str]:
     return found.value.check, str(found.value)
 
 
-def test_a_machine_that_can_answer_is_ready_and_tells_what_its_write_took(installation: Installation) -> None:
+def test_a_machine_that_can_answer_is_ready_and_measures_its_write(installation: Installation) -> None:
     made = checks(installation)
     made.check()
     assert 0 < made.measured["ready_write_seconds"] < readiness.STORE_TIMEOUT_S
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_clock_far_from_the_database_s_is_found(installation: Installation, sign: int) -> None:
+def test_a_clock_far_from_the_databases_is_reported(installation: Installation, sign: int) -> None:
     near, far = (checks(installation, sign * (MAX_CLOCK_DIFFERENCE + more)) for more in (-10_000, 10_000))
     near.check()
     if installation.store.dialect == "sqlite":
@@ -64,8 +64,8 @@ def test_a_clock_far_from_the_database_s_is_found(installation: Installation, si
 
 @pytest.mark.parametrize("installation", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_database_that_is_read_only_is_named(installation: Installation, kept: bool) -> None:
-    """Over a connection from before, and over a new one."""
+def test_a_read_only_database_is_reported(installation: Installation, kept: bool) -> None:
+    """Over an existing connection and over a new one."""
     store = open_store(installation.settings)
     made = Readiness(store, installation.settings, installation.master_secrets, None, list)
     name = str(installation.settings.database).rpartition("/")[2]
@@ -85,7 +85,7 @@ def test_a_database_that_is_read_only_is_named(installation: Installation, kept:
 
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
-def test_a_disk_without_room_is_named(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bedesten.store.sqlite.MIN_FREE_BYTES", 1 << 62)
     check, reason = failed(checks(installation))
     assert check == "writes"

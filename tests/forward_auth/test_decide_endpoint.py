@@ -1,4 +1,4 @@
-"""What proxies ask, byte for byte: Envoy's form as its documentation describes it, and questions that are asked wrongly."""
+"""The requests of proxies, byte for byte: Envoy's form as its documentation describes it, and invalid requests."""
 
 import contextlib
 import time
@@ -37,7 +37,7 @@ def send(gate: ForwardAuthServer, method: str, target: str, host: str, lines: Li
 
 
 def envoy(gate: ForwardAuthServer, target: str, lines: Lines = (), method: str = "GET", host: str = HOST) -> Answer:
-    """As `ext_authz` with `path_prefix` asks: method, authority and path of the request, and no body."""
+    """Asks as `ext_authz` with `path_prefix` does: method, authority and path of the request, and no body."""
     return send(gate, method, f"/gate/envoy{target}", host, [FROM, ("Content-Length", "0"), *lines])
 
 
@@ -88,7 +88,7 @@ def test_envoy_gets_the_refusal_that_the_client_is_to_get(gate: ForwardAuthServe
     assert envoy(gate, "/nothing", [*key, *asked(uri="/status")[1:]]).verdict == (403, -28)
 
 
-def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthServer) -> None:
+def test_envoys_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthServer) -> None:
     made = gate.key()
     assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").status == 200
     gate.program.run_json("keys", "revoke", made["id"])
@@ -96,21 +96,21 @@ def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthSer
         assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").verdict == (401, -23)
 
 
-# --- asked wrongly ------------------------------------------------------------------------------------------------------
+# --- wrong questions ----------------------------------------------------------------------------------------------------
 
 
-def test_each_of_the_proxy_s_headers_has_to_be_there_exactly_once(gate: ForwardAuthServer, key: Lines) -> None:
+def test_each_of_the_proxys_headers_is_required_exactly_once(gate: ForwardAuthServer, key: Lines) -> None:
     lines = asked()
     assert forwarded(gate, [*lines, *key]).status == 200
     for number, line in enumerate(lines):
         assert forwarded(gate, [*lines[:number], *lines[number + 1 :], *key]).verdict == (400, -2), line
-        if line != FROM:  # of which a chain of proxies may send several
+        if line != FROM:  # a chain of proxies may send several of these
             assert forwarded(gate, [*lines, line, *key]).verdict == (400, -2), line
             assert forwarded(gate, [*lines, (line[0], ""), *key]).verdict == (400, -2), line
 
 
 @pytest.mark.parametrize("uri", ["", "*", "stock/upload", "http://reports.shop.example/stock/upload", "/a#b", "/a?b#c"])
-def test_a_target_that_is_none_is_refused(gate: ForwardAuthServer, key: Lines, uri: str) -> None:
+def test_an_invalid_target_is_refused(gate: ForwardAuthServer, key: Lines, uri: str) -> None:
     assert forwarded(gate, [*asked(uri=uri), *key]).verdict == (400, -2)
 
 
@@ -119,20 +119,20 @@ def test_a_method_that_no_rule_can_name_is_refused(gate: ForwardAuthServer, key:
     assert forwarded(gate, [*asked(method=method), *key]).verdict == (403, -28)
 
 
-def test_a_caller_that_is_no_trusted_proxy_learns_nothing(gate: ForwardAuthServer, key: Lines) -> None:
+def test_a_caller_that_is_not_a_trusted_proxy_learns_nothing(gate: ForwardAuthServer, key: Lines) -> None:
     assert forwarded(gate, [*asked(), *key], "127.77.0.1").verdict == (403, -28)
     answer = send(gate, "POST", "/gate/envoy/status", HOST, [FROM], "127.77.0.1")
     assert answer.verdict == (403, -28)
     assert not any(name.startswith("x-bedesten") for name, _ in answer.headers)
 
 
-def test_the_admin_listener_is_asked_under_its_own_name(gate: ForwardAuthServer, key: Lines) -> None:
+def test_the_admin_listener_answers_only_under_its_own_name(gate: ForwardAuthServer, key: Lines) -> None:
     assert send(gate, "GET", "/gate/decide", HOST, [*asked(), *key]).status == 421
     for path in ("/gate", "/gate/", "/gate/decide/x", "/gate/envoy", "/gate/envoyx"):
         assert send(gate, "GET", path, "localhost", [*asked(), *key]).status == 404
 
 
-def test_a_preflight_below_storefront_is_no_way_around_the_rules(gate: ForwardAuthServer) -> None:
+def test_a_preflight_below_storefront_does_not_bypass_the_rules(gate: ForwardAuthServer) -> None:
     question = [("Origin", "https://shop.example"), ("Access-Control-Request-Method", "POST")]
     for path in ("/storefront/orders", "/storefront/", "/Storefront/orders"):
         assert envoy(gate, path, question, "OPTIONS").verdict == (403, -28)
@@ -153,7 +153,7 @@ def eventually(gate: ForwardAuthServer, path: str, outcomes: tuple[int, int | No
     return False
 
 
-def test_a_changed_file_holds_and_one_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
+def test_a_changed_file_takes_effect_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
     with forward_auth_server(tmp_path) as gate:
         assert envoy(gate, "/status").status == 200
         assert envoy(gate, "/news").verdict == (403, -28)
@@ -196,7 +196,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Program:
     return program
 
 
-def test_without_trusted_proxies_without_the_admin_listener_or_with_an_open_secret_it_does_not_start(
+def test_the_server_does_not_start_without_proxies_or_admin_listener_or_with_a_readable_secret(
     started: Program, tmp_path: Path
 ) -> None:
     file = tmp_path / "gate.toml"

@@ -1,4 +1,4 @@
-"""The examples behind the gate, each in a real server of its own: FastAPI by uvicorn, Django by granian."""
+"""The examples behind the gate, each in its own real server: FastAPI on uvicorn, Django on granian."""
 
 import asyncio
 import contextlib
@@ -35,14 +35,14 @@ LISTED = "127.45.0.0/16"
 
 @dataclass
 class Service:
-    """An example that runs."""
+    """A running example."""
 
     port: int
     process: "subprocess.Popen[bytes]"
     installation: ForwardAuthServer
 
     def ask(self, path: str, lines: Lines = (), method: str = "GET", host: str = HOST, body: bytes = b"") -> Answer:
-        """The answer to one request on a connection of its own; other people's servers may send it in chunks."""
+        """Sends a request on its own connection; third-party servers may send the response in chunks."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -56,7 +56,7 @@ class Service:
 
 @contextlib.contextmanager
 def running(installation: ForwardAuthServer, *command: str, port: int) -> Iterator[Service]:
-    """A server of an example; it ends in order."""
+    """Runs the server of an example; asserts that it exits cleanly."""
     program = installation.program
     environment = {
         "BEDESTEN_DATA": str(program.data),
@@ -112,7 +112,7 @@ def django(installation: ForwardAuthServer) -> Iterator[Service]:
 # --- FastAPI ------------------------------------------------------------------------------------------------------------
 
 
-def test_fastapi_knows_who_calls(fastapi: Service) -> None:
+def test_fastapi_knows_the_caller(fastapi: Service) -> None:
     installation = fastapi.installation
     answer = fastapi.ask("/me", installation.login())
     assert answer.status == 200, answer.body
@@ -140,7 +140,7 @@ def test_fastapi_answers_refusals_as_the_surfaces_do(fastapi: Service) -> None:
     assert fastapi.ask("/nothing", fastapi.installation.login()).status == 404
 
 
-def test_fastapi_s_requirement_is_a_scope_of_today(fastapi: Service) -> None:
+def test_fastapis_requirement_is_checked_against_the_current_scopes(fastapi: Service) -> None:
     program, token = fastapi.installation.program, fastapi.installation.login()
     assert fastapi.ask("/reports/1", token).status == 200
     program.run_json("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
@@ -155,7 +155,7 @@ def test_fastapi_s_requirement_is_a_scope_of_today(fastapi: Service) -> None:
     assert fastapi.ask("/reports/1", token).status == 200
 
 
-def test_fastapi_refuses_what_was_revoked_from_the_next_request_on(fastapi: Service) -> None:
+def test_fastapi_refuses_a_revoked_credential_from_the_next_request_on(fastapi: Service) -> None:
     installation = fastapi.installation
     client = Client(fastapi.port, HOST, installation.login())
     assert all(client.get("/me").status == 200 for _ in range(5))
@@ -178,17 +178,17 @@ ODD = (
 
 
 @pytest.mark.parametrize("path", ODD)
-def test_fastapi_is_never_asked_for_a_path_of_two_readings(fastapi: Service, path: str) -> None:
+def test_fastapi_never_receives_an_ambiguous_path(fastapi: Service, path: str) -> None:
     assert fastapi.ask(path, fastapi.installation.login()).verdict in ((400, -2), (403, -28))
 
 
 # --- Django -------------------------------------------------------------------------------------------------------------
 
 
-def test_django_knows_who_calls(django: Service) -> None:
+def test_django_knows_the_caller(django: Service) -> None:
     installation = django.installation
     made = installation.key()
-    for _ in range(6):  # of both workers
+    for _ in range(6):  # from both workers
         answer = django.ask("/me", api_key(made["key"]))
         assert answer.status == 200, answer.body
         assert answer.json == {"tenant": installation.tenant, "account": made["ownerId"], "rights": ["*"]}
@@ -210,7 +210,7 @@ def test_django_answers_refusals_as_the_surfaces_do(django: Service) -> None:
     assert django.ask("/me", [*good, ("X-HTTP-Method-Override", "POST")]).verdict == (400, -2)
 
 
-def test_django_s_requirement_is_a_grant(django: Service) -> None:
+def test_djangos_requirement_is_checked_against_the_grants(django: Service) -> None:
     narrow = api_key(django.installation.key("--grant", "stock:write")["key"])
     assert django.ask("/stock/p-1", narrow).status == 200
     answer = django.ask("/stock/p-1/prices", narrow)
@@ -223,7 +223,7 @@ def test_django_s_requirement_is_a_grant(django: Service) -> None:
     assert django.ask("/stock/p-1/prices", api_key(django.installation.key()["key"])).status == 200
 
 
-def test_django_refuses_what_was_revoked_from_the_next_request_on(django: Service) -> None:
+def test_django_refuses_a_revoked_credential_from_the_next_request_on(django: Service) -> None:
     made = django.installation.key()
     lines = api_key(made["key"])
     assert all(django.ask("/me", lines).status == 200 for _ in range(6))
@@ -232,11 +232,11 @@ def test_django_refuses_what_was_revoked_from_the_next_request_on(django: Servic
 
 
 @pytest.mark.parametrize("path", [*ODD, "/%ff"])
-def test_django_is_never_asked_for_a_path_of_two_readings(django: Service, path: str) -> None:
+def test_django_never_receives_an_ambiguous_path(django: Service, path: str) -> None:
     assert django.ask(path, api_key(django.installation.key()["key"])).verdict in ((400, -2), (403, -28))
 
 
-def test_what_a_service_saw_of_api_keys_is_in_the_installation(django: Service) -> None:
+def test_the_installation_records_the_uses_of_api_keys_at_a_service(django: Service) -> None:
     """The uses are written when the process ends, at the latest."""
     made = django.installation.key()
     port = free_port(0)
@@ -267,7 +267,7 @@ def test_without_its_store_a_service_answers_503(tmp_path: Path) -> None:
             os.rename(tmp_path / "elsewhere.db", installation.program.data / "bedesten.db")
 
 
-def test_what_the_door_refuses_itself_is_logged_and_answered_as_it_was_asked_for(tmp_path: Path) -> None:
+def test_a_refusal_of_the_middleware_itself_is_logged_and_has_the_requested_format(tmp_path: Path) -> None:
     authorizer = LocalAuthorizer(all_paths("reseller"), data=tmp_path)
     with structlog.testing.capture_logs() as logged:
         refused = authorizer.request(
@@ -281,7 +281,7 @@ def test_what_the_door_refuses_itself_is_logged_and_answered_as_it_was_asked_for
     assert not list(tmp_path.iterdir()), "nothing was opened for it"
 
 
-def test_a_door_whose_installation_hangs_answers_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_whose_installation_hangs_answers_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authorizer = LocalAuthorizer(all_paths("reseller"), data=tmp_path)
     made = authorizer.request("GET", b"/a", b"", [(b"host", b"h")], "192.0.2.1")
     assert not isinstance(made, Response)

@@ -1,4 +1,4 @@
-"""Preflights, which carry no credential, before the gate: what answers them has to stand outside of it."""
+"""Preflights carry no credential, so whatever answers them must be outside the gate."""
 
 import asyncio
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def authorizer(program: Program) -> Iterator[LocalAuthorizer]:
 
 
 def status(app: Any, method: str) -> tuple[int, str | None]:
-    """The status of a request without a credential, and which origin may read the answer."""
+    """Sends a request without a credential; returns its status and the origin that may read the response."""
     sent: list[dict[str, Any]] = []
     headers = [(b"host", HOST.encode()), (b"origin", ORIGIN.encode())]
     if method == "OPTIONS":
@@ -88,13 +88,13 @@ def test_fastapi_refuses_preflights_if_cors_is_added_before_the_gate(authorizer:
     assert status(app, "OPTIONS") == (401, None)
 
 
-def test_any_asgi_application_answers_preflights_if_cors_is_outside_of_the_gate(authorizer: LocalAuthorizer) -> None:
+def test_any_asgi_application_answers_preflights_if_cors_is_outside_the_gate(authorizer: LocalAuthorizer) -> None:
     inside = FastAPI()
     assert status(CORSMiddleware(authorizer.asgi(inside), allow_origins=[ORIGIN]), "OPTIONS") == (200, ORIGIN)
     assert status(authorizer.asgi(CORSMiddleware(inside, allow_origins=[ORIGIN])), "OPTIONS") == (401, None)
 
 
-def test_a_rule_of_its_own_opens_preflights_to_the_service(program: Program, tmp_path: Path) -> None:
+def test_a_rule_for_preflights_lets_them_through_to_the_service(program: Program, tmp_path: Path) -> None:
     file = tmp_path / "gate.toml"
     file.write_text(RULES, "utf-8")
     authorizer = LocalAuthorizer(file, data=program.data)

@@ -37,12 +37,12 @@ class Front:
     service: Service
 
     def ask(self, path: str, lines: Lines = (), method: str = "GET", source: str | None = None) -> Answer:
-        """The answer to one request on a connection of its own."""
+        """Sends a request on its own connection."""
         with Connection(self.port, source) as connection:
             return connection.exchange(request_bytes(method, path, HOST, lines))
 
     def asked(self, answer: Answer) -> dict[str, str]:
-        """The headers with which the request reached the service; each once."""
+        """The headers with which the request reached the service; asserts that each occurs once."""
         assert answer.status == 200, answer.body
         assert answer.json["signed"] is True
         names = [name for name, _ in answer.json["headers"]]
@@ -75,7 +75,7 @@ def key(gate: ForwardAuthServer) -> Lines:
     return api_key(gate.key()["key"])
 
 
-# --- who is let through -------------------------------------------------------------------------------------------------
+# --- accepted callers ---------------------------------------------------------------------------------------------------
 
 
 def test_a_bearer_token_reaches_the_service_as_an_account_and_not_as_a_credential(front: Front, token: Lines) -> None:
@@ -102,7 +102,7 @@ def test_an_api_key_reaches_the_service_with_its_body(front: Front, key: Lines) 
             assert "apikey" not in headers
 
 
-def test_a_public_path_is_open_and_says_that_nobody_in_particular_calls(front: Front, token: Lines) -> None:
+def test_a_public_path_is_open_and_its_caller_is_anonymous(front: Front, token: Lines) -> None:
     for lines in ((), token):
         headers = front.asked(front.ask("/status", lines))
         assert headers["x-bedesten-tenant"] == front.gate.tenant
@@ -110,12 +110,10 @@ def test_a_public_path_is_open_and_says_that_nobody_in_particular_calls(front: F
             assert headers.get(f"x-bedesten-{name}") == (None if front.name == "nginx" else "")
 
 
-# --- who is not ---------------------------------------------------------------------------------------------------------
+# --- refusals -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_the_gate_s_own_word_for_word_and_the_service_is_not_asked(
-    front: Front, token: Lines, key: Lines
-) -> None:
+def test_a_refusal_is_the_gates_verbatim_and_does_not_reach_the_service(front: Front, token: Lines, key: Lines) -> None:
     before = len(front.service.asked)
     wrong = api_key("ak_live_" + "0" * 32)
     for path, method, lines, outcome, challenge in (
@@ -138,7 +136,7 @@ def test_a_refusal_is_the_gate_s_own_word_for_word_and_the_service_is_not_asked(
     assert front.service.asked[before:] == []
 
 
-def test_a_scope_or_a_grant_that_is_missing_is_403(front: Front) -> None:
+def test_a_missing_scope_or_grant_is_403(front: Front) -> None:
     gate = front.gate
     gate.program.run_json("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
     try:
@@ -155,7 +153,7 @@ def test_a_scope_or_a_grant_that_is_missing_is_403(front: Front) -> None:
     assert headers["x-bedesten-scopes"] == "products:read"
 
 
-def test_what_is_revoked_is_refused_from_the_next_request_on(front: Front) -> None:
+def test_a_revoked_credential_is_refused_from_the_next_request_on(front: Front) -> None:
     gate = front.gate
     made, mine = gate.key(), gate.login()
     clients = [Client(front.port, HOST, api_key(made["key"])) for _ in range(5)]
@@ -174,7 +172,7 @@ def test_what_is_revoked_is_refused_from_the_next_request_on(front: Front) -> No
         client.close()
 
 
-def test_an_allow_list_asks_for_the_client_s_address(front: Front) -> None:
+def test_an_allow_list_is_checked_against_the_clients_address(front: Front) -> None:
     near = "127.45.0.1"
     listed = api_key(front.gate.key("--allow", "127.45.0.0/16")["key"])
     assert front.ask("/stock/upload", listed, "POST", near).status == 200
@@ -188,11 +186,11 @@ def test_an_allow_list_asks_for_the_client_s_address(front: Front) -> None:
 LIMITED = count(1)
 
 
-def test_over_a_limit_is_429_with_its_wait(front: Front) -> None:
+def test_a_request_over_the_limit_is_429_with_retry_after(front: Front) -> None:
     gate = front.gate
     gate.program.run_json("tenants", "set", "shop", "--limit", "address=2")
     try:
-        source = f"127.47.{next(LIMITED)}.1"  # the fronts share a gate, and it remembers addresses
+        source = f"127.47.{next(LIMITED)}.1"  # the proxies share a gate, and it counts by address
         answers = [front.ask("/status", source=source) for _ in range(4)]
         assert [answer.status for answer in answers] == [200, 200, 429, 429]
         assert answers[3].code == -7
@@ -205,17 +203,17 @@ IDENTITY = ("Tenant", "Account", "Surface", "Scopes", "Request-Id", "Signature")
 
 
 @pytest.mark.parametrize("named", [*IDENTITY, ", X-Bedesten-".join(IDENTITY)])
-def test_a_caller_does_not_take_the_gate_s_headers_away_by_naming_them_in_connection(
+def test_a_caller_cannot_remove_the_gates_headers_by_naming_them_in_connection(
     front: Front, token: Lines, named: str
 ) -> None:
-    """They are hop-by-hop then (RFC 9110 section 7.6.1), and a proxy drops what the caller named."""
+    """They would be hop-by-hop headers then (RFC 9110 section 7.6.1), which a proxy drops."""
     for path, lines in (("/reports", token), ("/status", ())):
         headers = front.asked(front.ask(path, [*lines, ("Connection", f"close, X-Bedesten-{named}")]))
         assert headers["x-bedesten-tenant"] == front.gate.tenant
         assert headers["x-bedesten-account" if lines else "x-bedesten-request-id"]
 
 
-# --- what callers make up -----------------------------------------------------------------------------------------------
+# --- forged headers -----------------------------------------------------------------------------------------------------
 
 
 def test_identity_headers_of_the_caller_are_replaced(front: Front, token: Lines) -> None:
@@ -231,12 +229,12 @@ def test_identity_headers_of_the_caller_are_replaced(front: Front, token: Lines)
         assert answer.json["headers"]
 
 
-def test_what_can_be_taken_for_an_identity_header_does_not_come_through(front: Front, token: Lines) -> None:
+def test_headers_that_resemble_an_identity_header_do_not_reach_the_service(front: Front, token: Lines) -> None:
     for name in ("X_Bedesten_Account", "X-Bedesten_Account", "x_bedesten_tenant"):
         answer = front.ask("/reports", [*token, (name, "evil")])
         assert answer.status == (
             200 if front.name in ("nginx", "caddy") else 400
-        )  # these drop such names by themselves
+        )  # these proxies drop such names by themselves
         assert b"evil" not in answer.body
 
 
@@ -249,7 +247,7 @@ def test_what_can_be_taken_for_an_identity_header_does_not_come_through(front: F
     ],
     ids=lambda line: line[0],
 )  # fmt: skip
-def test_what_a_caller_says_of_its_request_counts_for_nothing(
+def test_headers_of_the_caller_about_its_own_request_are_ignored(
     front: Front, token: Lines, line: tuple[str, str]
 ) -> None:
     assert front.ask("/stock/upload", [line], "POST").verdict == (401, -23)
@@ -264,7 +262,7 @@ def test_a_header_that_names_another_method_or_path_is_refused(front: Front, tok
     assert front.service.asked[before:] == []
 
 
-def test_two_credentials_are_none(front: Front, token: Lines) -> None:
+def test_two_credentials_are_refused(front: Front, token: Lines) -> None:
     before = len(front.service.asked)
     for lines in ([*token, *token], [*token, ("Authorization", "Bearer x")]):
         assert front.ask("/reports", lines).status in (400, 401)
@@ -283,14 +281,14 @@ ODD = (
 
 
 SPELT_OUT = {"/st%61tus": "/status", "/reports/%73ecret": "/reports/secret"}
-"""Traefik writes letters that need no percent sign without it, so that there is one reading again."""
+"""Traefik decodes letters that need no percent-encoding, so that the path is unambiguous again."""
 
 
 @pytest.mark.parametrize("path", ODD, ids=lambda path: path[:30].encode("ascii", "backslashreplace").decode())
-def test_a_path_of_two_readings_never_reaches_the_service(front: Front, token: Lines, path: str) -> None:
+def test_an_ambiguous_path_never_reaches_the_service(front: Front, token: Lines, path: str) -> None:
     before = len(front.service.asked)
     answer = front.ask(path, token)
-    if front.name == "traefik" and path in SPELT_OUT:  # before the gate and the service read it
+    if front.name == "traefik" and path in SPELT_OUT:  # before the gate and the service read the path
         front.asked(answer)
         assert answer.json["path"] == SPELT_OUT[path]
         return
@@ -298,14 +296,16 @@ def test_a_path_of_two_readings_never_reaches_the_service(front: Front, token: L
     assert front.service.asked[before:] == []
 
 
-def test_spaces_and_letters_of_all_languages_come_through_as_they_were_sent(front: Front, token: Lines) -> None:
+def test_spaces_and_letters_of_all_languages_arrive_as_they_were_sent(front: Front, token: Lines) -> None:
     for path in ("/reports/a%20b", "/reports/%C3%BC", "/reports/%e3%81%82?q=%00%2e%2f", "/reports/a+b,c=d&e'(f)~"):
         answer = front.ask(path, token)
         front.asked(answer)
         assert answer.json["path"] == (path.replace("%e3", "%E3") if front.name == "traefik" else path)
 
 
-def test_nginx_shows_the_certificate_that_the_page_names(gate: ForwardAuthServer, token: Lines, tmp_path: Path) -> None:
+def test_nginx_presents_the_certificate_that_the_page_names(
+    gate: ForwardAuthServer, token: Lines, tmp_path: Path
+) -> None:
     folder = tmp_path / "front"
     with upstream_service(gate.secret_file) as service, reverse_proxies.nginx(folder, gate.admin, service.port):
         port = int((folder / reverse_proxies.TLS_PORT).read_text("ascii"))
@@ -314,11 +314,11 @@ def test_nginx_shows_the_certificate_that_the_page_names(gate: ForwardAuthServer
     assert (answer.status, answer.json["path"]) == (200, "/reports")
 
 
-# --- when the gate is away ----------------------------------------------------------------------------------------------
+# --- without the gate ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", FRONTS)
-def test_without_the_gate_everything_is_refused(name: str, tmp_path: Path) -> None:
+def test_every_request_is_refused_while_the_gate_is_down(name: str, tmp_path: Path) -> None:
     with (
         forward_auth_server(tmp_path) as gate,
         upstream_service(gate.secret_file) as service,

@@ -1,4 +1,4 @@
-"""The route file: every broken file is refused with its name and the field, and good rules mean what they say."""
+"""The route file: a broken file is refused with its name and the field, and valid rules mean what they say."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One count for all workers of a machine, in a bounded memory that may be spoilt at any time."""
+"""One count for all workers of a machine, in a bounded memory that may be corrupted at any time."""
 
 import os
 import subprocess
@@ -40,13 +40,13 @@ def accepted(counted: RateLimiter, tries: int, per_minute: int, now: int = NOW, 
 # --- the limit ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_limit_lets_a_minutes_worth_come_at_once_and_no_more(counted: RateLimiter) -> None:
+def test_a_limit_allows_a_burst_of_one_minutes_worth_and_no_more(counted: RateLimiter) -> None:
     assert accepted(counted, 100, 60) == 60
     assert accepted(counted, 10, 7, name="seven") == 7
     assert accepted(counted, 3, 1, name="one") == 1
 
 
-def test_what_was_taken_comes_back_evenly(counted: RateLimiter) -> None:
+def test_tokens_are_refilled_evenly(counted: RateLimiter) -> None:
     assert accepted(counted, 60, 60) == 60
     assert accepted(counted, 5, 60, NOW + 999) == 0
     assert accepted(counted, 5, 60, NOW + 1000) == 1
@@ -54,7 +54,7 @@ def test_what_was_taken_comes_back_evenly(counted: RateLimiter) -> None:
     assert accepted(counted, 100, 60, NOW + 10 * MINUTE) == 60
 
 
-def test_the_verdict_says_what_is_left_and_when_it_is_whole_again(counted: RateLimiter) -> None:
+def test_the_status_has_the_remaining_requests_and_the_time_until_it_is_full(counted: RateLimiter) -> None:
     assert take(counted, 60) == LimitStatus(limit=60, remaining=59, reset=1, retry=0)
     assert take(counted, 60) == LimitStatus(limit=60, remaining=58, reset=2, retry=0)
     assert accepted(counted, 58, 60) == 58
@@ -86,7 +86,7 @@ def test_every_name_has_a_bucket_of_its_own(counted: RateLimiter) -> None:
     assert accepted(counted, 5, 3, name="ten_b credential par_1") == 3
 
 
-def test_of_several_limits_all_are_taken_from_or_none(counted: RateLimiter) -> None:
+def test_a_request_takes_from_all_of_its_limits_or_none(counted: RateLimiter) -> None:
     both = [RateLimit("tenant", "ten_a", 3), RateLimit("credential", "par_1", 10)]
     assert [[one.allowed for one in counted.take(both, NOW)] for _ in range(5)] == [[True, True]] * 3 + [
         [False, True]
@@ -94,7 +94,7 @@ def test_of_several_limits_all_are_taken_from_or_none(counted: RateLimiter) -> N
     assert take(counted, 10).remaining == 6, "two refused requests took nothing from the credential's"
 
 
-def test_a_changed_limit_holds_at_once(counted: RateLimiter) -> None:
+def test_a_changed_limit_applies_at_once(counted: RateLimiter) -> None:
     assert accepted(counted, 100, 60) == 60
     assert accepted(counted, 100, 600, NOW + 1000) == 10
     assert accepted(counted, 100, 6, NOW + 1000) == 0
@@ -143,7 +143,7 @@ def test_several_processes_together_hold_one_limit_within_a_tenth(tmp_path: Path
     assert 6000 <= let_through <= 6600
 
 
-def test_what_one_opening_counted_another_sees(tmp_path: Path) -> None:
+def test_two_openings_of_the_file_share_their_counts(tmp_path: Path) -> None:
     first, second = Counters(tmp_path / "limits.map"), Counters(tmp_path / "limits.map")
     assert first.shared
     assert second.shared
@@ -175,7 +175,7 @@ def test_the_file_never_grows(tmp_path: Path) -> None:
     assert (tmp_path / "limits.map").stat().st_size == size
 
 
-def test_addresses_crowd_out_no_credential(counted: RateLimiter) -> None:
+def test_addresses_displace_no_credential(counted: RateLimiter) -> None:
     assert accepted(counted, 1, 60, name="light") == 1
     for number in range(150_000):
         counted.take([RateLimit("address", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64", 600)], NOW)
@@ -187,7 +187,7 @@ def _resident() -> int:
         return int(status.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
-# --- whatever stands in the way -----------------------------------------------------------------------------------------
+# --- faults of the file -------------------------------------------------------------------------------------------------
 
 
 def _truncated(path: Path) -> None:
@@ -228,7 +228,7 @@ def _pipe(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_truncated, _empty, _rubbish, _too_long, _unreadable, _folder, _link, _pipe])
-def test_whatever_stands_in_the_files_place_is_replaced(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+def test_anything_in_place_of_the_file_is_replaced(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     path = tmp_path / "limits.map"
     spoil(path)
     counters = Counters(path)
@@ -238,7 +238,7 @@ def test_whatever_stands_in_the_files_place_is_replaced(tmp_path: Path, spoil: C
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_rubbish_behind_the_header_locks_nobody_out_and_hides_no_limit(tmp_path: Path) -> None:
+def test_garbage_after_the_header_locks_nobody_out_and_lifts_no_limit(tmp_path: Path) -> None:
     counters = Counters(tmp_path / "limits.map")
     size = (tmp_path / "limits.map").stat().st_size
     counters.write(64, os.urandom(size - 64))
@@ -246,14 +246,14 @@ def test_rubbish_behind_the_header_locks_nobody_out_and_hides_no_limit(tmp_path:
 
 
 @pytest.mark.parametrize("word", [0, 1, NOW, (1 << 64) - 1, NOW * 1000 + MAX_BUCKET_US + 1])
-def test_a_count_that_cannot_be_is_taken_for_none(counters: Counters, word: int) -> None:
+def test_an_impossible_count_is_treated_as_zero(counters: Counters, word: int) -> None:
     at, _ = counters.callers.slot("par_1", lambda count: count)
     counters.callers.put("par_1", at, word)
     assert accepted(RateLimiter(counters), 5, 3) == 3
 
 
 @pytest.mark.parametrize("length", [0, 4, 30, 100, 10_000])
-def test_a_file_that_is_cut_in_use_is_repaired_and_stays_the_one_of_all(tmp_path: Path, length: int) -> None:
+def test_a_file_truncated_in_use_is_repaired_and_stays_shared(tmp_path: Path, length: int) -> None:
     path = tmp_path / "limits.map"
     first, second = Counters(path), Counters(path)
     assert accepted(RateLimiter(first), 2, 3) == 2

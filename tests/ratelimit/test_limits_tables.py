@@ -1,4 +1,4 @@
-"""The table of counts: eight places a name, a header that nothing writes over, a lock that is held and given back."""
+"""The table of counts: eight slots a name, a header that nothing overwrites, a lock that is held and released."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ FILE_SIZE = 64 + 16 * (65_536 + 65_536 + 32_768)
 
 
 def neighbours(table: CounterTable, count: int) -> list[str]:
-    """So many names that share one row."""
+    """Returns this many names that share one row."""
     first = table.bucket("name 0")[1]
     names = (f"name {number}" for number in range(10_000_000))
     found = (name for name in names if table.bucket(name)[1] == first)
@@ -26,7 +26,7 @@ def neighbours(table: CounterTable, count: int) -> list[str]:
 
 
 def put(table: CounterTable, name: str, count: int) -> int:
-    """Writes a name's count where it belongs; tells the place."""
+    """Writes a name's count to its slot; returns the slot."""
     at, _ = table.slot(name, lambda worth: worth)
     table.put(name, at, count)
     return at
@@ -52,7 +52,7 @@ def counters(path: Path) -> Iterator[Counters]:
 
 
 @pytest.mark.parametrize("name", ["callers", "addresses", "refusals"])
-def test_eight_names_share_a_row_and_each_has_its_own_count(counters: Counters, name: str) -> None:
+def test_eight_names_in_one_row_have_their_own_counts(counters: Counters, name: str) -> None:
     table: CounterTable = getattr(counters, name)
     eight = neighbours(table, 8)
     first = table.bucket(eight[0])[1]
@@ -68,7 +68,7 @@ def test_eight_names_share_a_row_and_each_has_its_own_count(counters: Counters, 
     assert (counters.read(first - 128, 128), counters.read(first + 128, 128)) == around
 
 
-def test_a_ninth_name_takes_the_place_of_the_one_that_is_worth_the_least(counters: Counters) -> None:
+def test_a_ninth_name_replaces_the_least_valuable_count(counters: Counters) -> None:
     table = counters.callers
     *eight, ninth = neighbours(table, 9)
     buckets = {one: put(table, one, 500 + number) for number, one in enumerate(eight)}
@@ -83,7 +83,7 @@ def test_a_ninth_name_takes_the_place_of_the_one_that_is_worth_the_least(counter
     assert [table.get(one) for one in eight] == [500, 501, 502, 503, 0, 505, 506, 507]
 
 
-def test_the_tables_lie_one_after_the_other_behind_the_header(counters: Counters, path: Path) -> None:
+def test_the_tables_follow_the_header_one_after_the_other(counters: Counters, path: Path) -> None:
     assert path.stat().st_size == FILE_SIZE == 2_621_504
     end = 64
     for table, slots in ((counters.callers, 65_536), (counters.addresses, 65_536), (counters.refusals, 32_768)):
@@ -108,21 +108,21 @@ def test_a_fresh_header_is_the_magic_a_secret_of_16_bytes_and_nothing_else(count
     assert counters.throttled_until == 0
 
 
-def test_the_note_stands_behind_the_secret_and_changes_nothing_else(counters: Counters, path: Path) -> None:
+def test_the_throttle_time_follows_the_secret_and_changes_nothing_else(counters: Counters, path: Path) -> None:
     before = path.read_bytes()
     counters.throttled_until = 0x0102030405060708
     assert counters.throttled_until == 0x0102030405060708
     assert path.read_bytes() == before[:24] + bytes([8, 7, 6, 5, 4, 3, 2, 1]) + before[32:]
 
 
-def test_who_opens_the_file_while_there_is_a_note_still_shares_it(counters: Counters, path: Path) -> None:
+def test_a_process_that_opens_the_file_while_it_has_a_throttle_time_shares_it(counters: Counters, path: Path) -> None:
     put(counters.callers, "par_1", 4711)
     counters.throttled_until = NOW
     assert Counters(path).callers.get("par_1") == 4711
 
 
 @pytest.mark.parametrize("byte", [8, 15, 16, 23])
-def test_every_byte_of_the_secret_decides_where_names_stand(counters: Counters, path: Path, byte: int) -> None:
+def test_every_byte_of_the_secret_affects_the_slot_of_a_name(counters: Counters, path: Path, byte: int) -> None:
     before = counters.callers.bucket("par_1")
     with path.open("r+b") as file:
         file.seek(byte)
@@ -137,7 +137,7 @@ def test_nobody_outside_can_tell_which_names_share_a_row() -> None:
     assert not set(one) & set(other)
 
 
-def test_a_file_that_is_cut_gets_its_header_back_without_the_note_of_then(counters: Counters, path: Path) -> None:
+def test_a_truncated_file_gets_its_header_back_without_the_throttle_time(counters: Counters, path: Path) -> None:
     counters.throttled_until = NOW
     again = Counters(path)
     secret = path.read_bytes()[:24]
@@ -150,7 +150,7 @@ def test_a_file_that_is_cut_gets_its_header_back_without_the_note_of_then(counte
 
 
 class Watched(Counters):
-    """Tables that look, at every write, whether anybody else could write too."""
+    """Tables that check at every write whether another process could write too."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -158,7 +158,7 @@ class Watched(Counters):
         self.free: list[bool] = []
 
     def is_free(self) -> bool:
-        """Whether another process would get the lock now."""
+        """Whether another process could get the lock now."""
         try:
             fcntl.flock(self.other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -167,12 +167,12 @@ class Watched(Counters):
         return True
 
     def write(self, at: int, words: bytes) -> None:
-        """Writes, and remembers whether that was safe."""
+        """Writes, and records whether the lock was held."""
         self.free.append(self.is_free())
         super().write(at, words)
 
 
-def test_counting_holds_the_lock_and_gives_it_back(path: Path) -> None:
+def test_counting_takes_and_releases_the_lock(path: Path) -> None:
     watched = Watched(path)
     RateLimiter(watched).take([RateLimit("credential", "par_1", 60)], NOW)
     AddressThrottle(watched).refused("192.0.2.1", NOW)
@@ -180,7 +180,7 @@ def test_counting_holds_the_lock_and_gives_it_back(path: Path) -> None:
     assert watched.is_free()
 
 
-def test_a_lock_that_is_never_given_back_stops_nobody(path: Path) -> None:
+def test_a_lock_that_is_never_released_blocks_nobody(path: Path) -> None:
     watched = Watched(path)
     fcntl.flock(watched.other, fcntl.LOCK_EX)
     assert RateLimiter(watched).take([RateLimit("credential", "par_1", 1)], NOW)[0].allowed
@@ -205,7 +205,7 @@ def test_workers_that_start_together_wait_for_each_other(path: Path) -> None:
 # --- opening and closing ------------------------------------------------------------------------------------------------
 
 
-def test_what_is_closed_is_closed_once_and_for_all(path: Path) -> None:
+def test_closing_twice_closes_the_file_once(path: Path) -> None:
     before = open_files()
     counters = Counters(path)
     assert open_files() == before + 1
@@ -228,7 +228,7 @@ def test_a_file_of_another_kind_is_replaced_and_not_kept_open(path: Path) -> Non
     assert open_files() == before
 
 
-def test_a_folder_in_the_way_is_put_aside_and_a_link_is_not_followed(path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_moved_aside_and_a_link_is_not_followed(path: Path) -> None:
     path.mkdir()
     (path / "something").touch()
     Counters(path).close()
@@ -241,13 +241,13 @@ def test_a_folder_in_the_way_is_put_aside_and_a_link_is_not_followed(path: Path)
     assert sorted(os.listdir(path.parent)) == ["limits.map", aside.name]
 
 
-def test_a_draft_that_was_left_behind_is_no_hindrance(path: Path) -> None:
+def test_a_leftover_draft_of_the_file_does_no_harm(path: Path) -> None:
     path.with_name("limits.map.new").write_bytes(b"half")
     assert Counters(path).shared
     assert os.listdir(path.parent) == ["limits.map"]
 
 
-def test_where_there_is_no_room_for_the_file_nothing_is_left_behind(path: Path) -> None:
+def test_without_room_for_the_file_nothing_is_left_behind(path: Path) -> None:
     before, limit = open_files(), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limit[1]))
     try:
@@ -263,7 +263,7 @@ def test_where_there_is_no_room_for_the_file_nothing_is_left_behind(path: Path) 
 # --- what a count is worth ----------------------------------------------------------------------------------------------
 
 
-def test_addresses_and_callers_are_counted_in_tables_of_their_own(counters: Counters) -> None:
+def test_addresses_and_callers_are_counted_in_separate_tables(counters: Counters) -> None:
     RateLimiter(counters).take(
         [RateLimit("address", "one", 60), RateLimit("credential", "two", 60), RateLimit("tenant", "three", 60)], NOW
     )
@@ -272,7 +272,7 @@ def test_addresses_and_callers_are_counted_in_tables_of_their_own(counters: Coun
     assert counts == {"one": (0, taken), "two": (taken, 0), "three": (taken, 0)}
 
 
-def test_a_bucket_that_will_be_empty_soonest_makes_room_first_and_rubbish_before_it(counters: Counters) -> None:
+def test_an_impossible_count_is_evicted_first_then_the_bucket_that_ends_soonest(counters: Counters) -> None:
     *eight, ninth, tenth = neighbours(counters.callers, 10)
     counts = [
         DATABASE_NOW + 61_000_000,
@@ -289,7 +289,7 @@ def test_a_bucket_that_will_be_empty_soonest_makes_room_first_and_rubbish_before
     assert [one for one in eight if counters.callers.get(one) == 0] == [eight[1], eight[3]]
 
 
-def test_a_count_is_believed_up_to_a_minute_and_a_second_from_now(counters: Counters) -> None:
+def test_a_count_is_valid_up_to_a_minute_and_a_second_from_now(counters: Counters) -> None:
     put(counters.callers, "par_1", DATABASE_NOW + 61_000_000)
     assert not RateLimiter(counters).take([RateLimit("credential", "par_1", 60)], NOW)[0].allowed
     put(counters.callers, "par_1", DATABASE_NOW + 61_000_001)

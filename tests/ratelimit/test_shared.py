@@ -1,4 +1,4 @@
-"""Limits that several machines share, on each place where the buckets can be: here a machine is a pair of counters."""
+"""Limits that several machines share, on each kind of bucket store. Here a machine is a pair of counters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -29,7 +29,7 @@ from tests.support.sites import opened
 
 NOW = 1_700_000_000_000
 PATIENCE_S = 120.0
-"""What shared buckets may take on a busy machine. After half a second each machine would count alone."""
+"""How long shared buckets may take on a busy machine. After half a second each machine would count alone."""
 Opener = Callable[[], SharedBuckets]
 
 
@@ -40,7 +40,7 @@ class Machine:
     limits: SharedLimits
 
     async def take(self, *limits: RateLimit, now: int = NOW) -> list[LimitStatus]:
-        """What `Admission` does with a request."""
+        """Takes from the limits as `Admission` does for a request."""
         statuses = self.limiter.take(limits, now)
         if all(status.allowed for status in statuses):
             waiting = self.limits.note(limits, now)
@@ -66,7 +66,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class PatientBuckets:
-    """Shared buckets that are waited for longer than in production."""
+    """Shared buckets with a longer timeout than in production."""
 
     def __init__(self, buckets: SharedBuckets) -> None:
         self._buckets = buckets
@@ -80,7 +80,7 @@ class PatientBuckets:
 
 @pytest.fixture(params=["redis", "postgresql"])
 def buckets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Opener:
-    """Opens the shared buckets once more, as another process does."""
+    """Opens the shared buckets another time, as another process does."""
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("redis")
         monkeypatch.setattr(redis_buckets, "MAX_TIMEOUT_S", PATIENCE_S)
@@ -127,9 +127,7 @@ def test_machines_hold_a_small_limit_exactly_together(buckets: Opener, per_minut
 
 @pytest.mark.requirement(154)
 @pytest.mark.parametrize("per_minute", [121, 600, 2_000])
-def test_machines_let_no_more_than_two_hundredths_each_pass_beyond_a_large_limit(
-    buckets: Opener, per_minute: int
-) -> None:
+def test_each_machine_exceeds_a_large_limit_by_at_most_two_hundredths(buckets: Opener, per_minute: int) -> None:
     limit = RateLimit("tenant", f"pieces {per_minute}", per_minute)
 
     async def work() -> None:
@@ -161,7 +159,7 @@ def test_a_request_that_one_limit_refuses_takes_nothing_from_the_others(buckets:
     run(work())
 
 
-def test_what_others_have_taken_is_shown(buckets: Opener) -> None:
+def test_the_status_includes_what_other_machines_have_taken(buckets: Opener) -> None:
     limit = RateLimit("credential", "shown", 60)
 
     async def work() -> None:
@@ -191,7 +189,7 @@ def test_an_address_that_one_machine_throttles_is_throttled_for_logins_on_all(bu
     run(work())
 
 
-def test_refusals_on_several_machines_add_up(buckets: Opener) -> None:
+def test_refusals_on_several_machines_are_added_up(buckets: Opener) -> None:
     async def work() -> None:
         async with machines(buckets) as several:
             for _ in range(350):

@@ -1,4 +1,4 @@
-"""Only refusals count, only far beyond honest trouble, for all workers together, and only within a bounded memory."""
+"""Only refusals count, with a limit far above honest mistakes, for all workers together, in bounded memory."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ def refuse(throttle: AddressThrottle, address: str, times: int, now: int = NOW) 
         throttle.refused(address, now)
 
 
-def test_six_hundred_refusals_a_minute_keep_their_true_answer_and_no_more() -> None:
+def test_the_throttle_begins_with_the_six_hundredth_refusal_in_a_minute() -> None:
     throttle = a_throttle()
     refuse(throttle, "192.0.2.1", 599)
     assert throttle.admit("192.0.2.1", NOW) is None
@@ -29,7 +29,7 @@ def test_six_hundred_refusals_a_minute_keep_their_true_answer_and_no_more() -> N
     assert throttle.admit("192.0.2.2", NOW) is None
 
 
-def test_six_hundred_a_minute_can_go_on_for_ever() -> None:
+def test_six_hundred_evenly_spaced_refusals_a_minute_are_never_throttled() -> None:
     throttle = a_throttle()
     for minute in range(5):
         for number in range(600):
@@ -50,7 +50,7 @@ def test_who_waits_as_long_as_told_is_answered_again() -> None:
 
 
 @pytest.mark.requirement(154)
-def test_the_refusals_of_all_workers_count_together(tmp_path: Path) -> None:
+def test_the_refusals_of_all_workers_are_counted_together(tmp_path: Path) -> None:
     workers = [AddressThrottle(Counters(tmp_path / "limits.map")) for _ in range(2)]
     for number in range(600):
         assert [worker.admit("192.0.2.1", NOW) for worker in workers] == [None, None]
@@ -59,7 +59,7 @@ def test_the_refusals_of_all_workers_count_together(tmp_path: Path) -> None:
     assert [worker.admit("192.0.2.1", NOW + 1) for worker in workers] == [60, 60], "a millisecond later for the others"
 
 
-def test_one_address_that_waits_makes_no_other_one_wait_longer_or_shorter() -> None:
+def test_a_throttled_address_does_not_change_the_wait_of_another() -> None:
     throttle = a_throttle(limit=2)
     refuse(throttle, "192.0.2.1", 2)
     refuse(throttle, "192.0.2.2", 2, NOW + 30_000)
@@ -89,7 +89,7 @@ def test_a_clock_that_goes_back_locks_nobody_out() -> None:
         ("", ""),
     ],
 )
-def test_an_address_counts_as_what_one_subscriber_has(address: str, unit: str) -> None:
+def test_addresses_are_counted_by_the_unit_that_one_subscriber_gets(address: str, unit: str) -> None:
     assert counting_unit(address) == unit
 
 
@@ -111,7 +111,7 @@ def test_a_flood_of_addresses_does_not_free_who_was_refused_too_often() -> None:
     assert throttle.admit("192.0.2.1", NOW + 2) == 60
 
 
-def test_rubbish_in_the_table_locks_nobody_out() -> None:
+def test_garbage_in_the_table_locks_nobody_out() -> None:
     counters = Counters()
     counters.write(24, os.urandom(2_621_480))
     throttle = AddressThrottle(counters, limit=2)
@@ -125,14 +125,14 @@ def test_rubbish_in_the_table_locks_nobody_out() -> None:
 
 
 def neighbours(counters: Counters, count: int) -> list[str]:
-    """So many addresses that share one row of the table."""
+    """Returns this many addresses that share one row of the table."""
     first = counters.refusals.bucket("10.0.0.0")[1]
     addresses = (f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(1 << 24))
     found = (address for address in addresses if counters.refusals.bucket(address)[1] == first)
     return [next(found) for _ in range(count)]
 
 
-def test_unless_told_otherwise_the_limit_is_600_in_a_minute() -> None:
+def test_the_default_limit_is_600_in_a_minute() -> None:
     throttle = AddressThrottle(Counters())
     refuse(throttle, "192.0.2.1", 599)
     assert throttle.admit("192.0.2.1", NOW) is None
@@ -147,7 +147,7 @@ def test_seconds_to_wait_are_rounded_up() -> None:
     assert [throttle.admit("192.0.2.1", NOW + 60_000 - left) for left in (1000, 1001, 2000, 2001)] == [1, 2, 2, 3]
 
 
-def test_who_was_refused_the_least_makes_room_first_and_whose_time_is_over_before_it() -> None:
+def test_an_expired_address_is_evicted_first_then_the_least_refused_one() -> None:
     counters = Counters()
     throttle = AddressThrottle(counters, limit=3)
     *eight, ninth, tenth = neighbours(counters, 10)
@@ -164,7 +164,7 @@ def test_who_was_refused_the_least_makes_room_first_and_whose_time_is_over_befor
     assert throttle.admit(ninth, NOW) == 60
 
 
-def test_an_address_that_reaches_the_limit_late_shortens_nobodys_wait() -> None:
+def test_an_address_that_reaches_the_limit_later_shortens_nobodys_wait() -> None:
     throttle = a_throttle(limit=2)
     refuse(throttle, "192.0.2.1", 1)
     refuse(throttle, "192.0.2.2", 2, NOW + 30_000)
@@ -174,7 +174,7 @@ def test_an_address_that_reaches_the_limit_late_shortens_nobodys_wait() -> None:
     assert throttle.admit("192.0.2.2", NOW + 89_999) == 1
 
 
-def test_in_honest_times_nobodys_refusals_are_looked_at() -> None:
+def test_no_refusals_are_looked_up_while_no_address_is_throttled() -> None:
     counters = Counters()
     throttle = AddressThrottle(counters, limit=2)
     refuse(throttle, "192.0.2.1", 1)
@@ -183,7 +183,7 @@ def test_in_honest_times_nobodys_refusals_are_looked_at() -> None:
     assert counters.throttled_until == NOW + 60_000
 
 
-def test_a_note_from_a_clock_that_went_back_is_corrected() -> None:
+def test_a_throttle_time_from_a_clock_that_went_back_is_corrected() -> None:
     counters = Counters()
     throttle = AddressThrottle(counters, limit=1)
     counters.throttled_until = NOW + 60_001
@@ -194,7 +194,7 @@ def test_a_note_from_a_clock_that_went_back_is_corrected() -> None:
     assert counters.throttled_until == NOW + 60_000
 
 
-def test_a_million_refusals_of_one_address_are_counted_no_further() -> None:
+def test_the_refusal_count_of_an_address_stops_at_a_million() -> None:
     counters = Counters()
     throttle = AddressThrottle(counters)
     most, end = (1 << 20) - 1, NOW + 60_000

@@ -22,17 +22,17 @@ from tests.support.sites import opened, serving
 from tests.support.wire import Answer, Connection
 
 LIMIT_S = 10.0
-"""Timeout of the client (seconds). Five are promised; a busy machine may take more."""
+"""The client's timeout in seconds. Five are promised; a busy machine may take longer."""
 
 
 @dataclass
 class Faulty:
-    """A server that reaches its database through a proxy, and an operator who reaches it directly."""
+    """A server that connects to its database through a proxy, and an operator who connects directly."""
 
     shop: Shop
     proxy: Proxy
     installation: Installation
-    """As the server sees it: through the proxy."""
+    """The installation as the server sees it: through the proxy."""
 
     def ask(self, path: str, lines: Lines = (), body: object = None, method: str = "POST") -> Answer:
         """Sends a request on a new connection, with a timeout of ten seconds."""

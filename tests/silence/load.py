@@ -1,4 +1,4 @@
-"""Callers of all surfaces who go on while something happens to the store, and remember what was acknowledged."""
+"""Callers of all surfaces that continue while something happens to the store, and record what was acknowledged."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ CODES = 2_000
 
 
 def more_answers(traffic: Traffic, count: int) -> None:
-    """Returns once the callers have so many more answers of success."""
+    """Waits until the callers have received this many more successes."""
     wanted = traffic.acknowledged + count
     until(lambda: traffic.acknowledged >= wanted or bool(traffic.failures), "the callers have answers")
     assert not traffic.failures, traffic.failures
@@ -24,7 +24,7 @@ def more_answers(traffic: Traffic, count: int) -> None:
 
 @contextlib.contextmanager
 def running(traffic: Traffic, installation: Installation) -> Iterator[Traffic]:
-    """The callers go on during the block. What was acknowledged to them is there exactly once afterwards."""
+    """Runs the callers during the block; asserts that what was acknowledged is stored exactly once afterwards."""
     traffic.start()
     try:
         more_answers(traffic, 10)
@@ -37,7 +37,7 @@ def running(traffic: Traffic, installation: Installation) -> Iterator[Traffic]:
 
 @contextlib.contextmanager
 def under_load(site: Site) -> Iterator[Traffic]:
-    """Callers of a fresh shop, as `running` lets them go on."""
+    """Opens a shop and runs its callers, as `running` does."""
     operator = Operator(site.installation)
     shop = open_shop(site, operator, fresh("loaded"))
     codes = [f"LOADED-CODE-{number:05}" for number in range(CODES)]

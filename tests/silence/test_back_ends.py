@@ -1,4 +1,4 @@
-"""Back ends of PostgreSQL that are terminated, killed or not to be had, deadlocks and lost races, while callers go on."""
+"""Terminated, killed or unavailable back ends of PostgreSQL, deadlocks and serialization failures, under load."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ TERMINATIONS, KEYS = 25, 5
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A cluster that gives few connections."""
+    """A cluster that allows few connections."""
     with running_cluster(max_connections="40") as made:
         made.rows("CREATE DATABASE shop")
         yield made
@@ -66,7 +66,7 @@ def test_a_back_end_that_is_killed_takes_all_connections_along_and_nothing_that_
 
 @contextlib.contextmanager
 def every_connection_taken(cluster: Cluster) -> Iterator[None]:
-    """Others hold every connection that the server gives, and ours are ended."""
+    """Other clients hold every connection that the server allows, and ours are terminated."""
     with contextlib.ExitStack() as held, psycopg.connect(cluster.url("shop"), autocommit=True) as first:
 
         def taken() -> bool:
@@ -112,7 +112,7 @@ def answered_otherwise(faulty: Faulty, unwanted: tuple[int, int], path: str, lin
 
 @contextlib.contextmanager
 def terminated_at_random(cluster: Cluster) -> Iterator[None]:
-    """Some back end of ours is terminated every moment."""
+    """Keeps terminating random back ends of the server during the block."""
     over = threading.Event()
 
     def terminate() -> None:
@@ -131,7 +131,7 @@ def terminated_at_random(cluster: Cluster) -> Iterator[None]:
 def test_lost_races_of_a_serializable_database_are_run_again_and_cost_nothing_that_was_acknowledged(
     cluster: Cluster, on_cluster: Faulty
 ) -> None:
-    """The program asks for no isolation level; one that the database sets makes PostgreSQL refuse transactions (40001)."""
+    """The program sets no isolation level; with the database's stricter one PostgreSQL refuses transactions (40001)."""
     cluster.rows("ALTER DATABASE shop SET default_transaction_isolation = 'serializable'")
     cluster.rows(f"SELECT pg_terminate_backend(pid) {OURS}")
     try:
@@ -150,7 +150,7 @@ def retries(faulty: Faulty) -> float:
 
 
 def test_of_two_actions_that_lock_each_other_out_one_runs_again_and_both_are_committed(on_cluster: Faulty) -> None:
-    """The one that is undone may be fast enough to lock its row again before the other gets it: then both meet once more."""
+    """The one that is rolled back may lock its row again before the other gets it: then they deadlock once more."""
     store = PostgresStore(on_cluster.shop.site.database or "")
     tenant = on_cluster.shop.id
     for name in ("first", "second"):

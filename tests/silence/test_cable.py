@@ -1,4 +1,4 @@
-"""The link to the database is down: no packet arrives, and no kernel acknowledges one."""
+"""The network link to the database is down: no packet arrives, and no kernel acknowledges one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def cable() -> Iterator[Cable]:
 
 @pytest.fixture(scope="module")
 def distant(cable: Cable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """A server whose database is at the other end of the cable. What the test looks up itself goes another way."""
+    """A server whose database is at the other end of the cable. The test's own queries go another way."""
     folder = tmp_path_factory.mktemp("distant")
     with opened("postgresql", folder) as installation, faulty_server(installation, folder, cable.listener) as made:
         yield made
@@ -38,7 +38,7 @@ def distant(cable: Cable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(autouse=True)
 def plugged_in(cable: Cable, distant: Faulty) -> Iterator[None]:
-    """Before each test all is well, and after it again."""
+    """Asserts that the server works before each test; plugs the cable in after it."""
     assert distant.read().status == 200
     yield
     cable.plug()
@@ -52,7 +52,7 @@ def test_while_no_packet_comes_back_every_request_is_answered_503_until_one_does
     before = {kind: answer.status for kind, answer in distant.each().items()}
     assert 503 not in before.values()
     down(cable)
-    for _ in range(2):  # on the connections that were there, and on new ones
+    for _ in range(2):  # on existing connections and on new ones
         assert {kind: answer.verdict for kind, answer in distant.each().items()} == dict.fromkeys(before, UNAVAILABLE)
     assert distant.ready() == (503, "the store is out of reach")
     cable.plug()
@@ -62,7 +62,7 @@ def test_while_no_packet_comes_back_every_request_is_answered_503_until_one_does
 
 @pytest.mark.parametrize("down", [Cable.pull, Cable.lose_answers])
 def test_orders_that_were_under_way_are_stored_once_or_not_at_all(cable: Cable, distant: Faulty, down: Down) -> None:
-    """They are sent again until they are answered. Of those whose answer was lost in COMMIT some had been stored."""
+    """Clients repeat them until they get an answer. Some whose answer was lost in COMMIT had been stored."""
     shop = distant.shop
     bodies = [shop.order(reference=fresh("cable")) for _ in range(48)]
     with ThreadPoolExecutor(16) as callers:

@@ -1,4 +1,4 @@
-"""A disk that is full while callers go on: what is acknowledged is there, and all is well as soon as there is room."""
+"""A disk that is full under load: what is acknowledged is stored, and service resumes as soon as there is room."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ def reads(shop: Shop) -> int:
 
 
 def refused_meanwhile(traffic: Traffic, disk: SmallDisk) -> None:
-    """While there is no room callers are refused and reads are answered; what a revocation answered is true."""
+    """While there is no room, changes are refused and reads are answered; the response to a revocation is true."""
     shop = traffic.shop
     keys = [shop.operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(KEYS)]
     clients = [shop.client(lines=api_key(key.text)) for key in keys]
@@ -109,15 +109,15 @@ def test_a_full_disk_under_postgresql_refuses_changes_answers_reads_and_costs_no
 
 
 def write_log(cluster: Cluster) -> None:
-    """Writes more of it than there is room for."""
+    """Writes more write-ahead log than there is room for."""
     for _ in range(MIB_OF_LOG * 8):
         cluster.rows("SELECT pg_logical_emit_message(true, 'test', repeat('x', 200000))")
 
 
 def test_a_full_disk_under_the_write_ahead_log_stops_postgresql_and_costs_nothing_acknowledged(tmp_path: Path) -> None:
-    """PostgreSQL panics, cannot recover without room either, and ends. Who makes room has to start it again.
+    """PostgreSQL panics, cannot recover without room, and exits. Once there is room, it has to be started again.
 
-    No checkpoint comes in between: one that gives old segments back would put that off.
+    No checkpoint runs in between: it would free old segments and so delay the panic.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bedesten-disk-")))

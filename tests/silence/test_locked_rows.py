@@ -1,4 +1,4 @@
-"""One row that somebody else has locked: those who want it are answered, and everybody else goes on."""
+"""One row that another transaction has locked: requests that need it are answered, and all others continue."""
 
 import contextlib
 import threading
@@ -32,7 +32,7 @@ def other_product(faulty: Faulty) -> str:
 
 @contextlib.contextmanager
 def stock_locked(faulty: Faulty) -> Iterator[None]:
-    """The codes of the card, locked by a connection of its own."""
+    """Locks the codes of the card with a separate connection."""
     with psycopg.connect(str(faulty.shop.site.database)) as other:
         other.execute("SELECT 1 FROM stock_codes WHERE product_id = %s FOR UPDATE", (faulty.shop.card,))
         yield
@@ -41,7 +41,7 @@ def stock_locked(faulty: Faulty) -> Iterator[None]:
 
 @contextlib.contextmanager
 def buyers(faulty: Faulty, count: int = BUYERS) -> Iterator[list[tuple[int, int | None]]]:
-    """Clients that order the card again and again; gives what they were answered."""
+    """Clients that order the card repeatedly; yields their statuses."""
     answers: list[tuple[int, int | None]] = []
     enough = threading.Event()
 
@@ -75,10 +75,10 @@ def test_locked_codes_stop_neither_reads_nor_logins_nor_orders_of_other_products
     assert faulty.order().status == 200
 
 
-def test_more_waiting_orders_of_one_tenant_than_there_are_threads_and_room_leave_another_tenant_its_orders(
+def test_more_waiting_orders_than_threads_and_queue_places_do_not_block_another_tenant(
     faulty: Faulty,
 ) -> None:
-    """The other tenant's orders have a card that is as contended as usual: nobody holds its rows for long."""
+    """The other tenant's card is as contended as usual: nobody locks its rows for long."""
     other = replace(faulty, shop=open_shop(faulty.shop.site, Operator(faulty.installation), "neighbour"))
     assert other.order().status == 200
     before = lock_waits(faulty)
@@ -91,5 +91,5 @@ def test_more_waiting_orders_of_one_tenant_than_there_are_threads_and_room_leave
 
 
 def lock_waits(faulty: Faulty) -> float:
-    """How many actions have met a row that others had locked."""
+    """How many actions have waited for a locked row."""
     return of(scrape(faulty.shop.site.admin_port), "store_lock_waits_total")

@@ -1,4 +1,4 @@
-"""A database that says nothing: requests are answered, and are good again as soon as it speaks."""
+"""A database that does not respond: requests get an answer, and succeed again as soon as it responds."""
 
 import asyncio
 import socket
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.slow
 
 UNAVAILABLE = (503, -9)
 AFTERWARDS, MAX_POINTS = 2, 40
-"""Points at which the silence comes too late for an order, and points in all: the worker asks meanwhile."""
+"""Points at which the silence comes too late for an order, and points in all: the worker's queries count, too."""
 AWAY = (503, "the store is out of reach")
 
 
 @pytest.fixture(autouse=True)
 def healed(faulty: Faulty) -> Iterator[None]:
-    """Before each test all is well, and after it again."""
+    """Asserts that the server works before each test; ends the silence after it."""
     assert faulty.read().status == 200
     yield
     faulty.proxy.heal()
@@ -53,7 +53,7 @@ def test_while_the_database_is_silent_every_request_is_answered_503(faulty: Faul
     assert until(lambda: {kind: answer.status for kind, answer in faulty.each().items()} == before)
 
 
-def test_while_the_database_is_silent_the_metrics_are_served_and_say_so(faulty: Faulty) -> None:
+def test_while_the_database_is_silent_the_metrics_are_served_and_report_it(faulty: Faulty) -> None:
     assert of(scrape(faulty.shop.site.admin_port), "store_up") == 1
     faulty.proxy.silence()
     assert faulty.read().verdict == UNAVAILABLE
@@ -74,7 +74,7 @@ def test_while_the_database_refuses_every_request_is_answered_503(faulty: Faulty
 
 
 def test_silence_at_every_point_of_an_order_is_answered_and_leaves_one_order_or_none(faulty: Faulty) -> None:
-    """Wherever the last word of the database comes: the same order sent again is there once."""
+    """Whatever the database's last response is, the same order sent again is stored once."""
     shop, answers, bodies = faulty.shop, list[tuple[int, int | None]](), list[dict[str, object]]()
     while answers.count((200, None)) < AFTERWARDS:
         assert len(bodies) < MAX_POINTS, answers
@@ -124,7 +124,7 @@ def test_behind_a_proxy_that_was_stopped_everything_is_unavailable_until_it_goes
             assert [type(one) for one in asyncio.run(asked("during"))] == [StoreUnavailable] * 3
             with pytest.raises(StoreUnavailable):
                 now("during, too")
-            with pytest.raises(StoreUnavailable, match="the store is silent"):  # nobody waits for what is overdue
+            with pytest.raises(StoreUnavailable, match="the store is silent"):  # nobody waits for an overdue statement
                 asyncio.run(store.counter())
         assert until(lambda: asyncio.run(asked("after"))[1:] == [None, True])
         assert now("after, too") is True
@@ -139,7 +139,7 @@ def test_an_address_whose_first_host_is_silent_is_served_by_the_second(installat
     with socket.create_server(("127.0.0.1", 0)) as silent:
         login, sign, host = parts.netloc.rpartition("@")
         hosts = f"{login}{sign}127.0.0.1:{silent.getsockname()[1]},{host}"
-        store = PostgresStore(urlunsplit(parts._replace(netloc=hosts, query="connect_timeout=2")))  # as without tests
+        store = PostgresStore(urlunsplit(parts._replace(netloc=hosts, query="connect_timeout=2")))  # as in production
 
         async def request() -> object:
             wait_budget.limit()
@@ -157,8 +157,8 @@ def test_an_address_whose_first_host_is_silent_is_served_by_the_second(installat
         store.close()
 
 
-def test_an_action_that_was_given_up_is_not_committed_when_the_silence_ends(installation: Installation) -> None:
-    """It goes on when its statement is answered, and ends before COMMIT."""
+def test_an_abandoned_action_is_not_committed_when_the_silence_ends(installation: Installation) -> None:
+    """It continues when its statement returns, and is rolled back before COMMIT."""
     tenant = fresh_tenant(installation)
     store = installation.store
 

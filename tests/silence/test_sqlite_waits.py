@@ -1,4 +1,4 @@
-"""What can be silent on one machine: another process that writes for long, another program's lock, a full disk."""
+"""What can block on one machine: another process that writes for long, another program's lock, a full disk."""
 
 import asyncio
 import fcntl
@@ -28,14 +28,14 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 @contextmanager
 def another_process_writes(installation: Installation) -> Iterator[None]:
-    """The lock that every writing process takes, held by somebody else."""
+    """Another process holds the lock that every writing process takes."""
     with installation.settings.sqlite_file.with_suffix(".writer").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def put(installation: Installation, tenant: str, name: str) -> bool:
-    """A request's write, which may wait for a third of a second."""
+    """Writes in a request that may wait for a third of a second."""
 
     async def request() -> bool:
         wait_budget.limit(0.3)
@@ -71,7 +71,7 @@ def test_a_lock_of_another_program_is_not_waited_for_by_a_request(installation: 
         assert other.rows(notes.NAMES, tenant=tenant) == [("after",)]
 
 
-def test_an_action_that_has_begun_and_does_not_end_is_an_open_outcome(installation: Installation) -> None:
+def test_an_action_that_has_begun_and_does_not_end_has_an_open_outcome(installation: Installation) -> None:
     tenant = fresh_tenant(installation)
     enough = threading.Event()
 

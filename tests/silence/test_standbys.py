@@ -19,7 +19,7 @@ NO_STANDBY = (503, "no synchronous standby is connected, so no write is committe
 
 
 def test_a_commit_that_is_not_answered_is_an_open_outcome(cluster: Cluster, on_cluster: Faulty) -> None:
-    """The log tells it from what was certainly not done, and so does the trail."""
+    """The log and the audit trail distinguish it from a change that was certainly not made."""
     site = on_cluster.shop.site
     body = on_cluster.shop.order()
     cluster.configure(synchronous_standby_names="nowhere")
@@ -60,7 +60,7 @@ def test_while_a_synchronous_standby_is_away_orders_are_answered_and_reads_go_on
 def test_a_synchronous_standby_that_is_behind_makes_writes_wait_and_the_node_unready(
     cluster: Cluster, on_cluster: Faulty
 ) -> None:
-    """It is connected, so `replica` is not the check that names it."""
+    """It is connected, so the check `replica` does not report it."""
     standby = cluster.standbys[0] if cluster.standbys else cluster.standby("standby")
     cluster.configure(synchronous_standby_names="*")
     try:
@@ -108,7 +108,7 @@ def test_connections_from_before_it_was_made_read_only_are_dropped_by_the_first_
 def test_standbys_and_their_lag_are_measured_as_far_as_the_user_may_see_them(
     cluster: Cluster, on_cluster: Faulty
 ) -> None:
-    """A standby that is expected and away is a metric, and no reason to be unready while writes are committed."""
+    """A missing standby is a metric, and does not make the node unready while writes are committed."""
     names = ("standbys_connected", "standbys_synchronous", "standby_missing", "replication_lag_seconds")
     cluster.standbys or cluster.standby("standby")
     on_cluster.installation.store.write_now(lambda tx: tx.text("SELECT pg_logical_emit_message(true, 'test', '')"))
