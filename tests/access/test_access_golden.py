@@ -1,4 +1,4 @@
-"""The access matrix as a page: a change of who may call what changes a line that a reviewer reads."""
+"""The access matrix as a page: every change of access rights changes a line that a reviewer sees."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ GOLDEN = (ROOT / "tests" / "access" / "golden" / "access.txt").read_text("utf-8"
 LINE = re.compile(r"(?:  = )?([A-Z]+ /\S+)(?:  .*)?")
 
 
-def test_the_golden_matrix_is_what_the_route_tables_and_the_gate_say() -> None:
+def test_the_golden_matrix_matches_the_route_tables_and_the_gate() -> None:
     script = [sys.executable, str(ROOT / "scripts" / "access_matrix.py"), "--check"]
     checked = subprocess.run(script, capture_output=True, text=True, check=False)
 
@@ -29,7 +29,7 @@ def test_the_reference_shows_the_same_matrix() -> None:
     assert f"\n```text\n{GOLDEN}```\n" in (DOCS / "reference" / "access.md").read_text("utf-8")
 
 
-def test_every_operation_has_one_line_and_every_alias_stands_beneath_its_own() -> None:
+def test_every_operation_has_one_line_and_every_alias_follows_its_operation() -> None:
     table = GOLDEN.partition("WITHOUT ANY CREDENTIAL")[0]
     named = [match[1] for match in map(LINE.fullmatch, table.splitlines()) if match]
 
@@ -42,7 +42,7 @@ def test_every_operation_has_one_line_and_every_alias_stands_beneath_its_own() -
     ]
 
 
-def test_nothing_below_a_surface_of_api_keys_passes_for_anybody_who_lacks_something() -> None:
+def test_no_request_below_an_api_key_surface_passes_without_all_it_requires() -> None:
     lines = GOLDEN.splitlines()
     for route in ROUTES:
         if isinstance(route.access, Keyed):
@@ -51,7 +51,7 @@ def test_nothing_below_a_surface_of_api_keys_passes_for_anybody_who_lacks_someth
 
 
 @pytest.mark.parametrize("surface", [*SCOPES, *GRANTS])
-def test_every_scope_and_grant_is_asked_for_by_an_operation_and_every_operation_asks_for_one_that_there_is(
+def test_every_scope_and_grant_is_required_somewhere_and_every_required_one_exists(
     surface: Surface,
 ) -> None:
     accesses = [route.access for route in ROUTES if route.access.surface is surface]

@@ -1,4 +1,4 @@
-"""Every route × every kind of wrong credential: the status, the number, and that nothing of the request was done."""
+"""Every route × every kind of wrong credential: status, number, and that the request had no effect."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ COUNTERS = frozenset({"login_failures", "login_addresses", "key_uses", "token_us
     "delivery_attempts",
     "webhook_endpoints",
 }
-"""What a refusal may leave behind: that it happened; and what the worker changes meanwhile."""
+"""Tables that may change: the record of the refusal itself, and what the worker changes meanwhile."""
 
 CHALLENGES = {
     -20: 'Bearer realm="',
@@ -31,12 +31,12 @@ CHALLENGES = {
 
 @pytest.fixture(scope="module")
 def shops(site: Site, operator: Operator) -> Shops:
-    """Everybody who should be refused."""
+    """Every caller who should be refused."""
     return open_shops(site, operator)
 
 
 def ask(shops: Shops, credential: BadCredential, routes: Iterable[ExpectedRoute]) -> list[tuple[ExpectedRoute, Answer]]:
-    """The answers to right requests with this credential, all from one address of their own."""
+    """Sends valid requests with this credential, all from one separate address; returns the responses."""
     source = fresh_address()
     answers = []
     for route in routes:
@@ -48,7 +48,7 @@ def ask(shops: Shops, credential: BadCredential, routes: Iterable[ExpectedRoute]
     return answers
 
 
-def test_every_route_and_alias_has_its_expectation_here_and_nothing_else_has() -> None:
+def test_exactly_the_routes_and_aliases_have_an_expectation() -> None:
     served = {(route.method, path) for route in ROUTES for path in (route.path, *route.aliases)}
 
     assert served == set(EXPECTED_ROUTES)
@@ -72,16 +72,16 @@ def test_every_route_answers_a_wrong_credential_as_the_contract_says(shops: Shop
 
 
 ABOUT_A_SURFACE = frozenset({("GET", "/openapi/{document}"), ("GET", "/documentation/surfaces/{surface}")})
-"""What is said of a surface is not there where the surface is switched off."""
+"""Pages about one surface; they do not exist while the surface is switched off."""
 
 
 def passes(credential: BadCredential, route: ExpectedRoute) -> Expected:
-    """What a route answers that does not look at the credential."""
+    """The response of a route that does not check the credential."""
     return (404, -3) if route.name in ABOUT_A_SURFACE and "switched off" in credential.name else PASSES
 
 
 def applies(credential: BadCredential, route: ExpectedRoute) -> bool:
-    """A payment key is a wrong credential everywhere but on its own surface; a token that is spent is not shared."""
+    """A payment key is wrong everywhere but on its own surface; a token that a request ends is not shared."""
     return not route.spends and (credential.name[:14] != "a good API key" or route.demand.kind != "keyed")
 
 

@@ -1,4 +1,4 @@
-"""An installation whose public pages are read without a socket, and where its pages are."""
+"""An installation whose public pages tests read without a socket, and the paths of its pages."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ NAME = "Söhne & <b>Co</b> \"x'"
 
 
 class Nothing:
-    """No body."""
+    """An empty body."""
 
     async def read(self, limit: int) -> bytes:
         assert limit > 0
@@ -31,7 +31,7 @@ class Nothing:
 
 
 class Site:
-    """One installation with a live and a sandbox tenant, asked without a socket."""
+    """An installation with a live and a sandbox tenant, called without a socket."""
 
     def __init__(self, data: Path) -> None:
         settings = Settings(data=data, database=None)
@@ -45,18 +45,18 @@ class Site:
         return str(self.opened.store.write_now(lambda tx: tenants.create(tx, self.opened.cipher, new))["id"])
 
     def get(self, path: str, host: str = "localhost", *lines: tuple[bytes, bytes], method: str = "GET") -> Response:
-        """The answer to a GET, or to what else is asked."""
+        """Sends a GET, or another method; returns the response."""
         head = [(b"host", host.encode()), *lines]
         return asyncio.run(self._pages.handle(Request(method, path.encode(), b"", head, "127.0.0.1", Nothing())))
 
     def html(self, path: str, host: str = "localhost") -> str:
-        """A page that has to be there."""
+        """Returns a page that must exist."""
         shown = self.get(path, host)
         assert shown.status == 200, path
         return shown.body.decode()
 
     def switch(self, **targets: bool) -> None:
-        """Switches surfaces and endpoints of the live tenant."""
+        """Switches surfaces and endpoints of the live tenant on and off."""
 
         def act(tx: SystemTransaction) -> None:
             for target, allowed in targets.items():

@@ -1,4 +1,4 @@
-"""The client library, as partners install it from the shop that they want to call."""
+"""The client library, as partners install it from the shop that they call."""
 
 import base64
 import csv
@@ -29,11 +29,11 @@ SOURCES = Path(client_wheel.folder()) / "src"
 
 @pytest.fixture(scope="module")
 def packed() -> zipfile.ZipFile:
-    """The wheel, opened."""
+    """The opened wheel."""
     return zipfile.ZipFile(io.BytesIO(client_wheel.wheel().body))
 
 
-def test_it_holds_every_module_and_nothing_else(packed: zipfile.ZipFile) -> None:
+def test_the_wheel_has_every_module_and_nothing_else(packed: zipfile.ZipFile) -> None:
     named = {name for name in packed.namelist() if ".dist-info/" not in name}
     modules = {path.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*.py")}
     assert named == modules | {"bedesten_client/py.typed"}
@@ -42,7 +42,7 @@ def test_it_holds_every_module_and_nothing_else(packed: zipfile.ZipFile) -> None
         assert packed.read(name) == (SOURCES / name).read_bytes()
 
 
-def test_its_record_is_true(packed: zipfile.ZipFile) -> None:
+def test_the_record_of_the_wheel_matches_its_files(packed: zipfile.ZipFile) -> None:
     (record,) = [name for name in packed.namelist() if name.endswith(".dist-info/RECORD")]
     rows = list(csv.reader(io.StringIO(packed.read(record).decode())))
     assert {name for name, _, _ in rows} == set(packed.namelist())
@@ -55,7 +55,7 @@ def test_its_record_is_true(packed: zipfile.ZipFile) -> None:
         assert size == str(len(body))
 
 
-def test_it_says_of_itself_what_the_distribution_says(packed: zipfile.ZipFile) -> None:
+def test_the_metadata_of_the_wheel_equals_that_of_the_distribution(packed: zipfile.ZipFile) -> None:
     (name,) = [name for name in packed.namelist() if name.endswith(".dist-info/METADATA")]
     own = BytesParser().parsebytes(packed.read(name))
     built = BytesParser().parsebytes((metadata.distribution("bedesten-client").read_text("METADATA") or "").encode())
@@ -64,19 +64,19 @@ def test_it_says_of_itself_what_the_distribution_says(packed: zipfile.ZipFile) -
     assert own.get_payload() == (SOURCES.parent / "README.md").read_text("utf-8")
 
 
-def test_the_same_sources_give_the_same_bytes() -> None:
+def test_the_same_sources_produce_the_same_bytes() -> None:
     first = client_wheel.wheel()
     client_wheel.wheel.cache_clear()
     assert client_wheel.wheel() == first
 
 
 @pytest.mark.parametrize("page", ["tutorials/first-order.md", "how-to/use-the-python-client.md"])
-def test_pages_name_the_wheel_that_there_is(page: str) -> None:
+def test_pages_name_the_existing_wheel(page: str) -> None:
     (address,) = re.findall(r"^pip install (\S+)", (DOCS / page).read_text("utf-8"), re.MULTILINE)
     assert address == f"{EXAMPLE_URL}{FOLDER}{client_wheel.name()}"
 
 
-def test_pip_installs_it_from_the_shop(tmp_path: Path) -> None:
+def test_pip_installs_the_wheel_from_the_shop(tmp_path: Path) -> None:
     program = Program(tmp_path / "data")
     program.run_json("init")
     program.run_json("tenants", "create", "shop", "--host", "localhost")

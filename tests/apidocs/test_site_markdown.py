@@ -1,4 +1,4 @@
-"""Markdown as an article of the site: links, tables, and what is left out or never obeyed."""
+"""Markdown as an article of the site: links, tables, omitted rows, and markup that is never interpreted."""
 
 import re
 
@@ -9,14 +9,14 @@ from tests.support.html_outline import Outline
 HOME = "/documentation"
 
 
-def test_tables_say_on_narrow_screens_what_column_a_cell_is_of() -> None:
+def test_tables_name_the_column_of_each_cell_on_narrow_screens() -> None:
     text = "| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |\n\n| d | e |\n|---|---|\n| 4 | 5 |\n"
     cells = Outline(markdown.fragment("guides/x", text, PAGES.get)).of("td")
     assert [attributes.get("data-label") for _, attributes in cells] == [None, "b", "c", None, None]
     assert {attributes.get("role") for _, attributes in cells} == {"cell"}
 
 
-def test_markup_in_the_markdown_is_shown_and_never_obeyed() -> None:
+def test_markup_in_the_markdown_is_shown_and_never_interpreted() -> None:
     text = (
         "# A & B <b>\n\n<script>alert(1)</script>\n\n`<token>` [x](javascript:alert(1)) ![y](https://y.example/z.png)\n"
     )
@@ -29,7 +29,7 @@ def test_markup_in_the_markdown_is_shown_and_never_obeyed() -> None:
     assert 'href="javascript' not in article.body
 
 
-def test_a_link_to_a_page_that_is_not_shown_is_left_as_text() -> None:
+def test_a_link_to_a_hidden_page_becomes_text() -> None:
     article = markdown.render(
         "guides/x", "[there *now*](../explanation/revision-check.md) [here](errors.md#a)", PAGES.get
     )

@@ -1,4 +1,4 @@
-"""Where there is no page, browsers get one with the menu, and programs get the refusal as JSON."""
+"""For a missing page, browsers get a not-found page with the menu, and programs get the refusal as JSON."""
 
 import json
 

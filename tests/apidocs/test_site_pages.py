@@ -19,7 +19,7 @@ from tests.support.html_outline import Outline
 
 
 def brand(site: Site, accent: str, logo: bytes) -> None:
-    """Gives the live tenant its brand, or takes it away."""
+    """Sets or removes the live tenant's brand."""
     site.opened.store.write_now(lambda tx: tenant_brand.set_brand(tx.for_tenant(site.tenant), accent, logo))
 
 
@@ -302,7 +302,7 @@ def test_the_index_has_every_operation_field_number_and_chapter(site: Site) -> N
 @pytest.mark.parametrize(
     "address", [*ALL_PAGES, f"{HOME}/errors/-23", f"{HOME}/errors/-23.json", "/openapi/reseller.json"]
 )
-def test_paths_are_matched_without_regard_to_case(site: Site, address: str) -> None:
+def test_paths_are_case_insensitive(site: Site, address: str) -> None:
     assert site.get(address.upper()).body == site.get(address.title()).body == site.get(address).body
 
 

@@ -1,4 +1,4 @@
-"""The pages of the four surfaces: every operation, field and refusal that the tenant has, and no other."""
+"""The pages of the four surfaces: exactly the operations, fields and refusals that the tenant has."""
 
 import json
 import re
@@ -91,7 +91,7 @@ def test_every_field_on_a_surface_page_has_a_kind_and_a_text(site: Site, surface
             assert any(states <= named for states in STATES), one
 
 
-def test_limits_that_a_text_does_not_name_are_shown_beside_it() -> None:
+def test_limits_that_a_description_does_not_name_are_shown_beside_it() -> None:
     shown = Schemas({}).fields(
         {
             "type": "object",
@@ -119,7 +119,7 @@ def test_limits_that_a_text_does_not_name_are_shown_beside_it() -> None:
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_the_curl_command_of_an_operation_is_shell_with_its_credential(site: Site, surface: Surface) -> None:
+def test_the_curl_command_of_an_operation_is_valid_shell_with_its_credential(site: Site, surface: Surface) -> None:
     page = site.html(f"{HOME}/surfaces/{surface}")
     found = re.findall(r'aria-label="[^"]* with curl"><code>(.*?)</code>', page, re.DOTALL)
     routes = [route for route in OPERATIONS if route.access.surface is surface]

@@ -1,4 +1,4 @@
-"""Another checkout runs from its own tree, whatever is installed, and is compared with this one round by round."""
+"""Another checkout runs from its own tree, whatever is installed, and is compared with this one in each round."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from tests.benchmarks.test_report import sample
 
 
 def checkout(root: Path, program: str, part: str) -> Checkout:
-    """A tree with a program and a package of parts, and nothing else."""
+    """A tree with only a program and a package of parts."""
     for package, text in (("src/bedesten", program), (f"benchmarks/{part}", "")):
         root.joinpath(package).mkdir(parents=True)
         root.joinpath(package, "__init__.py").write_text(text, encoding="utf-8")
     return Checkout(root)
 
 
-def test_a_checkout_comes_before_the_installation(tmp_path: Path) -> None:
+def test_a_checkout_takes_precedence_over_the_installation(tmp_path: Path) -> None:
     checkout(tmp_path, "", "app").confirm()
     HERE.confirm()
 
@@ -49,7 +49,7 @@ def test_versions_are_compared_only_where_both_were_measured() -> None:
     assert report.version_table([alone]) == ""
 
 
-def test_cases_of_both_versions_become_outcomes_of_their_own() -> None:
+def test_cases_of_both_versions_become_separate_outcomes() -> None:
     names = ("unknown path", "new case", "before: unknown path", "before: old case")
     outcome = Outcome("refused", {name: [sample(100 + len(name))] for name in names})
     (pair,) = report.split_cases(outcome)

@@ -1,4 +1,4 @@
-"""A shop is filled with orders that are as good as placed ones: nothing tells them apart but their number."""
+"""A shop is filled with orders that are equivalent to placed ones: only their number differs."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -26,9 +26,7 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
         yield Program(url)
 
 
-def test_stored_orders_hold_every_invariant_and_new_ones_are_placed_beside_them(
-    program: Program, tmp_path: Path
-) -> None:
+def test_generated_orders_satisfy_every_invariant_and_new_ones_can_be_placed(program: Program, tmp_path: Path) -> None:
     shop = FilledShop(STOCK, program, orders=STORED)
     (outcome,) = measure([shop.contender()], [ORDER], SHORT, Cores(None, None), tmp_path)
     (turn,) = outcome.samples[shop.name]
@@ -40,7 +38,7 @@ def test_stored_orders_hold_every_invariant_and_new_ones_are_placed_beside_them(
     assert 0 <= product["available"] < STOCK
 
 
-def test_growth_is_seen_beside_the_smallest() -> None:
+def test_growth_is_shown_relative_to_the_smallest_shop() -> None:
     rounds = {"1,000 orders": [sample(100), sample(200)], "10,000 orders": [sample(50), sample(160)]}
     head, line = report.growth_table(Outcome("order, sqlite", rounds)).splitlines()
     assert head.startswith("order, sqlite, / 1,000 orders ")

@@ -1,4 +1,4 @@
-"""Before the measurement every contender must accept valid requests and refuse invalid ones."""
+"""Before a measurement every contender must accept valid requests and refuse invalid ones."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,7 +67,7 @@ def test_refusals_are_measured_with_their_expected_status(prepared: Path, tmp_pa
         assert min(sample.memory_mib for sample in samples) > 10
 
 
-def test_a_case_builds_its_whole_request() -> None:
+def test_a_case_builds_its_complete_request() -> None:
     case = Case("h.example", "/Login", api_key="ak", method="POST", body="{}")
     assert case.request()(0) == (
         b"POST /Login HTTP/1.1\r\nHost: h.example\r\nAccept: application/json\r\nApiKey: ak\r\n"

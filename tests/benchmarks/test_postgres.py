@@ -1,4 +1,4 @@
-"""The suites on PostgreSQL have a server: the named one, the local one, or an own one that keeps what it acknowledges."""
+"""The suites on PostgreSQL use a server: the named one, the local one, or their own, which keeps what it acknowledges."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ NOWHERE = "postgresql://127.0.0.1:1/postgres"
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is named, and no local server responds."""
+    """No server is named, and no local one responds."""
     if find_program("initdb") is None and not os.environ.get("CI"):
         pytest.skip("NOT TESTED: initdb is missing; apt-get install postgresql")
     monkeypatch.setattr(postgres, "NAMED", None)
@@ -65,5 +65,5 @@ def test_a_local_server_with_few_connections_is_replaced_unless_it_is_named(
         assert server != local
 
 
-def test_processes_of_a_server_elsewhere_are_not_looked_for() -> None:
+def test_processes_of_a_remote_server_are_not_looked_for() -> None:
     assert postgres.first_process("postgresql://db.example/shop") is None

@@ -1,4 +1,4 @@
-"""Ratios compare runs of one round, and doubtful figures are marked."""
+"""Ratios compare runs of the same round, and doubtful figures are marked."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Suites run from one call, on a small installation and for a moment: every response is the expected one."""
+"""Each suite runs with one call, briefly and on a small installation: every response is the expected one."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,7 +26,7 @@ SHORT = Plan(rounds=1, seconds=0.2, warm_up=0.05, connections=2, pause=0.0)
 
 
 def contenders(outcomes: list[Outcome]) -> dict[str, set[str]]:
-    """The contenders of each workload, none of which had a response that was not expected."""
+    """The contenders of each workload; asserts that none had an unexpected response."""
     for outcome in outcomes:
         for samples in outcome.samples.values():
             assert [sample.result.errors for sample in samples] == [0]
@@ -44,7 +44,7 @@ def test_keys_are_drawn_from_all_tenants_one_each_or_ten_in_all(
     assert " s from the start to the first response, filled in " in printed
 
 
-def test_gates_decide_alike_directly_and_behind_nginx(tmp_path: Path) -> None:
+def test_gates_decide_the_same_directly_and_behind_nginx(tmp_path: Path) -> None:
     installed("nginx")
     found = contenders(suites.decide(Job(SHORT, LOOSE, tmp_path)))
     assert found == {name: {"bedesten", "fastapi"} for name in (*DIRECT, *BEHIND)} | {
@@ -52,7 +52,7 @@ def test_gates_decide_alike_directly_and_behind_nginx(tmp_path: Path) -> None:
     }
 
 
-def test_a_gate_that_decides_otherwise_is_not_measured(tmp_path: Path) -> None:
+def test_a_gate_with_different_decisions_is_not_measured(tmp_path: Path) -> None:
     prepare("gate", tmp_path / "prepared")
     known = read_gate(tmp_path / "prepared")
     with ExitStack() as stack:
@@ -77,7 +77,7 @@ def test_a_changed_page_is_not_taken_for_the_shipped_configuration(
         nginx.shown(1, 2, "shop.example")
 
 
-def test_a_tenant_at_its_limit_and_one_with_a_locked_row_are_measured_beside_calm(tmp_path: Path) -> None:
+def test_a_tenant_at_its_limit_and_one_with_a_locked_row_are_compared_with_a_calm_one(tmp_path: Path) -> None:
     with postgres.database(server_url()) as database:
         found = fairness.measure(tmp_path / "data", database, 1, 0.5)
     assert set(found) == {"calm", "limited", "locked", "calm again"}

@@ -1,4 +1,4 @@
-"""The timing suite compares refusals with identical responses: only then does the time matter."""
+"""The timing suite compares refusals with identical responses: only for those does the time matter."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Shop:
         }
 
     def answers(self, group: str) -> dict[bytes, list[str]]:
-        """Who got which answer."""
+        """The names of the cases by their response."""
         found: dict[bytes, list[str]] = {}
         with line(self.port) as sock:
             for name, cases in self.groups[group].items():
@@ -57,7 +57,7 @@ def test_every_api_key_that_is_no_good_gets_one_answer(shop: Shop) -> None:
     assert {"unknown", "revoked (R111)", "another tenant's (R85)", "expired", "missing"} < set(names)
 
 
-def test_a_suspended_tenants_key_gets_the_response_of_an_unknown_one(shop: Shop) -> None:
+def test_a_suspended_tenants_key_gets_the_response_to_an_unknown_key(shop: Shop) -> None:
     assert list(shop.answers("API key, suspended tenant").values()) == [["unknown", "right"]]
 
 
@@ -67,7 +67,7 @@ def test_a_mac_gets_one_answer_wherever_it_is_wrong(shop: Shop) -> None:
     assert {"1st byte wrong", "31st byte wrong (R77)"} < set(names)
 
 
-def test_every_ended_token_gets_the_response_of_a_forged_one(shop: Shop) -> None:
+def test_every_ended_token_gets_the_response_to_a_forged_token(shop: Shop) -> None:
     (names,) = shop.answers("bearer token").values()
     assert {"wrong MAC", "another tenant's", "revoked", "disabled account's"} < set(names)
 

@@ -1,4 +1,4 @@
-"""The request builder in a real browser: it calls the sandbox, keeps nothing, and is nowhere else."""
+"""The request builder in a real browser: it calls the sandbox, stores nothing, and exists nowhere else."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.external
 
 
 def send(browser: Window, path: str, body: object | None = None, argument: str | None = None) -> tuple[str, Any]:
-    """Fills the form of an operation in, sends it, and gives the status and the document that are shown."""
+    """Fills in and sends the form of an operation; returns the status and the document that are shown."""
     form = f'document.querySelector(`.try[data-path="{path}"]`)'
     browser.run(f"{form}.open = true; {form}.querySelector('output').replaceChildren()")
     if body is not None:
@@ -34,13 +34,13 @@ def send(browser: Window, path: str, body: object | None = None, argument: str |
 
 
 def credential(browser: Window) -> str:
-    """What stands in the field of the credential."""
+    """The content of the credential field."""
     found: str = browser.run("return document.querySelector('[data-credential]').value")
     return found
 
 
 def stored(browser: Window) -> list[object]:
-    """Everything that a page can leave behind."""
+    """Everything that a page can store."""
     kept = "return [Object.entries(localStorage), Object.entries(sessionStorage), document.cookie, history.state, name]"
     found: list[object] = browser.run(kept)
     return found
@@ -76,7 +76,7 @@ def test_a_login_and_an_order_go_through_and_leave_nothing_behind(browser: Windo
     assert credential(browser) == ""
 
 
-def test_an_api_key_is_sent_as_one(browser: Window, sandbox: Pages, operator: Operator) -> None:
+def test_an_api_key_is_sent_in_the_api_key_header(browser: Window, sandbox: Pages, operator: Operator) -> None:
     browser.open(f"{sandbox.home}/surfaces/supplier")
     status, refused = send(browser, "/Supplier/Keys/Get")
     assert (status[:3], refused["code"]) == ("401", -23)
@@ -95,7 +95,7 @@ def _key(operator: Operator, pages: Pages) -> str:
     return operator.across(make)
 
 
-def test_what_an_answer_holds_is_shown_and_never_obeyed(browser: Window, sandbox: Pages) -> None:
+def test_markup_in_a_response_is_shown_and_never_interpreted(browser: Window, sandbox: Pages) -> None:
     browser.open(f"{sandbox.home}/surfaces/reseller")
     hostile = "<img src=x onerror=alert(1)></code><script>alert(1)</script>"
     body = {"email": EMAIL, "password": PASSWORD, "callbackData": hostile}
@@ -105,7 +105,7 @@ def test_what_an_answer_holds_is_shown_and_never_obeyed(browser: Window, sandbox
     assert browser.console() == []
 
 
-def test_what_is_typed_cannot_lead_a_request_elsewhere(browser: Window, sandbox: Pages) -> None:
+def test_typed_input_cannot_redirect_a_request_elsewhere(browser: Window, sandbox: Pages) -> None:
     browser.open(f"{sandbox.home}/surfaces/reseller")
     browser.requested()
     for argument in ("../../Account/Details", "//elsewhere.example/", "x?y#z", "%2e%2e", "\\elsewhere.example"):
@@ -116,7 +116,7 @@ def test_what_is_typed_cannot_lead_a_request_elsewhere(browser: Window, sandbox:
     assert [url for url in asked if not url.startswith(f"{sandbox.url}/Orders/Detail/")] == []
 
 
-def test_an_answer_is_laid_out_with_its_numbers_as_they_came(browser: Window, sandbox: Pages) -> None:
+def test_a_response_is_formatted_with_its_numbers_unchanged(browser: Window, sandbox: Pages) -> None:
     browser.open(f"{sandbox.home}/surfaces/storefront")
     answers = {
         '{"a":24.00,"b":[1.50,-0,1e2],"c":{},"d":[ ],"e":"{\\"x\\":[1,2]}, \\\\"}': (
@@ -138,7 +138,7 @@ def test_an_answer_is_laid_out_with_its_numbers_as_they_came(browser: Window, sa
 
 
 def raw(browser: Window, path: str) -> str:
-    """The text of the answer to a form as it stands."""
+    """The response text of a form as shown."""
     form = f'document.querySelector(`.try[data-path="{path}"]`)'
     browser.run(f"{form}.querySelector('output').replaceChildren(); {form}.querySelector('[type=submit]').click()")
     assert browser.wait(f"{form}.querySelector('.status')")
@@ -162,7 +162,7 @@ def test_a_credential_goes_only_where_it_is_needed_and_ends_with_a_logout(browse
     assert (status[:3], credential(browser)) == ("200", "")
 
 
-def test_forms_that_nobody_changed_have_the_ids_of_earlier_answers(browser: Window, sandbox: Pages) -> None:
+def test_unchanged_forms_use_the_ids_of_earlier_responses(browser: Window, sandbox: Pages) -> None:
     browser.open(f"{sandbox.home}/surfaces/reseller")
     send(browser, "/Login/Customer/Api/Verify", {"email": EMAIL, "password": PASSWORD})
     status, _ = send(browser, "/Products/Detail/")
@@ -184,7 +184,7 @@ def test_forms_that_nobody_changed_have_the_ids_of_earlier_answers(browser: Wind
     )
 
 
-def test_headers_of_choice_are_sent(browser: Window, sandbox: Pages) -> None:
+def test_optional_headers_are_sent(browser: Window, sandbox: Pages) -> None:
     def choose(name: str, value: str) -> None:
         field = f"document.querySelector(`.try[data-path='/Orders/Create'] [data-header='{name}']`)"
         browser.run(f"{field}.value = arguments[0]", value)
@@ -203,7 +203,7 @@ def test_headers_of_choice_are_sent(browser: Window, sandbox: Pages) -> None:
     assert (status[:3], refused["code"]) == ("409", -8)
 
 
-def test_a_server_that_is_away_is_said_to_be(browser: Window, sandbox: Pages) -> None:
+def test_an_unreachable_server_is_reported(browser: Window, sandbox: Pages) -> None:
     browser.open(f"{sandbox.home}/surfaces/reseller")
     browser.run("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
     browser.run(
@@ -213,7 +213,7 @@ def test_a_server_that_is_away_is_said_to_be(browser: Window, sandbox: Pages) ->
     assert browser.run("return document.querySelector('.try [type=submit]').disabled") is False
 
 
-def test_a_live_shops_page_has_no_builder_and_its_browser_would_refuse_the_call(browser: Window, live: Pages) -> None:
+def test_a_live_shops_page_has_no_builder_and_its_policy_blocks_the_call(browser: Window, live: Pages) -> None:
     browser.open(f"{live.home}/surfaces/reseller")
     assert browser.run("return document.querySelectorAll('.try, .key, form, script[src*=builder]').length") == 0
     called = (

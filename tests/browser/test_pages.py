@@ -1,4 +1,4 @@
-"""Every page in a real browser: nothing breaks, nothing is fetched from elsewhere, and everybody can read it."""
+"""Every page in a real browser: nothing breaks, nothing is fetched from other hosts, and the pages are accessible."""
 
 import re
 
@@ -47,7 +47,7 @@ return [seen, poor];
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("kind", ["sandbox", "live"])
-def test_every_page_loads_quietly_from_its_own_host_and_fits(
+def test_every_page_loads_without_errors_from_its_own_host_and_fits_the_window(
     browser: Window, sandbox: Pages, live: Pages, kind: str, width: int, dark: bool
 ) -> None:
     pages = sandbox if kind == "sandbox" else live
@@ -68,7 +68,7 @@ def test_every_page_loads_quietly_from_its_own_host_and_fits(
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_all_text_stands_out_from_its_ground(browser: Window, sandbox: Pages, width: int, dark: bool) -> None:
+def test_all_text_contrasts_with_its_background(browser: Window, sandbox: Pages, width: int, dark: bool) -> None:
     browser.look(width=width, dark=dark)
     for address in [*SOME, *SURFACES, f"{HOME}/downloads", f"{HOME}/guides/limits"]:
         browser.open(sandbox.url + address)
@@ -78,7 +78,7 @@ def test_all_text_stands_out_from_its_ground(browser: Window, sandbox: Pages, wi
         assert poor == [], address
 
 
-def test_every_link_of_every_page_is_answered(browser: Window, sandbox: Pages, site: Site) -> None:
+def test_every_link_of_every_page_works(browser: Window, sandbox: Pages, site: Site) -> None:
     found: set[str] = set()
     for address in ALL_PAGES:
         browser.open(sandbox.url + address)
@@ -91,7 +91,7 @@ def test_every_link_of_every_page_is_answered(browser: Window, sandbox: Pages, s
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_without_scripts_every_page_is_readable_and_offers_no_dead_controls(
+def test_without_scripts_every_page_is_readable_and_has_no_dead_controls(
     browser: Window, sandbox: Pages, width: int
 ) -> None:
     browser.look(width=width, scripts=False)
@@ -111,7 +111,7 @@ def test_without_scripts_every_page_is_readable_and_offers_no_dead_controls(
         assert browser.driver.current_url == f"{sandbox.home}/guides/limits"
 
 
-def test_on_a_phone_the_menu_is_folded_and_on_a_desk_it_is_beside_the_text(browser: Window, live: Pages) -> None:
+def test_the_menu_is_collapsed_on_a_phone_and_beside_the_text_on_a_desktop(browser: Window, live: Pages) -> None:
     def shown(selector: str) -> bool:
         return bool(browser.driver.find_element("css selector", selector).is_displayed())
 
@@ -127,8 +127,8 @@ def test_on_a_phone_the_menu_is_folded_and_on_a_desk_it_is_beside_the_text(brows
     assert (shown(".menu summary"), shown(".side"), shown(".chapters"), shown(".inpage")) == (False, True, True, False)
 
 
-def test_the_keyboard_reaches_the_text_at_once_and_its_place_is_seen(browser: Window, live: Pages) -> None:
-    keys = "\ue004", "\ue007", "\ue00c"  # tabulator, enter, escape
+def test_the_keyboard_skips_to_the_text_and_the_focus_is_visible(browser: Window, live: Pages) -> None:
+    keys = "\ue004", "\ue007", "\ue00c"  # tab, enter, escape
     browser.open(live.home)
     body = browser.driver.switch_to.active_element
     body.send_keys(keys[0])
@@ -152,7 +152,7 @@ def test_the_keyboard_reaches_the_text_at_once_and_its_place_is_seen(browser: Wi
     ]
 
 
-def test_a_block_of_code_is_copied_whole(browser: Window, live: Pages) -> None:
+def test_a_block_of_code_is_copied_completely(browser: Window, live: Pages) -> None:
     browser.grant(live.url, "clipboardReadWrite", "clipboardSanitizedWrite")
     browser.open(f"{live.home}/surfaces/reseller")
     code = browser.run("return document.querySelector('.code code').textContent")
@@ -170,14 +170,14 @@ return [...document.querySelectorAll('.copy')].filter((button) => {
   return a.width && a.left < right && a.right > left && a.top < b.bottom && a.bottom > b.top;
 }).map((button) => button.parentElement.textContent);
 """
-"""The blocks of which the button covers code that is in sight."""
+"""The blocks whose button covers visible code."""
 BANDS = """
 return [...document.querySelectorAll('.code pre')].map((pre) => getComputedStyle(pre))
   .filter((style) => style.paddingTop !== style.paddingBottom).length;
 """
 
 
-def test_on_a_phone_a_copy_button_has_room_of_its_own_and_without_one_there_is_none(
+def test_on_a_phone_a_copy_button_has_its_own_space_and_without_one_there_is_none(
     browser: Window, sandbox: Pages
 ) -> None:
     browser.look(width=360, height=740)
@@ -191,7 +191,7 @@ def test_on_a_phone_a_copy_button_has_room_of_its_own_and_without_one_there_is_n
         assert browser.run(BANDS) == 0, address
 
 
-def test_beside_a_long_page_the_chapter_that_is_read_is_marked(browser: Window, live: Pages) -> None:
+def test_the_current_chapter_is_marked_beside_a_long_page(browser: Window, live: Pages) -> None:
     def marked(text: str) -> bool:
         wanted = f"[...document.querySelectorAll('.chapters [aria-current]')].map((one) => one.textContent) == '{text}'"
         return bool(browser.wait(wanted))
@@ -218,7 +218,7 @@ def test_beside_a_long_page_the_chapter_that_is_read_is_marked(browser: Window, 
     assert browser.run("return scrollY") == 0
 
 
-def test_the_index_shows_only_what_is_looked_for(browser: Window, live: Pages) -> None:
+def test_the_index_shows_only_entries_that_match_the_search(browser: Window, live: Pages) -> None:
     browser.open(f"{live.home}/index")
     field = browser.driver.find_element("css selector", "#filter")
 
@@ -242,7 +242,7 @@ def test_the_index_shows_only_what_is_looked_for(browser: Window, live: Pages) -
     assert shown() == everything
 
 
-def test_a_mistyped_address_leads_on(browser: Window, live: Pages) -> None:
+def test_a_mistyped_address_gets_a_page_with_links(browser: Window, live: Pages) -> None:
     browser.look(width=360)
     browser.open(f"{live.home}/errors")
     assert browser.driver.title == "There is no such page · Live & Sons"
@@ -251,7 +251,7 @@ def test_a_mistyped_address_leads_on(browser: Window, live: Pages) -> None:
     browser.console()
 
 
-def test_on_a_phone_every_card_of_a_group_has_its_name(browser: Window, live: Pages) -> None:
+def test_on_a_phone_every_card_shows_the_name_of_its_group(browser: Window, live: Pages) -> None:
     browser.look(width=360)
     browser.open(f"{live.home}/guides/authentication")
     names = """
@@ -263,7 +263,7 @@ def test_on_a_phone_every_card_of_a_group_has_its_name(browser: Window, live: Pa
     assert [shown for shown, _ in found] == [named for _, named in found]
 
 
-def test_on_paper_there_is_the_text_alone(browser: Window, sandbox: Pages) -> None:
+def test_only_the_text_is_printed(browser: Window, sandbox: Pages) -> None:
     browser.print_out()
     browser.open(f"{sandbox.home}/surfaces/reseller")
     for hidden in (".top", ".side", ".chapters", ".around", ".try", ".key", ".copy", ".up"):

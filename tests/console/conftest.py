@@ -17,6 +17,6 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="package")
 def front(installation: Installation) -> Iterator[Front]:
-    """The listener, which all tests of an engine share."""
+    """The admin listener, which all tests of an engine share."""
     with front_of(installation) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Speaks with the admin listener as a browser or a program does, without sockets."""
+"""Calls the admin listener as a browser or a program does, without sockets."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ NO_HEADERS: Mapping[str, str] = {}
 
 @dataclass
 class Sent:
-    """A body."""
+    """A request body."""
 
     content: bytes
 
@@ -38,7 +38,7 @@ class Sent:
 
 @dataclass
 class Front:
-    """The listener on an event loop of its own."""
+    """The admin listener on its own event loop."""
 
     installation: Installation
     loop: asyncio.AbstractEventLoop
@@ -59,30 +59,30 @@ class Front:
         return asyncio.run_coroutine_threadsafe(self.listener.handle(request), self.loop)
 
     def send(self, method: str, path: str, headers: Mapping[str, str] = NO_HEADERS, body: bytes = b"") -> Response:
-        """Sends a request and waits for its answer."""
+        """Sends a request and waits for the response."""
         return self.begin(method, path, headers, body).result(60)
 
     def call(self, token: str, name: str, **members: object) -> tuple[int, Any]:
-        """Runs an operation by the API; the status, and the data or the error's number."""
+        """Runs an operation by the API; returns the status, and the data or the error's number."""
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         answer = self.send("POST", f"/operator/{name.replace('.', '/')}", headers, json.dumps(members).encode())
         document = json.loads(answer.body)
         return answer.status, document["data"] if answer.status == 200 else document["code"]
 
     def staff(self, *roles: str, tenant: str | None = None) -> "Browser":
-        """A logged-in member with these roles, who works for the tenant unless told otherwise."""
+        """Logs in a new member with these roles, by default of the tenant."""
         member = self.members.create(*roles, tenant=tenant or self.tenant.id, password=self.password_hash)
         return Browser(self, self.members.log_in(member), member.id, member.email)
 
     @cached_property
     def stranger(self) -> Tenant:
-        """Another tenant of the installation."""
+        """Creates another tenant of the installation."""
         return open_tenant(self.installation)
 
 
 @dataclass
 class Browser:
-    """A member at the console."""
+    """A member who uses the console in a browser."""
 
     front: Front
     token: str
@@ -116,7 +116,7 @@ class Browser:
 
 @contextlib.contextmanager
 def front_of(installation: Installation) -> Iterator[Front]:
-    """The listener, until the end of the block."""
+    """Runs the admin listener until the end of the block."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
     thread.start()
@@ -133,7 +133,7 @@ def front_of(installation: Installation) -> Iterator[Front]:
 
 
 class _Nowhere:
-    """Stands in for the parts of the listener that staff do not meet."""
+    """Stands in for the parts of the listener that staff do not use."""
 
     def __getattr__(self, name: str) -> Any:
         return name
@@ -143,5 +143,5 @@ NOWHERE: Any = _Nowhere()
 
 
 def header(answer: Response, name: str) -> str:
-    """A header of an answer; empty without it."""
+    """A header of a response, or an empty string."""
     return next((value.decode() for key, value in answer.headers if key == name.encode()), "")

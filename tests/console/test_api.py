@@ -40,7 +40,7 @@ INPUTS: dict[str, dict[str, object]] = {
     "webhooks.resume": {"endpointId": "whe_x"},
     "webhooks.replay": {"deliveryId": "dlv_x"},
 }
-"""A valid input of every operation; where it names a thing, there is no such thing."""
+"""A valid input of every operation; the objects that it names do not exist."""
 
 
 def log_in(front: Front, email: str, password: str) -> tuple[int, Any]:
@@ -81,7 +81,7 @@ def test_every_failed_login_has_the_same_answer_and_too_many_have_to_wait(front:
     assert answers[-1] == -27
 
 
-def test_many_wrong_passwords_at_once_get_few_verdicts(front: Front) -> None:
+def test_of_many_simultaneous_wrong_passwords_few_are_checked(front: Front) -> None:
     body = json.dumps({"email": "crowd@shop.example", "password": "wrong"}).encode()
     waiting = [front.begin("POST", "/operator/login", JSON, body) for _ in range(16)]
     codes = [json.loads(one.result(60).body)["code"] for one in waiting]
@@ -111,7 +111,7 @@ def test_a_reset_ends_the_wait_after_failed_logins(front: Front) -> None:
         ({"apikey": "ak_live_8f3b1c0e5a4d4f2c9b1e7d6c5a4b3c2d"}, -20),
     ],
 )
-def test_without_the_token_of_a_session_nothing_answers_and_a_cookie_is_none(
+def test_without_a_session_token_every_operation_is_401_and_a_cookie_is_not_accepted(
     front: Front, headers: dict[str, str], code: int
 ) -> None:
     token = front.staff("owner").token
@@ -159,7 +159,7 @@ def test_an_order_of_another_tenant_is_not_found_even_by_its_id(front: Front) ->
     assert theirs.call("orders.find", search=order) == (200, {"orders": []})
 
 
-def test_a_member_of_the_installation_names_the_tenant(front: Front) -> None:
+def test_a_member_of_the_installation_must_name_the_tenant(front: Front) -> None:
     member = front.members.create("owner", password=front.password_hash)
     token = front.members.log_in(member)
     assert front.call(token, "orders.list") == (400, -2)
@@ -194,7 +194,7 @@ def test_no_operation_takes_a_password_and_the_reset_answers_with_none(front: Fr
     assert (status, set(shown)) == (200, {"id", "email", "status"})
 
 
-def test_what_a_member_does_stands_in_the_audit_trail_under_its_id(front: Front) -> None:
+def test_the_actions_of_a_member_are_in_the_audit_trail_under_its_id(front: Front) -> None:
     someone = front.staff("support")
     product = front.tenant.card(1)
     order = front.tenant.order((product, 1)).order.id
@@ -225,7 +225,7 @@ def test_hostile_input_is_refused(front: Front, headers: dict[str, str], body: b
     assert json.loads(answer.body)["code"] == code
 
 
-def test_only_a_host_of_the_listener_is_answered(front: Front) -> None:
+def test_another_host_than_the_listeners_is_misdirected(front: Front) -> None:
     token = front.staff("owner").token
     for path in ("/console", "/console/login", "/operator/session", "/operator/login"):
         answer = front.send("GET", path, {"host": "api.shop.example", "authorization": f"Bearer {token}"})

@@ -1,4 +1,4 @@
-"""The console in the browser: pages for who may read them, forms that no other site can send, and nothing else."""
+"""The console in the browser: pages by role, and forms that no other site can send."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -29,14 +29,14 @@ def base(front: Front) -> str:
 
 
 def act(someone: Browser, front: Front, operation: str, **fields: str) -> Any:
-    """Sends a form as its page does."""
+    """Submits a form as its page does."""
     where = base(front)
     sent = {"csrf": someone.csrf(where), "back": f"{where}/orders", **fields}
     return someone.post(f"{where}/do/{operation}", None, **sent)
 
 
 def complain(front: Front, *codes: str) -> str:
-    """A complaint about the only unit of a fresh order; `codes` are in stock besides."""
+    """Opens a complaint about the only unit of a new order; `codes` more are in stock."""
     tenant = front.tenant
     product = tenant.card(1)
     tenant.upload(product, codes)
@@ -45,7 +45,7 @@ def complain(front: Front, *codes: str) -> str:
     return tenant.write(complaints.create, front.installation.cipher, tenant.partner, new, Actor(tenant.partner)).id
 
 
-def test_a_login_by_the_form_leads_to_the_tenant_with_a_cookie_for_the_console_alone(front: Front) -> None:
+def test_a_login_by_form_redirects_to_the_tenant_with_a_cookie_only_for_the_console(front: Front) -> None:
     someone = front.staff("support")
     body = f"email={someone.email.replace('@', '%40')}&password={PASSWORD.replace(' ', '+')}".encode()
     answer = front.send("POST", "/console/login", FORM, body)
@@ -80,7 +80,7 @@ def test_pages_allow_no_script_no_frame_and_no_other_host(front: Front) -> None:
         assert (style.status, style.body) == (200, one.body)
 
 
-def test_without_a_session_every_page_leads_to_the_login(front: Front) -> None:
+def test_without_a_session_every_page_redirects_to_the_login(front: Front) -> None:
     for path in ("/console", base(front), *(f"{base(front)}/{page.name}" for page in LISTS)):
         for cookie in ({}, {"cookie": "bedesten_staff=x"}, {"cookie": "bedesten_staff=x; bedesten_staff=y"}):
             answer = front.send("GET", path, cookie)
@@ -88,7 +88,7 @@ def test_without_a_session_every_page_leads_to_the_login(front: Front) -> None:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_each_role_has_the_pages_of_its_duties_and_a_menu_of_them(front: Front, role: Role) -> None:
+def test_each_role_sees_the_pages_of_its_duties_and_a_menu_of_them(front: Front, role: Role) -> None:
     someone = front.staff(role.value)
     menu = someone.get(base(front)).body.decode()
     for page in LISTS:
@@ -132,7 +132,7 @@ def test_the_csrf_token_of_another_member_is_refused(front: Front) -> None:
     "back",
     ["https://evil.example", "//evil.example", "/console/../x", "/console/{id}/orders\r\nx: y", "/operator/session"],
 )
-def test_a_form_leads_back_to_a_page_of_its_tenant_only(front: Front, back: str) -> None:
+def test_a_form_redirects_only_to_a_page_of_its_tenant(front: Front, back: str) -> None:
     someone = front.staff("support")
     order = front.tenant.order((front.tenant.card(1), 1)).order.id
     fields = {"orderId": order, "note": "n", "back": back.replace("{id}", front.tenant.id)}
@@ -140,7 +140,7 @@ def test_a_form_leads_back_to_a_page_of_its_tenant_only(front: Front, back: str)
     assert header(answer, "location") == f"{base(front)}?done=1"
 
 
-def test_an_order_is_found_shown_noted_and_cancelled(front: Front) -> None:
+def test_an_order_can_be_found_shown_noted_and_cancelled(front: Front) -> None:
     someone = front.staff("support")
     reference = fresh("ref")
     order = front.tenant.order((front.tenant.topup(), 1), reference=reference).order.id
@@ -172,7 +172,7 @@ def test_a_complaint_shows_its_code_masked_and_is_answered(front: Front) -> None
     assert act(someone, front, "complaints.answer", complaintId=rejected, answer="refund").status == 409
 
 
-def test_a_refund_by_a_form_that_is_sent_twice_is_made_once(front: Front) -> None:
+def test_a_refund_form_that_is_sent_twice_makes_one_refund(front: Front) -> None:
     someone = front.staff("finance")
     line = front.tenant.order((front.tenant.card(1), 1)).lines[0].id
     before = front.tenant.balance().posted
@@ -183,7 +183,7 @@ def test_a_refund_by_a_form_that_is_sent_twice_is_made_once(front: Front) -> Non
     assert front.tenant.balance().posted - before == 200
 
 
-def test_deposits_that_wait_are_decided_by_finance_alone(front: Front) -> None:
+def test_only_finance_decides_waiting_deposits(front: Front) -> None:
     tenant = front.tenant
 
     def waiting() -> str:
@@ -206,7 +206,7 @@ def test_deposits_that_wait_are_decided_by_finance_alone(front: Front) -> None:
     assert {("deposit.approve", finance.id), ("deposit.reject", finance.id)} <= set(rows)
 
 
-def test_a_page_is_gone_the_moment_the_member_is_disabled(front: Front) -> None:
+def test_a_disabled_member_loses_access_to_pages_at_once(front: Front) -> None:
     someone = front.staff("owner")
     assert someone.get(base(front)).status == 200
     front.members.disable(front.installation.store.read_now(lambda tx: _member(tx, someone)))
@@ -219,7 +219,7 @@ def _member(tx: Any, someone: Browser) -> Any:
     return staff.find(tx, someone.id)
 
 
-def test_a_setup_code_leads_to_a_password_that_logs_in(front: Front) -> None:
+def test_a_member_sets_a_password_with_a_setup_code_and_logs_in(front: Front) -> None:
     member = front.members.create("support", tenant=front.tenant.id, password=None)
     code = front.members.reset(member)
 
@@ -248,7 +248,7 @@ def test_a_form_cannot_run_a_reading_operation_and_log_out_ends_the_session(fron
     assert someone.call("orders.list") == (401, -21)
 
 
-def test_a_list_of_products_goes_on_by_a_link_that_keeps_the_filter(front: Front) -> None:
+def test_the_next_page_link_of_a_product_list_keeps_the_filter(front: Front) -> None:
     someone = front.staff("support")
     cards = [front.tenant.card(codes=1) for _ in range(3)]
     front.tenant.write(set_low_stock, cards, 2)

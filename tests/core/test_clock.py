@@ -1,4 +1,4 @@
-"""Times and durations stay within what every reader can show."""
+"""Times and durations stay within a range that every program can show."""
 
 import pytest
 
@@ -13,13 +13,13 @@ def test_a_duration_is_a_number_and_a_unit_up_to_a_hundred_years() -> None:
 
 
 @pytest.mark.parametrize("text", ["36501d", "3000000d", "999999999d", "9" * 30 + "s", "9" * 5_000 + "d"])
-def test_a_longer_one_is_refused_in_words(text: str) -> None:
+def test_a_longer_duration_is_refused_and_the_maximum_named(text: str) -> None:
     with pytest.raises(ValueError, match="at most 36500d"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize("text", ["", "0s", "-1s", "1", "h", "1.5h", "1 h", "١h", "1w"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a whole number and a unit"):
         parse_duration(text)
 
@@ -34,5 +34,5 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         (-1, "1970-01-01T00:00:00Z"),
     ],
 )
-def test_a_time_is_always_shown(at: int, shown: str) -> None:
+def test_every_time_can_be_formatted(at: int, shown: str) -> None:
     assert wire_time(at) == shown

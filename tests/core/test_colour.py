@@ -1,4 +1,4 @@
-"""Colours that can be read."""
+"""Readable colours."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ PART = st.integers(0, 255)
 COLOURS = st.tuples(PART, PART, PART)
 
 
-def test_contrast_is_the_guideline_s() -> None:
+def test_contrast_is_computed_as_in_the_guideline() -> None:
     assert contrast(BLACK, WHITE) == pytest.approx(21)
     assert contrast(WHITE, WHITE) == 1
     assert contrast(parse("#767676"), WHITE) == pytest.approx(4.54, abs=0.005)
@@ -19,7 +19,7 @@ def test_contrast_is_the_guideline_s() -> None:
 
 
 @given(COLOURS)
-def test_a_colour_is_read_as_it_is_written(colour: tuple[int, int, int]) -> None:
+def test_a_written_colour_is_parsed_back(colour: tuple[int, int, int]) -> None:
     assert parse(to_hex(colour)) == colour == parse(to_hex(colour).upper())
     assert mix(colour, BLACK, 1) == mix(BLACK, colour, 0) == colour
 
@@ -27,13 +27,13 @@ def test_a_colour_is_read_as_it_is_written(colour: tuple[int, int, int]) -> None
 @pytest.mark.parametrize(
     "text", ["", "#fff", "85480a", "#85480g", "#85480a0", "#85480a;", " #85480a", "red", "#８5480a"]
 )
-def test_nothing_else_is_a_colour(text: str) -> None:
+def test_an_invalid_colour_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="written #rrggbb"):
         parse(text)
 
 
 @given(COLOURS)
-def test_every_accent_can_be_read_in_the_light_and_in_the_dark(accent: tuple[int, int, int]) -> None:
+def test_every_accent_is_readable_in_light_and_dark_mode(accent: tuple[int, int, int]) -> None:
     light, light_shade, dark, dark_shade = (
         parse(f"#{part[:6]}") for part in stylesheet(to_hex(accent)).decode().split("#")[1:]
     )
@@ -41,7 +41,7 @@ def test_every_accent_can_be_read_in_the_light_and_in_the_dark(accent: tuple[int
         assert all(contrast(ink, ground) >= 4.5 for ground in grounds)
 
 
-def test_a_colour_that_can_be_read_stays_as_it_is() -> None:
+def test_a_readable_colour_stays_unchanged() -> None:
     accent = parse("#85480a")
     assert with_contrast(accent, BLACK, (LIGHT,)) == accent
     assert with_contrast(WHITE, BLACK, (LIGHT,)) != BLACK, "no darker than need be"

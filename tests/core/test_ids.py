@@ -1,4 +1,4 @@
-"""Ids sort as they were made, whatever the clock does, and cannot be guessed."""
+"""Ids sort in the order of their creation, whatever the clock does, and cannot be guessed."""
 
 import threading
 from collections.abc import Iterator
@@ -18,24 +18,24 @@ def ids_at(moments: list[int]) -> list[str]:
 
 
 @given(st.lists(st.integers(0, 2**48 * MS // 2), min_size=2, max_size=50))
-def test_ids_grow_also_within_a_millisecond_and_when_the_clock_goes_back(moments: list[int]) -> None:
+def test_ids_increase_even_within_a_millisecond_and_when_the_clock_goes_back(moments: list[int]) -> None:
     made = ids_at(moments)
 
     assert made == sorted(set(made))
 
 
-def test_two_processes_of_one_clock_agree_to_the_microsecond() -> None:
+def test_ids_of_two_processes_with_one_clock_agree_to_the_microsecond() -> None:
     one, other = IdGenerator(lambda: 1_800_000_000_000_001_000), IdGenerator(lambda: 1_800_000_000_000_002_000)
     assert other.new("odl") > one.new("odl")
 
 
-def test_what_was_made_before_a_moment_sorts_before_its_first_id() -> None:
+def test_ids_made_before_a_moment_sort_before_its_first_id() -> None:
     at = 1_800_000_000_000
     before, after = IdGenerator(lambda: at * MS - 1), IdGenerator(lambda: at * MS)
     assert before.new("aud") < first_id("aud", at) <= after.new("aud")
 
 
-def test_the_random_part_is_drawn_for_each() -> None:
+def test_the_random_part_is_drawn_for_each_id() -> None:
     clock = IdGenerator(lambda: 5 * MS)
     assert clock.new("a")[-12:] != clock.new("a")[-12:]
 

@@ -1,4 +1,4 @@
-"""The tables of moves: sound in themselves, and the only way in which a state changes."""
+"""The tables of moves: consistent, and the only way in which a state changes."""
 
 import importlib
 import pkgutil
@@ -41,13 +41,13 @@ OPENING, CLOSING = Move("open", (), 0, (BUYER,)), Move("close", (0,), 1, (BUYER,
 
 @pytest.fixture(scope="module", autouse=True)
 def everything_is_imported() -> None:
-    """Statements are known once their modules are imported."""
+    """Statements are registered once their modules are imported."""
     for module in pkgutil.walk_packages(bedesten.__path__, "bedesten."):
         if not module.name.startswith(("bedesten.middleware", "bedesten.store.migrations", "bedesten.__main__")):
             importlib.import_module(module.name)
 
 
-def test_a_table_answers_what_can_happen() -> None:
+def test_a_table_says_which_moves_are_allowed() -> None:
     table = MoveTable("door", [OPEN, CLOSED], [OPENING, CLOSING])
     assert (table.allows(0, "close"), table.allows(1, "close"), table.allows(0, "open")) == (True, False, False)
     assert (table["close"], list(table), table.names) == (CLOSING, [OPENING, CLOSING], ("open", "closed"))
@@ -68,7 +68,7 @@ def test_a_table_answers_what_can_happen() -> None:
         ([OPEN, CLOSED], [Move("open", (2,), 0, (BUYER,))]),
     ],
 )
-def test_a_table_that_makes_no_sense_cannot_be_written(states: list[State], moves: list[Move]) -> None:
+def test_an_inconsistent_table_cannot_be_created(states: list[State], moves: list[Move]) -> None:
     with pytest.raises(ValueError, match="door"):
         MoveTable("door", states, moves)
 
@@ -85,20 +85,20 @@ def test_every_state_can_be_reached(table: MoveTable) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.thing)
-def test_a_move_that_creates_is_not_made_by_an_update(table: MoveTable) -> None:
+def test_a_creating_move_is_not_made_by_an_update(table: MoveTable) -> None:
     for one in table:
         if not one.sources:
             with pytest.raises(ValueError, match="creates"):
                 sql.move_of(table, one.event, sql.metadata.tables["orders"].c.state)
 
 
-def test_the_wire_s_statuses_of_a_line_are_those_of_the_table() -> None:
+def test_a_lines_statuses_on_the_wire_are_those_of_the_table() -> None:
     (meta,) = Status.__metadata__  # type: ignore[attr-defined]
     assert sorted(meta.extra_json_schema["enum"]) == sorted(LINE.states)
 
 
-def test_nothing_but_a_move_changes_a_state() -> None:
-    """An UPDATE that sets a state by hand would make moves that no table has."""
+def test_only_moves_change_a_state() -> None:
+    """An UPDATE that sets a state directly would make moves that no table has."""
     made = {id(one.statement) for one in sql.all_moves()}
     by_hand = [
         str(one.core)

@@ -1,4 +1,4 @@
-"""Strict JSON is read one way or refused, in linear time, and a refusal says nothing of the text."""
+"""Strict JSON is unambiguous or refused, in linear time, and a refusal repeats nothing of the text."""
 
 import json
 import time
@@ -35,7 +35,7 @@ def test_fractions_and_exponents_become_exact_decimals() -> None:
     assert loads(b"1e999") == Decimal("1e999")
 
 
-def test_folding_lower_cases_member_names_at_every_depth_and_nothing_else() -> None:
+def test_folding_lower_cases_only_member_names_at_every_depth() -> None:
     assert loads(b'{"Order": [{"PRICE": "A"}]}', fold=True) == {"order": [{"price": "A"}]}
 
 
@@ -87,7 +87,7 @@ SURROGATE = "a string holds U+0000 or half a surrogate pair"
         (b'{"\\u0000": 1}', SURROGATE),
     ],
 )
-def test_what_leaves_room_for_a_second_reading_is_refused(raw: bytes, reason: str) -> None:
+def test_ambiguous_json_is_refused(raw: bytes, reason: str) -> None:
     with pytest.raises(StrictJsonError) as refused:
         loads(raw)
     assert str(refused.value) == reason
@@ -107,13 +107,13 @@ def test_what_leaves_room_for_a_second_reading_is_refused(raw: bytes, reason: st
         (b"\xff", ""),
     ],
 )
-def test_a_syntax_error_has_its_place(raw: bytes, place: str) -> None:
+def test_a_syntax_error_has_its_position(raw: bytes, place: str) -> None:
     with pytest.raises(StrictJsonError) as refused:
         loads(raw)
     assert refused.value.place == place
 
 
-def test_members_that_fold_together_are_refused_only_when_folding() -> None:
+def test_members_whose_names_fold_to_one_are_refused_only_when_folding() -> None:
     with pytest.raises(StrictJsonError, match=TWICE):
         loads(b'{"Exp": 1, "exP": 2}', fold=True)
     with pytest.raises(StrictJsonError, match=TWICE):
@@ -145,7 +145,7 @@ def test_brackets_beside_each_other_or_inside_strings_are_not_depth() -> None:
         b"[1." + b"9" * 1_000_000 + b"]",
     ],
 )
-def test_a_megabyte_of_malice_is_refused_in_linear_time(raw: bytes) -> None:
+def test_a_megabyte_of_hostile_json_is_refused_in_linear_time(raw: bytes) -> None:
     started = time.process_time()
     with pytest.raises(StrictJsonError):
         loads(raw)
@@ -153,7 +153,7 @@ def test_a_megabyte_of_malice_is_refused_in_linear_time(raw: bytes) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_whatever_raise_anything_else(raw: bytes) -> None:
+def test_no_input_raises_any_other_exception(raw: bytes) -> None:
     with suppress(StrictJsonError):
         loads(raw)
 
@@ -167,6 +167,6 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_what_the_standard_library_writes_is_read_back(value: object) -> None:
+def test_json_written_by_the_standard_library_is_read_back(value: object) -> None:
     assert loads(json.dumps(value).encode(), max_depth=64) == value
     assert loads(json.dumps(value, ensure_ascii=False).encode("utf-8"), max_depth=64) == value

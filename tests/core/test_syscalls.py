@@ -1,4 +1,4 @@
-"""System calls that keep the interpreter's lock answer as Python's own do."""
+"""System calls that keep the GIL return what Python's own return."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ import pytest
 from bedesten.core import syscalls
 
 
-def test_a_file_has_the_identity_that_python_says(tmp_path: Path) -> None:
+def test_a_file_has_the_same_identity_as_in_python(tmp_path: Path) -> None:
     for name in ("plain", "with blank", "söhne-\u65e5", "x" * 200):
         (tmp_path / name).touch()
         found = os.stat(tmp_path / name)
@@ -22,7 +22,7 @@ def test_a_file_has_the_identity_that_python_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "number"), [("nothing", errno.ENOENT), ("file/below", errno.ENOTDIR), ("x" * 300, errno.ENAMETOOLONG)]
 )
-def test_what_is_not_there_is_the_error_that_python_raises(tmp_path: Path, name: str, number: int) -> None:
+def test_a_missing_file_raises_the_same_error_as_in_python(tmp_path: Path, name: str, number: int) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r".") as raised:
         syscalls.identity(os.fsencode(tmp_path / name))
@@ -32,7 +32,7 @@ def test_what_is_not_there_is_the_error_that_python_raises(tmp_path: Path, name:
     assert type(raised.value) is type(expected.value)
 
 
-def test_bytes_are_read_as_python_reads_them(tmp_path: Path) -> None:
+def test_bytes_are_read_as_in_python(tmp_path: Path) -> None:
     content = bytes(range(256)) * 20
     (tmp_path / "file").write_bytes(content)
     with (tmp_path / "file").open("rb") as file:
@@ -55,6 +55,6 @@ def test_bytes_are_read_as_python_reads_them(tmp_path: Path) -> None:
     assert raised.value.errno == errno.EBADF
 
 
-def test_this_machine_has_the_quick_way() -> None:
+def test_this_machine_supports_the_fast_system_calls() -> None:
     assert syscalls.identity.__name__ == "identity"
     assert syscalls.pread.__name__ == "pread"

@@ -1,4 +1,4 @@
-"""The kinds of text: each has one normal form, and a text that is not of its kind is refused with a reason."""
+"""The kinds of text: each has one normal form, and an invalid text is refused with a reason."""
 
 import unicodedata
 
@@ -17,7 +17,7 @@ ANYTHING = st.text(st.one_of(st.characters(), st.sampled_from(f"aA1 -_\n\r\t\x1b
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @given(raw=ANYTHING)
-def test_a_normal_form_is_its_own_and_never_blank(kind: Kind, raw: str) -> None:
+def test_a_normal_form_is_idempotent_and_never_blank(kind: Kind, raw: str) -> None:
     try:
         normal = kind(raw)
     except TextError:
@@ -30,7 +30,7 @@ def test_a_normal_form_is_its_own_and_never_blank(kind: Kind, raw: str) -> None:
 
 
 @given(raw=ANYTHING)
-def test_what_cannot_be_seen_is_in_no_identifier_reference_or_code(raw: str) -> None:
+def test_identifiers_references_and_codes_contain_nothing_invisible(raw: str) -> None:
     for kind in (text.identifier, text.sku, text.reference, text.code):
         try:
             normal = kind(raw)
@@ -41,7 +41,7 @@ def test_what_cannot_be_seen_is_in_no_identifier_reference_or_code(raw: str) -> 
 
 
 @given(raw=ANYTHING)
-def test_two_spellings_with_one_key_keep_it_through_normal_form(raw: str) -> None:
+def test_the_key_of_a_normalized_name_is_idempotent(raw: str) -> None:
     try:
         normal = text.name(raw)
     except TextError:
@@ -51,7 +51,7 @@ def test_two_spellings_with_one_key_keep_it_through_normal_form(raw: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("raw", ["", " ", "\t", "\n", "   \r\n", "\u00a0", "\u3000 "])
-def test_blanks_are_no_text_of_any_kind(kind: Kind, raw: str) -> None:
+def test_a_blank_text_is_refused_by_every_kind(kind: Kind, raw: str) -> None:
     with pytest.raises(TextError, match=r"must not be blank|must hold printable"):
         kind(raw)
 
@@ -69,7 +69,7 @@ def test_a_line_break_or_a_control_is_refused_on_one_line(kind: Kind, raw: str) 
 @pytest.mark.parametrize("unseen", UNSEEN)
 def test_an_invisible_character_among_latin_letters_is_refused(kind: Kind, unseen: str) -> None:
     if unseen == "\ufe0f" and kind in (text.name, text.note):
-        return  # the presentation of the sign before it
+        return  # the presentation selector of the preceding sign
     with pytest.raises(TextError, match=r"^must not hold invisible characters$"):
         kind(f"a{unseen}b")
 
@@ -86,7 +86,7 @@ def test_an_invisible_character_among_latin_letters_is_refused(kind: Kind, unsee
         "1\ufe0f\u20e3",
     ],
 )
-def test_joiners_stay_in_names_and_notes_where_a_script_needs_them_and_nowhere_else(written: str) -> None:
+def test_joiners_are_kept_only_in_names_and_notes_where_a_script_needs_them(written: str) -> None:
     assert text.name(written) == text.note(written) == written
     for kind in (text.identifier, text.sku, text.reference, text.code):
         with pytest.raises(TextError):
@@ -120,7 +120,7 @@ def test_a_text_has_one_normal_form(kind: Kind, raw: str, normal: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_each_kind_has_one_longest_text(kind: Kind) -> None:
+def test_each_kind_has_a_maximum_length(kind: Kind) -> None:
     assert kind("é" * kind.most) == "é" * kind.most
     assert kind(f"  {'a' * kind.most}  ") == "a" * kind.most
     with pytest.raises(TextError, match="must have at most"):
@@ -129,13 +129,13 @@ def test_each_kind_has_one_longest_text(kind: Kind) -> None:
         kind("é" * 1_000_000)
 
 
-def test_a_code_holds_no_space_but_the_plain_one() -> None:
+def test_a_code_contains_no_space_but_the_plain_one() -> None:
     with pytest.raises(TextError, match="printable"):
         text.code("AB\u00a0CD")
 
 
 @pytest.mark.parametrize("raw", ["prd_01jdqe5m7yx0c1v8k2n3p4r5s6", " TEN_01JDQE5M7YX0C1V8K2N3P4R5S6 "])
-def test_names_and_skus_cannot_be_taken_for_an_id(raw: str) -> None:
+def test_names_and_skus_cannot_have_the_form_of_an_id(raw: str) -> None:
     for kind in (text.name, text.sku):
         with pytest.raises(TextError, match=r"^must not have the form of an id$"):
             kind(raw)
@@ -146,14 +146,14 @@ def test_names_and_skus_cannot_be_taken_for_an_id(raw: str) -> None:
     ("one", "other"),
     [("CARD-25", "card-25"), ("ＣＡＲＤ-25", "card-25"), ("Acme  Codes", "acme codes"), ("straße", "STRASSE")],
 )
-def test_what_people_take_for_the_same_has_one_key(one: str, other: str) -> None:
+def test_texts_that_people_consider_equal_have_one_key(one: str, other: str) -> None:
     assert text.key(one) == text.key(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Acme", "Асmе"), ("acme", "A-C M.E"), ("Lantern", "1antem"), ("Shop", "sh0p")]
 )
-def test_what_looks_alike_has_one_skeleton(one: str, other: str) -> None:
+def test_texts_that_look_alike_have_one_skeleton(one: str, other: str) -> None:
     assert text.skeleton(one) == text.skeleton(other)
 
 
@@ -167,7 +167,7 @@ def test_a_secret_has_no_control_characters_and_is_not_empty(raw: str) -> None:
     assert not raw or raw not in str(refused.value)
 
 
-def test_a_secret_is_brought_to_nfc_and_otherwise_left_alone() -> None:
+def test_a_secret_is_normalized_to_nfc_and_otherwise_unchanged() -> None:
     assert text.secret(" e\u0301  \u200d X ") == " é  \u200d X "
 
 
@@ -223,7 +223,7 @@ def test_what_could_pass_for_another_address_is_none(raw: str) -> None:
         text.email(raw)
 
 
-def test_an_address_has_254_characters_at_most_of_which_64_stand_before_the_at() -> None:
+def test_an_address_has_at_most_254_characters_and_64_before_the_at() -> None:
     domain = ".".join(["d" * 63, "e" * 63, "f" * 61])
     longest = f"{'a' * 64}@{domain}"
     assert len(longest) == 254
@@ -234,6 +234,6 @@ def test_an_address_has_254_characters_at_most_of_which_64_stand_before_the_at()
 
 
 @given(raw=st.builds("{}@{}".format, st.text(max_size=20), st.text(max_size=20)))
-def test_an_address_is_its_own_normal_form(raw: str) -> None:
+def test_the_normal_form_of_an_address_is_idempotent(raw: str) -> None:
     address = text.email_or_none(raw)
     assert address is None or text.email(address) == address

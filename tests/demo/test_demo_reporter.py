@@ -1,4 +1,4 @@
-"""What the demo prints never contains a credential, until it hands them over."""
+"""The demo prints no credential until it hands them over."""
 
 import io
 from datetime import timedelta
@@ -38,7 +38,7 @@ class Screen(io.StringIO):
 
 
 def printed(screen: io.StringIO, tmp_path: Path) -> str:
-    """Everything that is printed, except the end, which shows where the visitor's credentials are."""
+    """The whole output except the end, which shows where the visitor's credentials are."""
     reporter = Reporter(screen)
     order = refused_order()
     step = Step(1, "A step", "Reseller", "bearer token", [order, order])
@@ -94,7 +94,7 @@ def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_no_escape_sequence_where_colours_are_unwanted(
+def test_no_escape_sequences_are_printed_where_colours_are_unwanted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -109,7 +109,7 @@ def test_command_lines_to_copy_are_never_broken() -> None:
     assert screen.getvalue() == f"  {line}\n"
 
 
-def test_long_texts_and_lists_are_cut() -> None:
+def test_long_texts_and_lists_are_truncated() -> None:
     assert shortened(["x" * 61]) == ["x" * 59 + "…"]
     assert shortened(list(range(9))) == [0, 1, 2, 3, "… 5 more"]
 

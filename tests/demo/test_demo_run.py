@@ -108,7 +108,7 @@ def ended(demo: Demo) -> bool:
 
 
 def rows(lines: list[str]) -> dict[str, tuple[str, str, str]]:
-    """The table of the summary: surface, credential and responses by the title of the step."""
+    """The table of the summary: surface, credential and responses by step title."""
     head = next(line for line in lines if "credential" in line and "responses" in line)
     at = [head.index(name) for name in ("step", "surface", "credential", "responses")]
     table = (line for line in lines if line.startswith((" ✓ ", " ✗ ")))
@@ -157,7 +157,7 @@ def test_every_step_passes_and_nothing_is_left_behind(demo: Callable[..., Demo])
     assert ended(played)
 
 
-def test_it_serves_with_new_credentials_until_ctrl_c(demo: Callable[..., Demo]) -> None:
+def test_the_demo_serves_with_new_credentials_until_ctrl_c(demo: Callable[..., Demo]) -> None:
     played = demo("--port", "0")
     text = "".join(played.until("Ctrl-C ends it"))
     before, _, after = text.partition("It is yours now")
@@ -209,7 +209,7 @@ def test_a_signal_in_the_middle_cleans_up(
     assert ended(played)
 
 
-def test_a_signal_during_the_set_up_ends_it_after_the_command(demo: Callable[..., Demo]) -> None:
+def test_a_signal_during_the_set_up_ends_the_demo_after_the_current_command(demo: Callable[..., Demo]) -> None:
     played = demo("--port", "0", "--once")
     played.until("bedesten tenants create demo")
     played.process.send_signal(signal.SIGINT)
@@ -227,7 +227,7 @@ sys.exit(run.run(lambda words: [time.sleep(0.01) for _ in range(100_000)], once=
 """
 
 
-def test_a_second_signal_ends_a_command_that_does_not_end(demo: Callable[..., Demo]) -> None:
+def test_a_second_signal_ends_a_hanging_command(demo: Callable[..., Demo]) -> None:
     played = demo(command=[sys.executable, "-c", NEVER_ENDS])
     played.until("bedesten init")
     assert played.process.stdout is not None
@@ -269,7 +269,7 @@ def test_a_failed_step_ends_the_demo_with_1_and_its_name(demo: Callable[..., Dem
     assert not played.directory.exists()
 
 
-def test_a_server_that_ends_ends_the_demo_with_1_and_its_reason(demo: Callable[..., Demo]) -> None:
+def test_a_server_that_exits_ends_the_demo_with_1_and_its_reason(demo: Callable[..., Demo]) -> None:
     played = demo("--port", "0")
     played.until("Ctrl-C ends it")
     (server,) = (one for one in played.processes() if b"demo.program" in Path(f"/proc/{one}/cmdline").read_bytes())
@@ -280,7 +280,7 @@ def test_a_server_that_ends_ends_the_demo_with_1_and_its_reason(demo: Callable[.
     assert ended(played)
 
 
-def test_a_reader_of_the_output_that_goes_away_ends_the_demo_with_1(demo: Callable[..., Demo]) -> None:
+def test_a_closed_output_pipe_ends_the_demo_with_1(demo: Callable[..., Demo]) -> None:
     played = demo("--port", "0", "--once")
     played.until("The shelf is filled")
     assert played.process.stdout is not None

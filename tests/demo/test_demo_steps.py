@@ -46,7 +46,7 @@ def play(demo: Demo, *actions: Callable[[], object]) -> None:
             action()
 
 
-def test_the_first_failure_names_its_step_and_is_the_last(demo: Demo) -> None:
+def test_the_first_failure_names_its_step_and_ends_the_demo(demo: Demo) -> None:
     def right() -> None:
         demo.check("two is two", Decimal("2.00"), Decimal(2))
 
@@ -76,7 +76,7 @@ def test_a_connection_that_is_not_shown_records_nothing(demo: Demo) -> None:
     assert demo.steps[0].responses == []
 
 
-def test_a_refusal_is_its_status_and_code_and_a_success_is_none(demo: Demo, shop: FakeShop) -> None:
+def test_a_refusal_is_returned_as_status_and_code_and_a_success_as_none(demo: Demo, shop: FakeShop) -> None:
     def calls() -> None:
         assert refusal(demo.partner.categories) is None
         shop.refuse("GET /Categories", 401, -20)
@@ -91,7 +91,7 @@ def test_an_unreachable_server_fails_the_step(demo: Demo) -> None:
         play(demo, lambda: demo.http.get("http://127.0.0.1:9/Categories"))
 
 
-def test_a_request_to_stop_ends_a_step_that_fails_because_of_it(demo: Demo) -> None:
+def test_a_stop_request_ends_a_step_that_fails_because_of_it(demo: Demo) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 

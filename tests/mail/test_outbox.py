@@ -56,7 +56,7 @@ def test_the_store_has_neither_the_token_nor_the_text_of_a_mail(mail_room: MailR
     assert "password#token" not in stored
 
 
-def test_a_newer_link_ends_the_older_one_and_opens_nothing_for_another_purpose(
+def test_a_newer_link_ends_the_older_one_and_is_not_accepted_for_another_purpose(
     mail_room: MailRoom, smtp: SmtpDouble
 ) -> None:
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_a_newer_link_ends_the_older_one_and_opens_nothing_for_another_purpose(
     assert mail_room.write(links.use, cipher, Purpose.RESET, second) == mail_room.tenant.customer
 
 
-def test_of_sixteen_uses_of_one_link_at_once_exactly_one_succeeds(mail_room: MailRoom, smtp: SmtpDouble) -> None:
+def test_of_sixteen_concurrent_uses_of_one_link_exactly_one_succeeds(mail_room: MailRoom, smtp: SmtpDouble) -> None:
     mail_room.queue(mail.RESET)
     mail_room.send()
     token, cipher = smtp.inbox[0].token, mail_room.installation.cipher
@@ -86,7 +86,7 @@ def test_of_sixteen_uses_of_one_link_at_once_exactly_one_succeeds(mail_room: Mai
         assert sum(threads.map(use, range(16))) == 1
 
 
-def test_a_link_ends_after_its_time(mail_room: MailRoom, smtp: SmtpDouble) -> None:
+def test_a_link_expires(mail_room: MailRoom, smtp: SmtpDouble) -> None:
     mail_room.queue(mail.RESET)
     mail_room.send()
     mail_room.clock.now += HOUR
@@ -95,7 +95,7 @@ def test_a_link_ends_after_its_time(mail_room: MailRoom, smtp: SmtpDouble) -> No
 
 
 @pytest.mark.parametrize("command", REFUSED_FOR_GOOD)
-def test_a_mail_that_is_refused_for_good_is_not_sent_again(mail_room: MailRoom, smtp: SmtpDouble, command: str) -> None:
+def test_a_permanently_refused_mail_is_not_sent_again(mail_room: MailRoom, smtp: SmtpDouble, command: str) -> None:
     answer, error = REFUSED_FOR_GOOD[command]
     smtp.behaviour = Behaviour(answers={command: answer})
     mail_room.queue(mail.RESET)
@@ -106,7 +106,7 @@ def test_a_mail_that_is_refused_for_good_is_not_sent_again(mail_room: MailRoom, 
 
 
 @pytest.mark.parametrize("command", REFUSED_FOR_NOW)
-def test_a_mail_that_is_refused_for_now_is_sent_again(mail_room: MailRoom, smtp: SmtpDouble, command: str) -> None:
+def test_a_temporarily_refused_mail_is_sent_again(mail_room: MailRoom, smtp: SmtpDouble, command: str) -> None:
     answer, error = REFUSED_FOR_NOW[command]
     smtp.behaviour = Behaviour(answers={command: answer, **({"HELO": "550 no"} if command == "EHLO" else {})})
     mail_room.queue(mail.RESET)
@@ -119,7 +119,7 @@ def test_a_mail_that_is_refused_for_now_is_sent_again(mail_room: MailRoom, smtp:
     assert mail_room.last() == ("sent", 2, None)
 
 
-def test_the_delays_grow_until_the_link_would_have_ended(mail_room: MailRoom, smtp: SmtpDouble) -> None:
+def test_retry_delays_grow_until_the_link_expires(mail_room: MailRoom, smtp: SmtpDouble) -> None:
     smtp.behaviour = Behaviour(answers={"connect": "421 busy"})
     mail_room.queue(mail.RESET)
     waits: list[int] = []
@@ -132,7 +132,7 @@ def test_the_delays_grow_until_the_link_would_have_ended(mail_room: MailRoom, sm
     assert smtp.sessions == 6
 
 
-def test_a_worker_that_dies_while_it_sends_leaves_the_mail_to_the_next(mail_room: MailRoom) -> None:
+def test_another_worker_sends_the_mail_of_a_worker_that_died(mail_room: MailRoom) -> None:
     mail_room.queue(mail.RESET)
     (leased,) = mail_room.installation.store.write_now(lambda tx: outbox.lease(tx, 10))
     assert leased.attempts == 1
@@ -155,7 +155,9 @@ def test_without_a_mail_server_mails_wait_and_expire(mail_room: MailRoom) -> Non
     assert mail_room.mails() == []
 
 
-def test_a_tenant_without_a_sender_sends_nothing_until_it_has_one(mail_room: MailRoom, smtp: SmtpDouble) -> None:
+def test_a_tenant_without_a_sender_address_sends_nothing_until_it_has_one(
+    mail_room: MailRoom, smtp: SmtpDouble
+) -> None:
     mail_room.write(set_mail_settings, sender="")
     mail_room.queue(mail.RESET)
     mail_room.send()
@@ -191,7 +193,7 @@ def _disable(tx: Transaction) -> None:
     accounts.set_disabled(tx, accounts.find(tx, "customer", CUSTOMER), True)
 
 
-def test_who_is_verified_receives_a_notice_in_place_of_a_link(mail_room: MailRoom, smtp: SmtpDouble) -> None:
+def test_a_verified_customer_receives_a_notice_instead_of_a_link(mail_room: MailRoom, smtp: SmtpDouble) -> None:
     mail_room.write(accounts.set_verified, mail_room.tenant.customer, OPERATOR)
     mail_room.queue(mail.VERIFY)
     mail_room.send()
@@ -200,7 +202,7 @@ def test_who_is_verified_receives_a_notice_in_place_of_a_link(mail_room: MailRoo
 
 
 @pytest.mark.parametrize("kind", [mail.RESET, mail.VERIFY])
-def test_nobody_can_be_bombed_with_mails(mail_room: MailRoom, kind: str) -> None:
+def test_mails_to_one_address_are_limited_by_the_hour_and_the_day(mail_room: MailRoom, kind: str) -> None:
     assert [mail_room.queue(kind, "victim@example.com") for _ in range(5)] == [True] * 3 + [False] * 2
     mail_room.clock.now += HOUR
     assert mail_room.queue(kind, "victim@example.com")
@@ -222,7 +224,7 @@ def test_sixteen_requests_at_once_do_not_pass_the_limit(mail_room: MailRoom) -> 
         assert sum(threads.map(lambda _: mail_room.queue(mail.RESET), range(16))) == 3
 
 
-def test_an_address_in_another_script_is_written_to(mail_room: MailRoom, smtp: SmtpDouble) -> None:
+def test_an_address_in_another_script_receives_mail(mail_room: MailRoom, smtp: SmtpDouble) -> None:
     mail_room.write(_register, "gül@example.com")
     mail_room.queue(mail.RESET, "gül@example.com")
     mail_room.send()

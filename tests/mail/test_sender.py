@@ -1,4 +1,4 @@
-"""One message to a mail server: encryption, logins, and servers that hang, drip or are not there."""
+"""Sending one message to a mail server: encryption, logins, and servers that hang, trickle or are down."""
 
 import socket
 import time
@@ -22,17 +22,17 @@ PASSWORD = "a password of the mail server"
 
 
 def server_of(double: SmtpDouble, security: str, **more: object) -> MailServer:
-    """The double as a mail server."""
+    """The settings for the mail server double."""
     return replace(MailServer("127.0.0.1", double.port, security, None, None), **more)  # type: ignore[arg-type]
 
 
 def known(*passwords: str) -> dict[str, object]:
-    """A login with the first password, and with the second one after that was refused."""
+    """Credentials with the first password, and the second one once that is refused."""
     return {"user": "shop", "password": lambda refused: passwords[0] if refused is None else passwords[-1]}
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_message_is_encrypted_and_handed_in_with_a_login(certificate: Path, security: str) -> None:
+def test_a_message_is_sent_encrypted_and_with_a_login(certificate: Path, security: str) -> None:
     with smtp_server(certificate, implicit=security == "tls") as double:
         double.behaviour = Behaviour(users={"shop": PASSWORD})
         assert sender.send(server_of(double, security, **known(PASSWORD)), MESSAGE).error == ""
@@ -47,7 +47,7 @@ def test_a_message_is_encrypted_and_handed_in_with_a_login(certificate: Path, se
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, security: str) -> None:
+def test_an_untrusted_certificate_is_refused(tmp_path: Path, security: str) -> None:
     with smtp_server(self_signed(tmp_path), implicit=security == "tls") as double:
         result = sender.send(server_of(double, security), MESSAGE)
         assert double.inbox == []
@@ -56,7 +56,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, securi
 
 
 @pytest.mark.parametrize("answer", ["454 4.7.0 not now", "250 yes, but no"])
-def test_without_starttls_nothing_is_sent_in_clear(certificate: Path, answer: str) -> None:
+def test_without_starttls_nothing_is_sent(certificate: Path, answer: str) -> None:
     with smtp_server(certificate) as double:
         double.behaviour = Behaviour(starttls=False, users={"shop": PASSWORD})
         missing = sender.send(server_of(double, "starttls", **known(PASSWORD)), MESSAGE)
@@ -68,7 +68,7 @@ def test_without_starttls_nothing_is_sent_in_clear(certificate: Path, answer: st
     assert (missing.permanent, refused.permanent) == (False, False)
 
 
-def test_a_login_that_is_refused_says_so_without_the_password(smtp: SmtpDouble) -> None:
+def test_the_error_of_a_refused_login_does_not_show_the_password(smtp: SmtpDouble) -> None:
     smtp.behaviour = Behaviour(users={"shop": PASSWORD})
     result = sender.send(server_of(smtp, "none", **known("wrong")), MESSAGE)
     assert (result.error, result.permanent) == ("the mail server refused the login (535)", False)
@@ -81,7 +81,7 @@ def test_a_password_that_was_changed_is_read_again(smtp: SmtpDouble) -> None:
 
 
 @pytest.mark.parametrize("command", ["connect", "EHLO", "MAIL", "RCPT", "DATA-BEGIN", "DATA"])
-def test_a_server_that_hangs_is_left(smtp: SmtpDouble, command: str) -> None:
+def test_a_hanging_server_times_out(smtp: SmtpDouble, command: str) -> None:
     smtp.behaviour = Behaviour(hangs_at=command)
     began = time.monotonic()
     result = sender.send(server_of(smtp, "none", timeout_s=0.2), MESSAGE)
@@ -90,14 +90,14 @@ def test_a_server_that_hangs_is_left(smtp: SmtpDouble, command: str) -> None:
     assert time.monotonic() - began < 30
 
 
-def test_a_server_that_answers_drop_by_drop_meets_the_deadline(smtp: SmtpDouble) -> None:
+def test_a_server_that_trickles_its_answer_times_out(smtp: SmtpDouble) -> None:
     smtp.behaviour = Behaviour(drips=True)
     result = sender.send(server_of(smtp, "none", deadline_s=0.5), MESSAGE)
     assert result.error
     assert not result.permanent
 
 
-def test_nobody_listens() -> None:
+def test_a_server_that_does_not_listen_is_reported() -> None:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = int(one.getsockname()[1])
@@ -105,7 +105,7 @@ def test_nobody_listens() -> None:
     assert result.error == "the mail server cannot be reached: Connection refused"
 
 
-def test_what_happens_after_the_message_was_accepted_does_not_matter(smtp: SmtpDouble) -> None:
+def test_an_error_after_the_message_was_accepted_is_ignored(smtp: SmtpDouble) -> None:
     smtp.behaviour = Behaviour(answers={"QUIT": "500 stay"})
     assert sender.send(server_of(smtp, "none"), MESSAGE).error == ""
 
@@ -119,7 +119,7 @@ def test_settings_demand_encryption_unless_the_server_is_this_machine(tmp_path: 
             Settings(data=tmp_path, smtp_host=host, smtp_security="none")
 
 
-def test_half_a_login_is_refused_and_never_repeated(tmp_path: Path) -> None:
+def test_an_incomplete_login_is_refused_and_its_value_not_repeated(tmp_path: Path) -> None:
     for half in ({"smtp_user": "shop"}, {"smtp_password": PASSWORD}):
         for host in ({}, {"smtp_host": "mail.example.com"}):
             with pytest.raises(ValidationError) as problem:
@@ -127,7 +127,7 @@ def test_half_a_login_is_refused_and_never_repeated(tmp_path: Path) -> None:
             assert PASSWORD not in str(problem.value)
 
 
-def test_the_password_may_be_kept_in_a_file(tmp_path: Path) -> None:
+def test_the_password_may_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "smtp-password"
     file.write_text(PASSWORD + "\n")
     file.chmod(0o600)

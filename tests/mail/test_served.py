@@ -1,4 +1,4 @@
-"""The whole way: a real server, its worker, a mail server, and a customer who reads the mail."""
+"""End to end: a real server, its worker, a mail server, and a customer who reads the mail."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md names what is there: every package, and the places of what is written by hand."""
+"""ARCHITECTURE.md names every package, and the places of hand-written code."""
 
 import re
 

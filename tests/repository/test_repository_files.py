@@ -47,7 +47,7 @@ def test_every_hook_runs_a_local_program_and_fetches_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["bug.yml", "feature.yml", "config.yml"])
-def test_issue_forms_are_valid_and_have_ids_of_their_own(name: str) -> None:
+def test_issue_forms_are_valid_and_have_unique_ids(name: str) -> None:
     form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / name).read_text("utf-8"))
     ids = [field["id"] for field in form.get("body", ()) if "id" in field]
     assert len(ids) == len(set(ids))
@@ -80,7 +80,7 @@ def test_the_lock_has_every_requirement_of_both_distributions() -> None:
     assert "://" not in lock
 
 
-def test_the_lock_of_the_image_is_the_part_of_the_other_that_the_server_needs() -> None:
+def test_the_lock_of_the_image_is_the_subset_that_the_server_needs() -> None:
     entries, fewer = (
         set(re.split(r"\n(?=[A-Za-z])", (ROOT / name).read_text("utf-8").strip())[1:])
         for name in ("requirements.lock", "deploy/image.lock")

@@ -13,23 +13,23 @@ from tests.domain.tenant import PASSWORD, fresh
 
 @dataclass
 class Members:
-    """Makes staff members of one installation and asks for them."""
+    """Creates and reads staff members of an installation."""
 
     installation: Installation
 
     def create(
         self, *roles: str, tenant: str | None = None, password: PasswordHash | None = PASSWORD, email: str = ""
     ) -> StaffMember:
-        """A member with these roles."""
+        """Creates a member with these roles."""
         new = NewMember(email or f"{fresh('staff')}@shop.example", "", roles or ("owner",), tenant, password)
         return self.installation.store.write_now(lambda tx: staff.create(tx, self.installation.keyring, new))[0]
 
     def find(self, member: StaffMember) -> StaffMember:
-        """The member as the store has it now."""
+        """The member's current row in the store."""
         return self.installation.store.read_now(lambda tx: staff.find(tx, member.id))
 
     def log_in(self, member: StaffMember) -> str:
-        """The token of a new session."""
+        """Begins a session; returns its token."""
         keyring = self.installation.keyring
         made = self.installation.store.write_now(lambda tx: sessions.begin(tx, keyring, member, "192.0.2.1"))
         assert made is not None
@@ -40,11 +40,11 @@ class Members:
         return self.installation.store.read_now(lambda tx: sessions.find(tx, self.installation.keyring, token))
 
     def disable(self, member: StaffMember, disabled: bool = True) -> None:
-        """As `bedesten staff disable`."""
+        """Does what `bedesten staff disable` does."""
         self.installation.store.write_now(lambda tx: staff.set_disabled(tx, member, disabled))
 
     def reset(self, member: StaffMember, password: PasswordHash | None = None) -> str:
-        """As `bedesten staff reset`; the setup code, if there is one."""
+        """Does what `bedesten staff reset` does; returns the setup code, if there is one."""
         keyring = self.installation.keyring
         code = self.installation.store.write_now(lambda tx: staff.reset(tx, keyring, member, password))
         return code.reveal() if code else ""

@@ -1,4 +1,4 @@
-"""Staff members and their sessions: what `disable`, `reset` and `roles` take away is gone at once."""
+"""Staff members and their sessions: `disable`, `reset` and `roles` take effect at once."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -45,13 +45,13 @@ def test_a_session_says_who_it_is_and_the_store_has_neither_token_nor_code_in_cl
     assert code not in kept
 
 
-def test_an_e_mail_belongs_to_one_member_whatever_its_case(members: Members) -> None:
+def test_an_e_mail_address_belongs_to_one_member_whatever_its_case(members: Members) -> None:
     first = members.create()
     assert refused(lambda: members.create(email=first.email.upper())) == -8
 
 
 @pytest.mark.parametrize("action", ["disable", "reset", "reset-with-password"])
-def test_sessions_end_with_disable_and_reset_for_good(members: Members, action: str) -> None:
+def test_disable_and_reset_end_sessions_for_good(members: Members, action: str) -> None:
     member, bystander = members.create(), members.create()
     tokens = [members.log_in(member), members.log_in(member)]
     other = members.log_in(bystander)
@@ -73,7 +73,7 @@ def test_roles_change_in_open_sessions(members: Members) -> None:
     assert found.member.roles == (Role.READ_ONLY,)
 
 
-def test_a_login_that_a_reset_or_a_disable_overtakes_begins_no_session(members: Members) -> None:
+def test_a_login_overtaken_by_a_reset_or_a_disable_begins_no_session(members: Members) -> None:
     keyring, store = members.installation.keyring, members.installation.store
     member = members.create()
     members.reset(member, OTHER)
@@ -83,7 +83,7 @@ def test_a_login_that_a_reset_or_a_disable_overtakes_begins_no_session(members: 
     assert store.write_now(lambda tx: sessions.begin(tx, keyring, current, "192.0.2.1")) is None
 
 
-def test_sixteen_logins_against_a_reset_leave_no_session_of_the_old_password(members: Members) -> None:
+def test_sixteen_logins_concurrent_with_a_reset_leave_no_session_of_the_old_password(members: Members) -> None:
     keyring, store = members.installation.keyring, members.installation.store
     member = members.create()
 
@@ -100,7 +100,7 @@ def test_sixteen_logins_against_a_reset_leave_no_session_of_the_old_password(mem
     assert [members.session(token) for token in tokens if token] == [None] * sum(map(bool, tokens))
 
 
-def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_half_a_day(members: Members) -> None:
+def test_a_session_ends_when_idle_and_after_half_a_day_at_the_latest(members: Members) -> None:
     keyring, store = members.installation.keyring, members.installation.store
     token = members.log_in(members.create())
     found = members.session(token)
@@ -142,7 +142,7 @@ def test_a_setup_code_sets_a_password_once(members: Members) -> None:
         assert refused(use, bad) == -30
 
 
-def test_sixteen_uses_of_one_setup_code_let_one_through(members: Members) -> None:
+def test_of_sixteen_uses_of_one_setup_code_one_succeeds(members: Members) -> None:
     keyring, store = members.installation.keyring, members.installation.store
     code = members.reset(members.create(password=None))
 
@@ -157,7 +157,7 @@ def test_sixteen_uses_of_one_setup_code_let_one_through(members: Members) -> Non
         assert sum(threads.map(use, range(16))) == 1
 
 
-def test_a_disabled_member_has_no_setup_code_and_gets_none(members: Members) -> None:
+def test_a_disabled_member_has_no_valid_setup_code_and_gets_no_new_one(members: Members) -> None:
     keyring, store = members.installation.keyring, members.installation.store
     member = members.create(password=None)
     code = members.reset(member)
@@ -166,7 +166,7 @@ def test_a_disabled_member_has_no_setup_code_and_gets_none(members: Members) -> 
     assert refused(lambda: members.reset(members.find(member))) == -8
 
 
-def test_every_change_has_an_audit_row_of_the_installation(members: Members) -> None:
+def test_every_change_writes_an_audit_row_of_the_installation(members: Members) -> None:
     member = members.create("support")
     members.installation.store.write_now(lambda tx: staff.set_roles(tx, member, ["finance"]))
     members.log_in(member)

@@ -23,31 +23,31 @@ EXPECTED = {
     "webhooks.read":     "yes yes no no yes",
     "webhooks.replay":   "yes yes no no no",
 }  # fmt: skip
-"""Written by hand, apart from the table that it checks."""
+"""Written by hand, independently of the table that it checks."""
 
 
-def test_the_table_names_every_role_and_every_duty() -> None:
+def test_the_table_lists_every_role_and_every_duty() -> None:
     assert set(EXPECTED) == {duty.value for duty in Duty}
     assert set(DUTIES) == set(Role)
 
 
 @pytest.mark.parametrize("duty", Duty)
-def test_each_role_has_the_duty_or_not_as_the_table_says(duty: Duty) -> None:
+def test_each_role_has_exactly_the_duties_of_the_table(duty: Duty) -> None:
     answers = dict(zip(Role, EXPECTED[duty.value].split(), strict=True))
     assert {role: duty in duties_of([role]) for role in Role} == {role: one == "yes" for role, one in answers.items()}
 
 
-def test_roles_add_up_and_no_role_has_no_duty() -> None:
+def test_the_duties_of_several_roles_add_up_and_no_role_has_none() -> None:
     assert duties_of([Role.FINANCE, Role.CATALOGUE]) == DUTIES[Role.FINANCE] | DUTIES[Role.CATALOGUE]
     assert duties_of([]) == frozenset()
 
 
 @pytest.mark.parametrize("names", [[], ["king"], ["owner", "king"], ["Owner"], ["owner support"]])
-def test_unknown_roles_and_none_are_refused(names: list[str]) -> None:
+def test_unknown_roles_and_an_empty_list_are_refused(names: list[str]) -> None:
     with pytest.raises(Refusal) as refused:
         read_roles(names)
     assert refused.value.code.number == -2
 
 
-def test_roles_are_kept_in_one_order_and_once() -> None:
+def test_roles_are_stored_sorted_and_without_duplicates() -> None:
     assert read_roles(["finance", "owner", "finance"]) == (Role.OWNER, Role.FINANCE)
