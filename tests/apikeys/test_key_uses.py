@@ -1,4 +1,4 @@
-"""The last use of each secret: kept in memory, written in the background, and enough to see whom a revocation breaks."""
+"""The last use of each secret: kept in memory, written in the background, enough to see whom a revocation breaks."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The suites on PostgreSQL use a server: the named one, the local one, or their own, which keeps what it acknowledges."""
+"""The suites on PostgreSQL use a named server, a local one, or their own, which keeps what it acknowledges."""
 
 import os
 from pathlib import Path

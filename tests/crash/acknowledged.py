@@ -8,7 +8,7 @@ from tests.store.raw import RawConnection, raw
 
 
 def all_is_as_acknowledged(traffic: Traffic, installation: Installation) -> None:
-    """No caller got a wrong answer, every acknowledged order and payment is stored exactly once, all invariants hold."""
+    """No caller got a wrong answer, acknowledged orders and payments are stored exactly once, all invariants hold."""
     assert not traffic.failures, traffic.failures
     with raw(installation.settings) as other:
         orders_are_as_acknowledged(traffic, other)

@@ -41,7 +41,7 @@ class Scene:
     traffic: Traffic
 
     def ask(self, keys: Sequence[Key]) -> Counter[tuple[int, int | None]]:
-        """Counts the verdicts on requests with the keys in turn. Each has its own connection, so any worker may take it."""
+        """Counts the verdicts on requests with the keys in turn, each on its own connection: any worker may take it."""
         found: Counter[tuple[int, int | None]] = Counter()
         for turn in range(REQUESTS):
             key = keys[turn % len(keys)]

@@ -29,7 +29,7 @@ class Caller:
         self.again = 0
 
     def post(self, path: str, body: object) -> Any:
-        """Returns the data of the answer, after any number of attempts; asserts that each answer is a success or 503."""
+        """Returns the data of a success, after any number of attempts; asserts that all other answers are 503."""
         return self.ask(path, body).data
 
     def ask(self, path: str, body: object, lines: Lines = ()) -> Answer:

@@ -12,7 +12,7 @@ PAGE = DOCS / "how-to" / "logging.md"
 SOURCES = Path(bedesten.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 OF_PROCESSES = {"process-died", "process-killed", "process-respawned", "connections-few"}
-"""Events that `serve` writes without a logger: the supervisor's, whose names are composed, and the warning at its start."""
+"""Events that `serve` writes without a logger: the supervisor's, with composed names, and the warning at its start."""
 
 
 def methods(node: ast.AST) -> bool:

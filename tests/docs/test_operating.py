@@ -33,7 +33,7 @@ def shell(page: Path, having: str = "") -> list[str]:
 
 
 def run(code: str, folder: Path, **environment: str) -> str:
-    """The output of the commands, with this environment's program first in PATH and `/srv`, `/opt` inside the folder."""
+    """Runs the commands with this environment's program first in PATH and `/srv`, `/opt` inside the folder."""
     code = re.sub(r"(?<![\w/])/(srv|opt)/", rf"{folder}/\1/", code)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BEDESTEN_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -96,7 +96,7 @@ def test_envoys_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthServ
         assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").verdict == (401, -23)
 
 
-# --- wrong questions ----------------------------------------------------------------------------------------------------
+# --- wrong questions --------------------------------------------------------------------------------------------------
 
 
 def test_each_of_the_proxys_headers_is_required_exactly_once(gate: ForwardAuthServer, key: Lines) -> None:

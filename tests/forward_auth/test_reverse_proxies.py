@@ -75,7 +75,7 @@ def key(gate: ForwardAuthServer) -> Lines:
     return api_key(gate.key()["key"])
 
 
-# --- accepted callers ---------------------------------------------------------------------------------------------------
+# --- accepted callers -------------------------------------------------------------------------------------------------
 
 
 def test_a_bearer_token_reaches_the_service_as_an_account_and_not_as_a_credential(front: Front, token: Lines) -> None:
@@ -110,7 +110,7 @@ def test_a_public_path_is_open_and_its_caller_is_anonymous(front: Front, token: 
             assert headers.get(f"x-bedesten-{name}") == (None if front.name == "nginx" else "")
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_refusal_is_the_gates_verbatim_and_does_not_reach_the_service(front: Front, token: Lines, key: Lines) -> None:
@@ -213,7 +213,7 @@ def test_a_caller_cannot_remove_the_gates_headers_by_naming_them_in_connection(
         assert headers["x-bedesten-account" if lines else "x-bedesten-request-id"]
 
 
-# --- forged headers -----------------------------------------------------------------------------------------------------
+# --- forged headers ---------------------------------------------------------------------------------------------------
 
 
 def test_identity_headers_of_the_caller_are_replaced(front: Front, token: Lines) -> None:
@@ -314,7 +314,7 @@ def test_nginx_presents_the_certificate_that_the_page_names(
     assert (answer.status, answer.json["path"]) == (200, "/reports")
 
 
-# --- without the gate ---------------------------------------------------------------------------------------------------
+# --- without the gate -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", FRONTS)

@@ -1,8 +1,8 @@
 """Buyers in a separate process: `python buyer_process.py SETTINGS_JSON STALL_JSON CARD NAME BUYERS`.
 
 Each buyer is a thread that orders one unit at a time until none is left, and then places the order that all buyers of
-all processes share under one reference. The process prints "ready", waits for a line on standard input, buys, and prints
-as JSON what each buyer got: the ids of its orders, and the id of the shared order.
+all processes share under one reference. The process prints "ready", waits for a line on standard input, buys, and
+prints as JSON what each buyer got: the ids of its orders, and the id of the shared order.
 """
 
 import json

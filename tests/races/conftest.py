@@ -1,4 +1,4 @@
-"""Every race runs on both engines. On PostgreSQL each thread has its own connection, so transactions really conflict."""
+"""Every race runs on both engines. On PostgreSQL each thread has a connection, so transactions really conflict."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -67,7 +67,7 @@ def test_buyers_who_want_several_units_get_all_of_them_or_none(tenant: Tenant, r
 
 
 def test_no_buyer_gets_sold_out_because_of_an_order_that_is_rolled_back(tenant: Tenant, race: Race) -> None:
-    """Half of the buyers cannot pay: the units that they claim for a moment go back to the buyers waiting behind them."""
+    """Half of the buyers cannot pay: the units that they claim for a moment go back to buyers who wait for them."""
     card = tenant.card(8)
     poor = tenant.write(accounts.create, "partner", "poor@example.com", "Poor", password=PASSWORD)
     assert poor is not None

@@ -1,4 +1,4 @@
-"""Sixteen concurrent requests with one `Idempotency-Key` get one answer, even if it is a refusal that the state decided."""
+"""Sixteen concurrent requests with one `Idempotency-Key` get one answer, even a refusal that the state decided."""
 
 import asyncio
 import itertools

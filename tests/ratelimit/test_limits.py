@@ -187,7 +187,7 @@ def _resident() -> int:
         return int(status.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
-# --- faults of the file -------------------------------------------------------------------------------------------------
+# --- faults of the file -----------------------------------------------------------------------------------------------
 
 
 def _truncated(path: Path) -> None:

@@ -1,5 +1,5 @@
-"""Fixtures for the requirements that no other folder tests: a web process without a socket, or real ones, and a tenant
-with every kind of account."""
+"""Fixtures for the requirements that no other folder tests: web processes, with or without sockets, and a tenant with
+every kind of account."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A whole day of a real installation: everything secret that can be in one is made, used, misused, and written down here."""
+"""A whole day of a real installation: every kind of secret is created, used, misused, and recorded here."""
 
 import base64
 import contextlib
@@ -29,7 +29,7 @@ PARTNER, CUSTOMER = "partner@example.com", "customer@example.com"
 
 @dataclass
 class LeakScenario:
-    """The installation while its server runs, and every secret that was in use, by what it is."""
+    """The installation while its server runs, and every secret that was used, by its description."""
 
     program: Program
     settings: Settings
@@ -40,20 +40,20 @@ class LeakScenario:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What `serve` has said so far."""
+        """The events that `serve` has printed so far."""
         return [json.loads(one) for one in self.log.with_suffix(".events").read_text("utf-8").splitlines()]
 
     @property
     def port(self) -> int:
-        """Where the four surfaces are."""
+        """The port of the four surfaces."""
         return self._port("url")
 
     def client(self, lines: Lines = (), host: str = HOST) -> Client:
-        """A client from an address of its own."""
+        """A client with its own address."""
         return Client(self.port, host, lines)
 
     def keep(self, name: str, secret: str) -> str:
-        """Writes a secret down and hands it back."""
+        """Records a secret and returns it."""
         assert name not in self.secrets
         self.secrets[name] = secret
         return secret
@@ -71,7 +71,7 @@ class LeakScenario:
 
 @contextlib.contextmanager
 def leak_scenario(engine: str, folder: Path) -> Iterator[LeakScenario]:
-    """It, on one of the engines, at the end of its day. On PostgreSQL its database's address holds a password."""
+    """The scenario on one engine, at the end of its day. On PostgreSQL the database address contains a password."""
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
         password = secrets.token_urlsafe(24)
@@ -121,7 +121,7 @@ def _serving(program: Program, log: Path) -> Iterator["subprocess.Popen[bytes]"]
 
 
 def _read_rings(scenario: LeakScenario, when: str) -> None:
-    """The master secrets that are in the file now."""
+    """Records the master secrets that are in the file now."""
     written = json.loads(scenario.settings.secrets_file.read_text("ascii"))
     for key_set in ("sign", "digest", "wrap"):
         for name, text in written[key_set]["secrets"].items():
@@ -130,7 +130,7 @@ def _read_rings(scenario: LeakScenario, when: str) -> None:
 
 
 def _staff(scenario: LeakScenario) -> None:
-    """Tenants, accounts and keys, by command."""
+    """Creates tenants, accounts and keys by command."""
     program, keep = scenario.program, scenario.keep
     program.run_json("webhooks", "allow", "127.0.0.0/8")
     for name, host in (("day", HOST), ("other", OTHER_HOST)):
@@ -161,7 +161,7 @@ def _staff(scenario: LeakScenario) -> None:
 
 
 def _trade(scenario: LeakScenario) -> None:
-    """Orders of a partner and of a customer, through all four surfaces."""
+    """Places orders of a partner and a customer, through all four surfaces."""
     keep = scenario.keep
     supplier = scenario.client(api_key(scenario.secrets["day's supplier key"]))
     products = {one["sku"]: one["productId"] for one in supplier.data("/Supplier/Products/List")["items"]}
@@ -207,7 +207,7 @@ def _shop_online(scenario: LeakScenario, card: str) -> None:
 
 
 def _turn(scenario: LeakScenario) -> None:
-    """Secrets of every kind are rotated: API keys by their holder and by command, key sets by command."""
+    """Rotates secrets of every kind: API keys by their holder and by command, key sets by command."""
     program, keep = scenario.program, scenario.keep
     payment = scenario.client(api_key(scenario.secrets["day's payment key"]))
     rotated = payment.data("/Payment/Keys/Rotate", {"graceSeconds": 3600})
@@ -226,7 +226,7 @@ def _turn(scenario: LeakScenario) -> None:
 
 
 def _misuse(scenario: LeakScenario) -> None:
-    """Every secret, where it does not belong and spoilt: whatever is logged, kept or counted of it, is kept now."""
+    """Sends every secret altered and in the wrong place, so that the server logs, stores and counts what it can."""
     typed = scenario.keep("a password typed wrong", f"{secrets.token_hex(10)} mistyped")
     for secret in list(scenario.secrets.values()):
         spoilt = secret[:-1] + ("x" if secret[-1] != "x" else "y")
@@ -246,7 +246,7 @@ def _misuse(scenario: LeakScenario) -> None:
 
 
 def raw_forms(secret: str) -> set[bytes]:
-    """The bytes that a text stands for, if it is base64url or hexadecimal."""
+    """The bytes that a text encodes, if it is base64url or hexadecimal."""
     found = set()
     bare = secret.removeprefix("whsec_").removeprefix("ak_live_")
     with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""A tenant with somebody on each of its four surfaces, asked in this process: no socket stands between."""
+"""A tenant with an account on each of its four surfaces, called in this process without a socket."""
 
 import contextlib
 import itertools
@@ -19,19 +19,19 @@ ENDPOINTS = {
     Surface.PAYMENT: ("POST", "/Payment/Keys/Get"),
     Surface.SUPPLIER: ("POST", "/Supplier/Products/List"),
 }
-"""A harmless call of each surface."""
+"""A harmless request of each surface."""
 
 _turns = itertools.count()
 
 
 def _address() -> str:
-    """One of many: refusals are counted by address, and here it is their number that is asked for."""
+    """One of many addresses: refusals are counted by address, and here their codes matter, not their number."""
     return f"198.51.100.{next(_turns) % 250}"
 
 
 @dataclass(frozen=True)
 class PopulatedTenant:
-    """One tenant, and a good credential of each surface."""
+    """A tenant with a valid credential of each surface."""
 
     server: InProcessServer
     host: str
@@ -43,7 +43,7 @@ class PopulatedTenant:
 
     @classmethod
     def of(cls, server: InProcessServer, host: str) -> "PopulatedTenant":
-        """A fresh tenant at this host."""
+        """Creates a tenant at this host."""
         operator = server.operator
         tenant = operator.tenant(host, [host])
         partner = operator.account(tenant, "partner", "partner@example.com")
@@ -62,12 +62,12 @@ class PopulatedTenant:
 
     @property
     def operator(self) -> Operator:
-        """Who runs the installation."""
+        """The operator of the installation."""
         return self.server.operator
 
     @property
     def credentials(self) -> dict[Surface, str]:
-        """Every good credential as its holder sends it."""
+        """Every valid credential as its holder sends it."""
         return {**self.tokens, **{surface: key.text for surface, key in self.keys.items()}}
 
     def code(self, method: str, path: str, lines: Lines = (), body: Any = None) -> int:
@@ -76,13 +76,13 @@ class PopulatedTenant:
         return self.server.code(method, path, lines, given, host=self.host, address=_address())
 
     def call(self, surface: Surface, lines: Lines) -> int:
-        """The code that answers the surface's harmless call."""
+        """Sends the surface's harmless request; returns the code."""
         method, path = ENDPOINTS[surface]
         return self.code(method, path, lines)
 
 
 def kill_everything(site: Site) -> None:
-    """Ends the supervisor of a server and every child of it, each by a signal of its own that nobody can catch."""
+    """Kills the supervisor of a server and each of its children with SIGKILL."""
     supervisor = site.process.pid
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text("ascii").split()
     for process in (supervisor, *map(int, children)):

@@ -1,4 +1,4 @@
-"""Which credential opens what: every scope by itself, every surface's credential on every other one, forged tokens."""
+"""Which credential gives access to what: every scope alone, every surface's credential on the others, forged tokens."""
 
 import base64
 import hmac
@@ -23,7 +23,7 @@ BY_TOKEN, BY_KEY = (Surface.RESELLER, Surface.STOREFRONT), (Surface.PAYMENT, Sur
 
 
 def scoped(surface: Surface) -> list[ExpectedRoute]:
-    """Every route of the surface that asks for a scope, older names included."""
+    """Every route of the surface that requires a scope, aliases included."""
     return [one for one in EXPECTED_ROUTES.values() if one.demand.kind == "scoped" and one.demand.surface is surface]
 
 
@@ -106,7 +106,7 @@ HOW: dict[str, Callable[[str], Lines]] = {
 
 
 def outcome(presented: Surface, how: str, at: Surface) -> int:
-    """The answer to a good credential of one surface at another one, sent like this."""
+    """The expected code for a valid credential of one surface that is sent to another in this way."""
     if at in BY_TOKEN:
         if how != "as a bearer token":
             return MISSING
@@ -150,7 +150,7 @@ def _b64(raw: bytes) -> bytes:
 
 
 def signing_key(tenant: PopulatedTenant, surface: Surface, kid: str) -> bytes:
-    """The key with which the surface's tokens are signed."""
+    """The key that signs the surface's tokens."""
     master, generation = parse_kid(kid) or ("", -1)
     key = tenant.operator.installation.keyring.signing_key(master, tenant.tenant, surface, generation)
     assert key is not None
@@ -158,13 +158,13 @@ def signing_key(tenant: PopulatedTenant, surface: Surface, kid: str) -> bytes:
 
 
 def signed(header: dict[str, object], payload: bytes, key: bytes) -> str:
-    """A token with this header and payload under a MAC of this key."""
+    """A token with this header and payload and a MAC by this key."""
     text = _b64(json.dumps(header).encode()) + b"." + payload
     return (text + b"." + _b64(hmac.digest(key, text, "sha256"))).decode()
 
 
 def parts_of(token: str) -> tuple[dict[str, object], bytes]:
-    """A token's header, and its payload as it stands."""
+    """A token's parsed header, and its payload as it stands."""
     header, payload, _ = token.split(".")
     return json.loads(base64.urlsafe_b64decode(header + "==")), payload.encode()
 

@@ -1,4 +1,4 @@
-"""What was acknowledged outlives the machine: power that fails (what was not synced is gone), and a restored backup."""
+"""What was acknowledged survives a power failure (unsynced data is lost) and the restore of a backup."""
 
 import dataclasses
 import subprocess
@@ -39,7 +39,7 @@ os._exit(0)
 
 
 def forgetful(image: Path) -> dict[str, str]:
-    """The environment of a process whose disk keeps in `image` what was synced, and nothing else."""
+    """The environment of a process whose disk keeps only synced data, in `image`."""
     return {"PYTHONPATH": str(DISK), "DURABLE_IMAGE": str(image)}
 
 
@@ -55,17 +55,17 @@ def test_the_disk_of_these_tests_forgets_what_was_not_synced(level: str, kept: i
 
 
 def asked(shop: Shop, port: int, credential: str) -> tuple[int, int | None]:
-    """The answer to a credential: an API key of the supplier, or a token of the customer."""
+    """The verdict on a credential: an API key of the supplier, or a token of the customer."""
     if credential.startswith("ak_"):
         return Client(port, shop.host, api_key(credential)).post("/Supplier/Keys/Get").verdict
     return Client(port, shop.host, bearer(credential)).post("/Storefront/Customers/Profile").verdict
 
 
 def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[str, tuple[int, int | None]]:
-    """Takes rights over HTTP and by command until each was acknowledged; the answer to every credential from then on."""
+    """Revokes rights over HTTP and by command, acknowledged; returns the expected verdict on every credential."""
     operator = shop.operator
     keys = [operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(4)]
-    session = session_id(IdGenerator())  # another one than that of the shop's own token, which goes on
+    session = session_id(IdGenerator())  # not the session of the shop's own token, which continues
     logged_out, beside = (shop.signed_in(shop.customer, session) for _ in range(2))
     credentials = [*(key.text for key in keys), logged_out, beside, shop.customer_token]
     subprocess.run(["cp", "-p", *map(str, program.data.glob("bedesten.db*")), str(image)], check=True)
@@ -119,7 +119,7 @@ def test_what_was_acknowledged_is_still_so_after_the_power_failed(
 
 @pytest.mark.requirement(140)
 def test_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_configured(postgresql_site: Site) -> None:
-    """What is acknowledged there is what PostgreSQL has acknowledged: none of our connections asks it to hurry."""
+    """Only what PostgreSQL has acknowledged is acknowledged: no connection of ours relaxes `synchronous_commit`."""
     store = postgresql_site.installation.store
     assert postgresql_site.database is not None
     with psycopg.connect(postgresql_site.database) as plain:
@@ -134,7 +134,7 @@ def test_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_configured(p
 
 
 def restored(settings: Settings, backup: Path, target: Path) -> InProcessServer:
-    """A web process on an installation that was put together from the secrets file and a backup of the store."""
+    """A web process on an installation restored from the secrets file and a backup of the store."""
     target.mkdir(mode=0o700)
     subprocess.run(["cp", "-p", str(settings.secrets_file), str(target)], check=True)
     sqlite_file.backup(backup, target / "bedesten.db")
@@ -172,6 +172,6 @@ def take(tenant: PopulatedTenant) -> None:
 
 
 def refusals(tenant: PopulatedTenant) -> set[int]:
-    """The answers to the key and the tokens."""
+    """The verdicts on the key and the tokens."""
     keyed = tenant.call(Surface.SUPPLIER, api_key(tenant.keys[Surface.SUPPLIER].text))
     return {keyed, *(tenant.call(surface, bearer(token)) for surface, token in tenant.tokens.items())}

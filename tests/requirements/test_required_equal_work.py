@@ -1,4 +1,4 @@
-"""What is answered alike for known and unknown e-mails costs the same: argon2 runs equally often (R114)."""
+"""Responses that are the same for known and unknown e-mails cost the same: argon2 runs equally often (R114)."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ Work = list[str]
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    """The argon2 computations since the last look: `hash` or `verify` for each."""
+    """The recorded argon2 computations: `hash` or `verify` for each."""
     done: Work = []
 
     def counted(name: str) -> Callable[..., object]:
@@ -45,7 +45,7 @@ def test_a_known_and_an_unknown_email_cost_the_same_computations(
 ) -> None:
     path = f"/Storefront/Customers/{call}"
     tenant.code("POST", "/Storefront/Customers/Login", body={"email": UNKNOWN, "password": PASSWORD})
-    for email in (KNOWN, UNKNOWN):  # the hasher's own dummy is made by the call before
+    for email in (KNOWN, UNKNOWN):  # the first call creates the hasher's dummy hash
         work.clear()
         body = {"email": email} if call == "Password/Forgot" else {"email": email, "password": PASSWORD}
         assert tenant.code("POST", path, body=body) == code

@@ -1,4 +1,4 @@
-"""Instant and for good: two hundred requests at once, kill -9, clocks that are wrong, revocations in every order."""
+"""Revocation is instant and permanent: 200 requests at once, kill -9, wrong clocks, every order of revocations."""
 
 import asyncio
 import itertools
@@ -39,7 +39,7 @@ CONNECTIONS = 200
 def test_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
     each_site: Site, each_operator: Operator
 ) -> None:
-    """Over kept-alive connections to every worker and over new ones, on both of the tenant's hosts."""
+    """Over existing connections to every worker and over new ones, on both of the tenant's hosts."""
     names = [f"{fresh('instant')}.example" for _ in range(2)]
     tenant = each_operator.tenant(names[0], names)
     key = each_operator.key(tenant, Surface.SUPPLIER, each_operator.owner(tenant, Surface.SUPPLIER, "Acme"))
@@ -66,20 +66,20 @@ def test_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
 
 @dataclass(frozen=True)
 class Taken:
-    """A credential that lost its right, and the answer to it."""
+    """A revoked credential, and the verdict on it."""
 
     credential: str
     verdict: tuple[int, int | None]
 
     def asked(self, shop: Shop, port: int) -> Answer:
-        """A call with it."""
+        """Sends a request with the credential."""
         if self.credential.startswith("ak_"):
             return Client(port, shop.host, api_key(self.credential)).post("/Supplier/Products/List")
         return Client(port, shop.host, bearer(self.credential)).get("/Account/Details")
 
 
 def take_everything(shop: Shop) -> dict[str, Taken]:
-    """Ends one of everything that can be ended; the last one is left as it was."""
+    """Takes away one right of each kind; the last credentials are left as they were."""
     operator, claims = shop.operator, shop.operator.claims(shop.id, Surface.RESELLER, shop.partner)
     ended, narrowed, barred = (operator.account(shop.id, "partner", f"{one}@example.com") for one in ("a", "b", "c"))
     taken = {
@@ -121,7 +121,7 @@ def test_what_was_taken_stays_taken_after_kill_9_of_every_process(engine: str, t
 
 @dataclass
 class Own(Cluster):
-    """An installation of a test's own: what is ended in it is everyone's."""
+    """An installation of one test, which may end the tokens of everyone."""
 
     others: ExitStack = field(default_factory=ExitStack)
 
@@ -135,7 +135,7 @@ class Own(Cluster):
         return self.operator.mint(self.operator.claims(self.tenant, Surface.STOREFRONT, self.customer, issued=issued))
 
     def wrong_by(self, minutes: float) -> tuple[Node, Clock]:
-        """A process of another machine, whose clock is wrong by so much."""
+        """A process of another machine, whose clock is wrong by this much."""
 
         def clock() -> int:
             return system_clock() + self.clock.ahead + int(minutes * MINUTE)
@@ -147,7 +147,7 @@ class Own(Cluster):
 
 @pytest.fixture(params=ENGINES)
 def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
-    """One, on each of the two engines."""
+    """An installation on each of the two engines."""
     clock = FakeClock()
     with opened(request.param, tmp_path) as made:
         installation = open_installation(made.settings, clock)
@@ -210,7 +210,7 @@ def test_no_process_accepts_what_was_revoked_however_wrong_its_clock_is(own_clus
 def test_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_the_token_still_lives(
     own_cluster: Own,
 ) -> None:
-    """The process that sweeps is five minutes fast: by its clock the revoked token has expired, by the others' not yet."""
+    """The process that deletes expired rows is five minutes fast: the revoked token has expired by its clock alone."""
 
     async def scenario() -> None:
         token = own_cluster.minted()

@@ -1,4 +1,4 @@
-"""After a whole day of a real installation: no secret is in anything that it wrote, and nothing of that is a secret."""
+"""After a whole day of a real installation: nothing that it wrote contains a secret or works as one."""
 
 import base64
 import hmac
@@ -32,12 +32,12 @@ pytestmark = pytest.mark.slow
 HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,3000}")
 PART = 20
 SHORTEST = 16
-"""No credential is shorter: what is, is not tried."""
+"""No credential is shorter, so shorter strings are not tried."""
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeakScenario]:
-    """One day on each of the two engines."""
+    """A day on each of the two engines."""
     with leak_scenario(request.param, tmp_path_factory.mktemp("day")) as made:
         yield made
 
@@ -46,7 +46,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def written_trail(day: LeakScenario) -> str:
-    """The trail, once the sums of refused credentials are in it: they are written every few seconds."""
+    """The audit trail, once it has the counts of refused credentials, which are written every few seconds."""
     for _ in range(30):
         trail = "\n".join(day.program.run("audit", "tail", *more).out for more in ((), ("--json",)))
         if trail.count("credential.refused") > 20:
@@ -105,7 +105,7 @@ def dumped(settings: Settings) -> bytes:
 
 
 def spellings(secret: str) -> set[bytes]:
-    """What must not be found of a secret: itself, its ends, its bytes, and all of that in hexadecimal and base64."""
+    """Forms of a secret that must not be found: itself, its ends, its bytes, and these in hexadecimal and base64."""
     plain = secret.encode()
     bare = plain.removeprefix(b"ak_live_").removeprefix(b"whsec_").removeprefix(b"ok_")
     wanted = {plain, bare, *raw_forms(secret)}
@@ -147,7 +147,7 @@ def cells(day: LeakScenario) -> Iterator[object]:
 
 
 def strings(day: LeakScenario) -> list[str]:
-    """Every string of the dump, and of every string of bytes what it looks like in hexadecimal and base64."""
+    """Every string of the dump, and every byte string in hexadecimal and base64."""
     found: dict[str, None] = {}
     for cell in cells(day):
         if isinstance(cell, bytes | memoryview):
@@ -160,7 +160,7 @@ def strings(day: LeakScenario) -> list[str]:
 
 
 def keys_of(texts: Iterable[str]) -> list[str]:
-    """What could be taken for an API key: whatever has its form, and 32 digits from either end of anything hexadecimal."""
+    """Candidates for API keys: strings of their form, and 32 digits from either end of any hexadecimal string."""
     found: dict[str, None] = {}
     for text in texts:
         digits = re.fullmatch(r"[0-9a-f]{32,}", text)
@@ -170,14 +170,14 @@ def keys_of(texts: Iterable[str]) -> list[str]:
 
 
 def signed(token: str, key: bytes) -> str:
-    """The token under another key's MAC."""
+    """The token with a MAC by another key."""
     text = token.rpartition(".")[0]
     mac = base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")).rstrip(b"=").decode()
     return f"{text}.{mac}"
 
 
 def outcome(day: LeakScenario, asks: list[bytes]) -> set[tuple[int, int | None]]:
-    """The answers, over enough connections that none reaches the limit of refusals."""
+    """The verdicts, over enough connections that none reaches the limit of refusals."""
     answers = set()
     for first in range(0, len(asks), 250):
         with Connection(day.port) as connection:
@@ -206,7 +206,7 @@ def test_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_signs_on
 
 @pytest.mark.requirement(207)
 def test_no_string_of_a_dump_is_a_password(day: LeakScenario) -> None:
-    """Hashes, their parts and every digest, tried past the limits of logins, which would help."""
+    """Tries hashes, their parts and every digest without the login limits, which would help."""
     keyring = read_keyring(day.settings.secrets_file)
     with raw(day.settings) as store:
         hashes = store.rows("SELECT password, pepper_id FROM accounts WHERE password IS NOT NULL")

@@ -1,4 +1,4 @@
-"""A real server while secrets turn, workers die and everybody logs in at once; and what it says of where it is."""
+"""A real server while secrets rotate, workers die and all users log in at once; and the links that it builds."""
 
 import json
 import os
@@ -34,12 +34,12 @@ LOGIN, CUSTOMER_LOGIN, PROFILE = (
     "/Storefront/Customers/Profile",
 )
 HASH_BYTES = 19_456 * 1024
-"""What one argon2id computation needs at the parameters of the default."""
+"""The memory of one argon2id computation with the default parameters."""
 PARALLEL_LOGINS, SLACK = 2, 24 * 2**20
 
 
 def web_workers(site: Site) -> list[int]:
-    """The two web workers: those of the children whose memory a login uses."""
+    """The two web workers: the child processes that serve logins."""
     supervisor = site.process.pid
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text("ascii").split()
     assert len(children) == 3
@@ -48,13 +48,13 @@ def web_workers(site: Site) -> list[int]:
 
 @pytest.fixture
 def real_shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop on a server whose password hashes cost what they cost in production."""
+    """A shop on a server whose password hashes cost as much as in production."""
     with opened("sqlite", tmp_path) as installation, serving(installation, tmp_path, real_costs=True) as site:
         yield open_shop(site, Operator(installation), "real-costs", stock=1)
 
 
 def memory(process: int, what: str) -> int:
-    """One of the kernel's numbers of a process's memory, in bytes: `VmRSS` now, `VmHWM` at most so far."""
+    """A kernel figure of a process's memory, in bytes: `VmRSS` is the current size, `VmHWM` the maximum so far."""
     (line,) = [one for one in Path(f"/proc/{process}/status").read_text("ascii").splitlines() if one.startswith(what)]
     return int(line.split()[1]) * 1024
 
@@ -110,7 +110,7 @@ def test_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_count
 
 
 class Callers:
-    """Threads that call with one token each, again and again, whatever happens to the connection."""
+    """Threads that repeat requests with one token each, whatever happens to the connection."""
 
     def __init__(self, shop: Shop, tokens: list[str]) -> None:
         self.verdict: Counter[tuple[int, int | None]] = Counter()
@@ -131,14 +131,14 @@ class Callers:
             client.close()
 
     def wait_for(self, more: int) -> None:
-        """Until so many more calls were answered."""
+        """Waits until this many more requests were answered."""
         wanted, end = self.verdict.total() + more, time.monotonic() + 60
         while self.verdict.total() < wanted:
             assert time.monotonic() < end, f"nobody is answered any more: {self.verdict}"
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Lets everybody finish."""
+        """Lets every thread finish."""
         self._stop.set()
         for thread in self._threads:
             thread.join(120)
@@ -177,8 +177,8 @@ def test_no_valid_token_is_refused_while_secrets_turn_and_workers_are_replaced_o
 
 @pytest.mark.requirement(203)
 def test_no_answer_builds_a_link_from_the_host_that_was_asked_for(shop: Shop, other_shop: Shop) -> None:
-    """No mail is sent. Documents name the host that the tenant was given; how a client spelt it is found in no answer, nor
-    the port that it named, nor any other host of ours."""
+    """No mail is sent. Documents name the host as the tenant has it. No response contains the client's spelling of the
+    host, the port that it named, or any other host of ours."""
     clients = [shop.client(None, (("Accept", "application/problem+json"),)) for _ in range(2)]
     clients[1].host = odd = f"{shop.host.upper()}.:81"
     for path in [path for method, path in EXPECTED_ROUTES if method == "GET"] + ["/nothing", "/openapi/nothing.json"]:

@@ -1,4 +1,4 @@
-"""What somebody gets who can read the database, and what somebody gets who can write into it."""
+"""What an attacker gains who can read the database, and one who can write to it."""
 
 import hashlib
 import hmac
@@ -30,7 +30,7 @@ from tests.support.sites import ENGINES, opened
 TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"
 LOGINS = ("/Login/Customer/Api/Verify", "/Storefront/Customers/Login")
 OWN = "ak_live_" + "0123456789abcdef" * 2
-"""A key that the attacker made up."""
+"""A key that the attacker invented."""
 
 
 @pytest.fixture(params=ENGINES)
@@ -42,14 +42,14 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
 
 @pytest.fixture
 def two(installation: Installation) -> Iterator[tuple[PopulatedTenant, PopulatedTenant]]:
-    """Two tenants of it: the attacker is at home in the first and wants into the second."""
+    """Two tenants of the installation: the attacker has an account in the first and wants access to the second."""
     server = InProcessServer(installation)
     yield PopulatedTenant.of(server, HOST), PopulatedTenant.of(server, OTHER_HOST)
     server.close()
 
 
 def outcome(tenant: PopulatedTenant, key: str) -> set[int]:
-    """The answers to the key at this tenant: of a process that knows it, and of one that starts now."""
+    """The verdicts on the key at this tenant by a process that has cached it and by one that starts now."""
     fresh = InProcessServer(tenant.operator.installation)
     answers = {
         tenant.call(Surface.SUPPLIER, api_key(key)),
@@ -60,7 +60,7 @@ def outcome(tenant: PopulatedTenant, key: str) -> set[int]:
 
 
 def written(store: RawConnection, sql: str, **values: object) -> int:
-    """Writes as an attacker does, who lets every process know of it, so that it counts at once."""
+    """Writes as an attacker who also moves the revision, so that every process sees the change at once."""
     changed = store.run(sql, **values)
     store.run("UPDATE revision_counter SET counter = counter + 1")
     return changed
@@ -168,7 +168,7 @@ def test_a_password_hash_is_bound_to_the_pepper_and_not_to_its_account_and_the_p
 
 
 def signs_in(tenant: PopulatedTenant) -> Any:
-    """The answer to a login with the first one's password at the second one's account."""
+    """The verdict on a login with the first account's password at the second account."""
     body = {"email": "partner@example.com", "password": PASSWORD}
     return tenant.code("POST", LOGINS[0], (), body)
 
@@ -186,7 +186,7 @@ def test_any_code_points_make_a_password_and_each_counts_as_one(length: int) -> 
 
 @pytest.mark.requirement(133)
 def test_nothing_is_there_that_nobody_made_and_what_is_made_is_random(tmp_path: Path) -> None:
-    """A made password is shown once and is good until it is changed: it is a machine's, nobody ever types it."""
+    """A generated password is shown once and is valid until it is changed: machines use it, nobody types it."""
     program = Program(tmp_path / "data")
     assert set(program.run_json("init")) == {"data", "database", "created"}
     with raw(program_settings(program)) as store:
@@ -210,10 +210,10 @@ def test_nothing_is_there_that_nobody_made_and_what_is_made_is_random(tmp_path: 
 
 
 def program_settings(program: Program) -> Settings:
-    """Where the program's installation is."""
+    """The settings of the program's installation."""
     return Settings(data=program.data)
 
 
 def opened_again(program: Program) -> Installation:
-    """It, opened in this process."""
+    """The installation, opened in this process."""
     return open_installation(program_settings(program))

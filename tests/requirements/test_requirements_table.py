@@ -1,4 +1,4 @@
-"""The page that says which test holds which requirement is true: nothing is missing, and nothing made up."""
+"""The page that says which test verifies which requirement is correct and complete."""
 
 import importlib.util
 import sys
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _loaded() -> ModuleType:
-    """The script that writes the page."""
+    """Loads the script that writes the page."""
     spec = importlib.util.spec_from_file_location("requirements_script", ROOT / "scripts" / "requirements.py")
     assert spec is not None
     assert spec.loader is not None
@@ -27,7 +27,7 @@ script = _loaded()
 
 @pytest.fixture(scope="module")
 def holders(all_cases: tuple[pytest.Item, ...]) -> Any:
-    """What holds what."""
+    """The tests by the requirement that they verify."""
     assert len(all_cases) > 5_000
     return script.holders(all_cases)
 

@@ -1,8 +1,8 @@
 """Under random administration, two nodes with warm caches decide like a node with cold ones.
 
 Each step changes rights, moves the clock or does nothing. After each, both nodes decide requests with every credential
-twice, from their caches, and a fresh node decides them from the store. All answers must be the same, and so must the audit
-trail's rows about refused credentials.
+twice, from their caches, and a fresh node decides them from the store. All answers must be the same, and so must the
+audit trail's rows about refused credentials.
 """
 
 import hashlib

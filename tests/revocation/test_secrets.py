@@ -58,7 +58,7 @@ def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once(own_cluster: 
 
 @pytest.mark.requirement(146)
 def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can(own_cluster: Cluster) -> None:
-    """The store demands a version that the file does not have: another machine rotated, and its file is not here yet."""
+    """The store demands a version that the file lacks: another machine rotated, and its file is not here yet."""
 
     async def scenario() -> None:
         token = await own_cluster.token()

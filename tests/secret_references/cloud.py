@@ -1,9 +1,9 @@
 """Simulated secret managers that answer the vendors' own libraries.
 
 The libraries of Azure and Google connect to fixed hosts over TLS. Here the environment gives them a proxy, as in many
-companies. The proxy terminates their tunnels itself, with certificates of an authority that they are configured to trust,
-and answers in the name of the real hosts. Its answers follow the published REST references of Azure Key Vault (with the
-challenge of its authentication), the Microsoft identity platform, Google Secret Manager and Vault's KV 2.
+companies. The proxy terminates their tunnels itself, with certificates of an authority that they are configured to
+trust, and answers in the name of the real hosts. Its answers follow the published REST references of Azure Key Vault
+(with the challenge of its authentication), the Microsoft identity platform, Google Secret Manager and Vault's KV 2.
 """
 
 import base64
@@ -52,7 +52,7 @@ class ManagerResponse:
 
 @dataclass
 class Cloud:
-    """The managers' secrets, and the requests they received. `faults` are answered first, one for each read of a secret."""
+    """The managers' secrets, and the received requests. `faults` are answered first, one for each read of a secret."""
 
     folder: Path
     port: int = 0

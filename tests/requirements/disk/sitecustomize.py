@@ -1,8 +1,8 @@
-"""A disk that forgets: with this folder on PYTHONPATH, a process keeps of its SQLite files only what was synced.
+"""A disk that loses unsynced data: with this folder on PYTHONPATH, only synced content of SQLite files survives.
 
-Whenever SQLite has synced a file, the file's content at that moment is copied into the directory `DURABLE_IMAGE`. What
-stands there when every process has been killed is what a power failure would have left in the worst case: nothing of what
-was written and not synced. SQLite's own file methods are left as they are except for that one.
+Whenever SQLite syncs a file, its content is copied into the directory `DURABLE_IMAGE`. When every process has been
+killed, that directory holds what a power failure leaves in the worst case: nothing that was written and not synced.
+Only SQLite's sync method is replaced.
 """
 
 import ctypes
@@ -45,7 +45,7 @@ class Methods(ctypes.Structure):
 
 
 _open_files: dict[int, tuple[Path, int]] = {}
-"""By the address of SQLite's file: its path, and a descriptor that is never closed, which would drop SQLite's locks."""
+"""By the address of SQLite's file: its path, and a descriptor that stays open: closing it would drop SQLite's locks."""
 _replaced: dict[int, Methods] = {}
 
 
@@ -79,7 +79,7 @@ def _see_syncs() -> object:
     plain_open = OPEN(ctypes.cast(vfs.xOpen, ctypes.c_void_p).value or 0)
 
     def opened(own: int, name: int, file: int, flags: int, out: object) -> int:
-        code: int = plain_open(own, name, file, flags, out)  # SQLite goes on using the name where it is
+        code: int = plain_open(own, name, file, flags, out)  # SQLite keeps using the name at this address
         if code == 0 and flags & (DATABASE | LOG):
             path = Path(os.fsdecode(ctypes.string_at(name)))
             known = {descriptor for seen, descriptor in _open_files.values() if seen == path}
@@ -97,4 +97,4 @@ def _see_syncs() -> object:
 
 
 _kept = _see_syncs()
-"""SQLite calls it for as long as the process lives."""
+"""SQLite calls it until the process ends."""
