@@ -120,7 +120,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
 
 @contextlib.contextmanager
 def two_processes(engine: str, folder: Path) -> Iterator[Nodes]:
-    """Two nodes on PostgreSQL with separate data directories; two workers on SQLite. Checks all invariants at the end."""
+    """Two nodes on PostgreSQL with separate data directories; two workers on SQLite. Checks invariants at the end."""
     with contextlib.ExitStack() as stack:
         installation = stack.enter_context(opened(engine, folder))
         sites = [stack.enter_context(serving(installation, folder, 1 if engine == "postgresql" else 2))]
