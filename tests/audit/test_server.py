@@ -51,14 +51,14 @@ def test_every_worker_flushes_its_counts_when_the_server_stops(program: Program)
             answered.append(client.post("/Supplier/Products/List", {}).json["requestId"])
             client.close()
         server.process.terminate()
-        _, log = server.process.communicate(timeout=120)
+        server.process.communicate(timeout=120)
+        lines = server.logged()
     rows = refusals(program)
     assert 1 <= len(rows) <= 2 * 3, "a row a worker and flush"
     assert sum(row["detail"]["count"] for row in rows) == 40
     for row in rows:
         assert set(row["detail"]["requests"]) <= set(answered)
         assert row["requestId"] in answered
-    lines = [json.loads(line) for line in log.splitlines()]
     logged = [line["request_id"] for line in lines if line["event"] == "refused"]
     assert sorted(logged) == sorted(answered)
     assert [line["event"] for line in lines if line["level"] in ("error", "critical")] == []
@@ -66,11 +66,7 @@ def test_every_worker_flushes_its_counts_when_the_server_stops(program: Program)
 
 def test_the_worker_seals_rows_of_commands_and_logs_a_head_that_verify_finds(program: Program) -> None:
     with served(program, "--workers", "1", "--admin-port", "0") as server:
-        assert server.process.stderr is not None
-        for line in server.process.stderr:
-            outcome = json.loads(line)
-            if outcome["event"] == "audit-head":
-                break
+        outcome = server.until_logged("audit-head")
         program.run_json("tenants", "suspend", "shop")
     assert outcome["seq"] == 2
     head = f"{outcome['seq']}:{outcome['hash']}"

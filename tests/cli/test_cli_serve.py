@@ -1,7 +1,6 @@
 """`bedesten serve`: changes by other commands are in effect on every worker's next request."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -196,11 +195,8 @@ def test_a_killed_worker_is_replaced_and_reported(server: CliServer, shop: str) 
     assert (died["name"], died["code"]) == ("web-1", -9)
     respawned = server.until("respawned")
     assert respawned["name"] == "web-1"
-    assert server.process.stderr is not None
-    outcomes: list[dict[str, Any]] = []
-    while not outcomes or outcomes[-1]["event"] != "process-respawned":
-        line = json.loads(server.process.stderr.readline())
-        outcomes += [line] if line["event"].startswith("process-") else []
+    server.until_logged("process-respawned")
+    outcomes = [line for line in server.logged() if line["event"].startswith("process-")]
     assert [(one["level"], one["event"], one["process"]) for one in outcomes] == [
         ("warning", "process-died", "web-1"),
         ("info", "process-respawned", "web-1"),

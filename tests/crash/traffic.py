@@ -157,7 +157,7 @@ class Traffic:
         for turn in self._turns():
             key, body = f"k-{name}-{turn}", dict[str, object]()
             if turn % 2:
-                codes = [f"KEYED-CODE-{turn}-{number}" for number in range(CODES_EACH)]
+                codes = [f"KEYED-CODE-{turn:06}-{number:02}" for number in range(CODES_EACH)]
                 path, body = "/Supplier/Stock/Upload", {"productId": self.shop.card, "codes": codes}
                 answer = supplier.ask(path, body, [("Idempotency-Key", key)])
                 assert answer.data["added"] == CODES_EACH, "the first answer, not that of a second upload"

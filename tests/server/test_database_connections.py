@@ -1,7 +1,6 @@
 """A server opens no more connections to PostgreSQL than it counts, and warns at start if the database allows fewer."""
 
 import contextlib
-import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -114,8 +113,8 @@ def test_a_server_that_may_need_more_connections_than_the_database_allows_warns_
         arguments = [*arguments, "--admin-port", str(free_port(0))]
     with served(program, *arguments, environment=OTHER_NUMBERS) as server:
         server.process.terminate()
-        _, log = server.process.communicate(timeout=60)
-    lines = [json.loads(line) for line in log.splitlines() if "connections-few" in line]
+        server.process.communicate(timeout=60)
+        lines = [line for line in server.logged() if line["event"] == "connections-few"]
     found = [(line["level"], line["needed"], line["allowed"]) for line in lines]
     assert found == ([] if needed is None else [("warning", needed, ALLOWED)])
 

@@ -15,10 +15,10 @@ from tests.store.raw import raw
 pytestmark = pytest.mark.slow
 
 WRITER = Path(__file__).with_name("writer_process.py")
-CLIENTS, TOTAL = 8, 640
+CLIENTS, TOTAL = 8, 1_280
 
 
-def write_in_processes(installation: Installation, tenant: str, names: str) -> dict[str, list[list[str]]]:
+def write_in_processes(installation: Installation, tenant: str, names: str) -> dict[str, list[list[tuple[str, int]]]]:
     """The acknowledged writes of each client of each process; all start at the same moment."""
     settings = installation.settings.model_dump_json()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(WRITER.parents[2]), *sys.path])}
@@ -45,21 +45,24 @@ def write_in_processes(installation: Installation, tenant: str, names: str) -> d
 
 
 @pytest.fixture
-def written(installation: Installation, tenant: str) -> dict[str, list[list[str]]]:
+def written(installation: Installation, tenant: str) -> dict[str, list[list[tuple[str, int]]]]:
     """Two processes with eight clients each."""
     return write_in_processes(installation, tenant, "ab")
 
 
 def test_two_processes_on_one_store_lose_nothing_and_both_make_progress(
-    installation: Installation, tenant: str, written: dict[str, list[list[str]]]
+    installation: Installation, tenant: str, written: dict[str, list[list[tuple[str, int]]]]
 ) -> None:
-    acknowledged = [note for clients in written.values() for client in clients for note in client]
+    acknowledged = [note for clients in written.values() for client in clients for note, _ in client]
     assert len(acknowledged) == len(set(acknowledged)) == TOTAL
     with raw(installation.settings) as other:
         assert [name for (name,) in other.rows(notes.NAMES, tenant=tenant)] == sorted(acknowledged)
         turns = other.one("SELECT token_version FROM tenants WHERE id = :tenant", tenant=tenant)
     assert turns == 1 + TOTAL + 2 * CLIENTS
-    shares = {name: sum(map(len, clients)) for name, clients in written.items()}
-    assert min(shares.values()) >= TOTAL // 5, shares
-    fewest = min(len(client) for clients in written.values() for client in clients)
-    assert fewest >= TOTAL // (2 * CLIENTS) // 5, written
+    begun = max(client[0][1] for clients in written.values() for client in clients)
+    shares = {
+        name: [sum(number >= begun for _, number in client) for client in clients] for name, clients in written.items()
+    }
+    fair = (TOTAL - begun) // 2
+    assert min(sum(clients) for clients in shares.values()) >= fair // 5, shares
+    assert min(min(clients) for clients in shares.values()) >= fair // CLIENTS // 5, shares

@@ -24,28 +24,29 @@ _COUNTER = statement(select(tenants.c.token_version).where(tenants.c.id == TENAN
 _NOTES = statement(select(func.count()).select_from(idempotency).where(idempotency.c.tenant_id == TENANT))
 
 
-def step(tx: Transaction, name: str, total: int) -> bool:
-    """Writes one note and increments a counter that all clients share; False once TOTAL is reached."""
+def step(tx: Transaction, name: str, total: int) -> int:
+    """Writes one note, and returns its number by a counter that all clients share; 0 once TOTAL is reached."""
     tx.run(_BUMP)
     row = tx.one(_COUNTER)
     assert row is not None
     if row[0] > total + 1:  # the counter started at 1
-        return False
+        return 0
     notes.put(tx, name, "x" * 100)
-    return True
+    return int(row[0]) - 1
 
 
-async def client(store: Store, tenant: str, name: str, total: int) -> list[str]:
+async def client(store: Store, tenant: str, name: str, total: int) -> list[tuple[str, int]]:
     """Writes until TOTAL is reached; returns the acknowledged notes."""
-    acknowledged: list[str] = []
+    acknowledged: list[tuple[str, int]] = []
     while True:
         note = f"{name}-{len(acknowledged):05}"
-        if not await store.write(tenant, step, note, total):
+        number = await store.write(tenant, step, note, total)
+        if not number:
             return acknowledged
-        acknowledged.append(note)
+        acknowledged.append((note, number))
 
 
-async def main(settings_json: str, tenant: str, name: str, clients: int, total: int) -> list[list[str]]:
+async def main(settings_json: str, tenant: str, name: str, clients: int, total: int) -> list[list[tuple[str, int]]]:
     """Runs all clients of this process."""
     store = open_store(Settings.model_validate_json(settings_json))
     await store.counter()

@@ -5,6 +5,8 @@ import http.client
 import json
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.client import Client
+from tests.support.sites import shown_beside_failures
 
 EMPTY: Mapping[str, str] = {}
 NO_DRAIN = {"BEDESTEN_DRAIN_SECONDS": "0"}
@@ -23,6 +26,7 @@ class CliServer:
     """A running server."""
 
     process: "subprocess.Popen[str]"
+    log: Path
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def until(self, name: str) -> dict[str, Any]:
@@ -34,10 +38,20 @@ class CliServer:
                 return self.events[-1]
         raise AssertionError(f"no {name} in {self.events}")
 
-    def until_logged(self, event: str) -> None:
-        """Reads the log up to a line that contains the name of an event."""
-        assert self.process.stderr is not None
-        assert any(event in line for line in self.process.stderr), f"{event} was not logged"
+    def logged(self) -> list[dict[str, Any]]:
+        """The log lines so far."""
+        return [
+            json.loads(line) for line in self.log.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")
+        ]
+
+    def until_logged(self, event: str) -> dict[str, Any]:
+        """Waits for the first log line with the name of an event, and returns it."""
+        for _ in range(1200):
+            for line in self.logged():
+                if line["event"] == event:
+                    return line
+            time.sleep(0.1)
+        raise AssertionError(f"{event} was not logged")
 
     @property
     def ready(self) -> dict[str, Any]:
@@ -89,15 +103,17 @@ def served(
 ) -> Iterator[CliServer]:
     """Runs the program's server for the block, on free ports by default."""
     command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", *arguments, "--json", *program.where]
-    with subprocess.Popen(
-        command,
-        env={**ENVIRONMENT, **NO_DRAIN, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        tempfile.NamedTemporaryFile(
+            suffix=".log"
+        ) as log,  # a pipe that nobody reads would stop the server once it is full
+        subprocess.Popen(
+            command, env={**ENVIRONMENT, **NO_DRAIN, **environment}, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+        shown_beside_failures(Path(log.name)),
+    ):
         try:
-            server = CliServer(process)
+            server = CliServer(process, Path(log.name))
             server.until(wait_for)
             yield server
         finally:

@@ -31,13 +31,22 @@ ENGINES = ("sqlite", "postgresql")
 Row = tuple[object, ...]
 SEALS = frozenset({"audit.seq", "audit.hash"})
 LOG_LINES = 60
-logs: list[Path] = []
-"""Log files of the running servers."""
+_logs: list[Path] = []
+
+
+@contextlib.contextmanager
+def shown_beside_failures(log: Path) -> Iterator[None]:
+    """Shows the last lines of a server's log beside the failures of tests that fail in the block."""
+    _logs.append(log)
+    try:
+        yield
+    finally:
+        _logs.remove(log)
 
 
 def last_lines() -> str:
     """The last log lines of the running servers, to explain a failure."""
-    shown = ((log, log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]) for log in logs if log.exists())
+    shown = ((log, log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]) for log in _logs if log.exists())
     return "\n".join(f"{log}:\n" + "\n".join(lines) for log, lines in shown if lines)
 
 
@@ -159,13 +168,12 @@ def serving(
     with (
         log.open("ab") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        shown_beside_failures(log),
     ):
-        logs.append(log)
         try:
             ports = _ports(process, log)
             yield Site(installation, ports["web"], process, log, ports.get("admin", 0))
         finally:
-            logs.remove(log)
             if process.poll() is None:
                 process.terminate()
 

@@ -327,7 +327,7 @@ class PostgresStore(Store):
                 if not reading and self._groups.sets_aside(session, job, connection, result):
                     raise _SetAside
                 if not reading:
-                    if job.alone:
+                    if session.lock_timeout_ms == LOCK_WAITER_TIMEOUT_MS:
                         connection.flush()  # a wait for a locked row is not a COMMIT that the store leaves unanswered
                     job.start_commit()
                 connection.commit()
