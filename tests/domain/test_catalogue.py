@@ -18,7 +18,7 @@ from bedesten.catalogue.actions import Page, ProductFields
 from bedesten.catalogue.model import Product, fields_of
 from bedesten.catalogue.offers import Offer, OfferResult, upsert_offer
 from bedesten.catalogue.shop_list import ProductFilter, shop_products
-from bedesten.catalogue.stock import Allotment
+from bedesten.catalogue.stock import Allocation
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.integrity.check import violations
@@ -365,7 +365,7 @@ def test_units_are_taken_all_or_none(tenant: Tenant) -> None:
     took = tenant.write(
         lambda tx: (stock.take(tx, card, 4), stock.take(tx, card, 3), stock.take(tx, card, 1, before=3))
     )
-    assert took == (None, Allotment(earns=False), None)
+    assert took == (None, Allocation(earns=False), None)
     tenant.write(stock.return_units, card, 3)
 
 

@@ -13,12 +13,12 @@ from bedesten.connectors.adapter import (
     COMPLETE,
     FAILED,
     PENDING,
-    Absent,
     CancelAnswer,
     Card,
     Declined,
-    Postponed,
+    NotFound,
     Price,
+    RetryLater,
     Status,
     Unknown,
 )
@@ -78,11 +78,11 @@ ANSWERS: dict[str, tuple[Answer, int]] = {
     "half, and no more": (Status(FAILED, cards(1)), 0),
     "failed": (Status(FAILED), 0),
     "unusable": (Status(FAILED, (Card("bad", None),)), 0),
-    "absent": (Absent(), SETTLE),
+    "absent": (NotFound(), SETTLE),
     "declined": (Declined("no"), 0),
-    "postponed": (Postponed("later", wait_s=5.0), 0),
-    "unauthorised": (Postponed("who are you", unauthorised=True), 0),
-    "postponed for too long": (Postponed("later"), MAX_POSTPONEMENT),
+    "postponed": (RetryLater("later", wait_s=5.0), 0),
+    "unauthorised": (RetryLater("who are you", unauthorised=True), 0),
+    "postponed for too long": (RetryLater("later"), MAX_POSTPONEMENT),
     "unknown": (Unknown("silence"), 0),
     "unknown for too long": (Unknown("silence"), MAX_AGE),
 }
@@ -96,7 +96,7 @@ def test_booking_an_answer_is_all_or_nothing(shop: Shop, name: str) -> None:
     shop.tenant.write(purchases.begin, cipher, lease)
     assert assert_all_or_nothing(installation, shop.tenant.id, lambda tx: purchases.sending(tx, lease)) is True
     shop.mail.clock.now += age
-    call = PLACE if isinstance(answer, Postponed | Declined) else POLL
+    call = PLACE if isinstance(answer, RetryLater | Declined) else POLL
     outcome = assert_all_or_nothing(
         installation, shop.tenant.id, lambda tx: booking.book(tx, cipher, lease, call, answer)
     )
@@ -138,7 +138,7 @@ def test_a_worker_whose_lease_has_expired_books_nothing(shop: Shop) -> None:
     shop.mail.clock.now += LEASE
     second = leased(shop)
     assert second.number == first.number + 1
-    for late in (Declined("no"), Postponed("later"), Absent(), Status(COMPLETE, cards(1))):
+    for late in (Declined("no"), RetryLater("later"), NotFound(), Status(COMPLETE, cards(1))):
         assert shop.tenant.write(booking.book, cipher, first, PLACE, late) == OVERTAKEN
     assert not shop.tenant.write(purchases.sending, first)
     assert shop.purchase(line).state == PLACING

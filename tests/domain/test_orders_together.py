@@ -43,13 +43,13 @@ class Flight:
         self.session = PostgresSession(address, 200, lambda: 0, lambda: None)
         self.job = Job(lambda _tx: None, WaitBudget(60.0))
         self.ready: list[tuple[PostgresConnection, Changes]] = []
-        self.lane: int | None = None
+        self.connection_id: int | None = None
 
     def order(self, *wanted: tuple[str, int]) -> str:
         connection = PostgresConnection(self.session.connected(self.job), self.job, reads_outside=True)
         now = 1_750_000_000_000
         tx = SystemTransaction(connection, "postgresql", now, self.tenant.store.ids, at=None).for_tenant(self.tenant.id)
-        tx.lane = len(self.ready) if self.lane is None else self.lane
+        tx.connection_id = len(self.ready) if self.connection_id is None else self.connection_id
         placed = orders.place(tx, self.tenant.buyer, request(*wanted, reference=fresh("together")))
         changes = connection.joint_changes
         assert changes is not None
@@ -149,7 +149,7 @@ def test_shared_rows_are_locked_in_a_fixed_order(tenant: Tenant, flight: Flight)
     texts = joined([changes for _, changes in flight.ready])
     assert [one.text.count("INSERT INTO orders") for one in texts if "INSERT INTO orders" in one.text] == [1]
     counted = [one.values for one in texts if "stock_counters" in one.text]
-    assert [(one["0_product"], one["0_lane"]) for one in counted] == [
+    assert [(one["0_product"], one["0_shard"]) for one in counted] == [
         (cards[0], 1), (cards[0], 3), (cards[1], 2), (cards[2], 0),
     ]  # fmt: skip
     shared = ("stock_counters", "stock_codes", "ledger_accounts")
@@ -157,11 +157,11 @@ def test_shared_rows_are_locked_in_a_fixed_order(tenant: Tenant, flight: Flight)
     assert kinds == ["stock_counters"] * 4 + ["stock_codes"] * 4 + ["ledger_accounts"], "one buyer's amounts are summed"
 
 
-def test_units_of_one_product_and_lane_and_amounts_of_one_buyer_are_summed(tenant: Tenant, flight: Flight) -> None:
+def test_units_of_one_product_and_shard_and_amounts_of_one_buyer_are_summed(tenant: Tenant, flight: Flight) -> None:
     opened_accounts(tenant)
     before = tenant.read(ledger.account, tenant.partner, "partner", "USD")
     card, dear = tenant.card(9), tenant.card(4, price=700)
-    flight.lane = 7
+    flight.connection_id = 7
     for wanted in ((card, 2), (dear, 2), (card, 3)):
         flight.order(wanted)
     counted = [one.values for one in joined([changes for _, changes in flight.ready]) if "stock_counters" in one.text]

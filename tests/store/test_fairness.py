@@ -10,7 +10,7 @@ import pytest
 
 from bedesten.server.installation import Installation, open_store
 from bedesten.store import postgres, wait_budget
-from bedesten.store.fair_queue import Neighbours
+from bedesten.store.fair_queue import ActiveTenants
 from bedesten.store.job import Job
 from bedesten.store.tables import INSERT_ANSWER
 from bedesten.store.thread_pool import ThreadPool
@@ -37,12 +37,12 @@ class Desk:
 class Pool:
     """A pool whose jobs wait until they are released; `begun` has their tenants in order of start."""
 
-    neighbours: Neighbours = field(default_factory=Neighbours)
+    active_tenants: ActiveTenants = field(default_factory=ActiveTenants)
     begun: list[str] = field(default_factory=list)
     release: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.threads = ThreadPool("test", THREADS, ROOM, Desk, self._run, self.neighbours)
+        self.threads = ThreadPool("test", THREADS, ROOM, Desk, self._run, self.active_tenants)
 
     def _run(self, _: Desk, job: Job) -> None:
         self.begun.append(job.tenant)
@@ -76,7 +76,7 @@ def test_a_tenant_that_is_alone_has_every_thread(pool: Pool) -> None:
 
 def test_a_tenant_leaves_one_thread_to_its_neighbours_and_both_get_their_turns(pool: Pool) -> None:
     for tenant in ("quiet", "loud"):
-        pool.neighbours.note(tenant)
+        pool.active_tenants.note(tenant)
     for _ in range(ROOM):
         pool.submit("loud")
     assert pool.holds(THREADS - 1, ROOM - THREADS + 1)

@@ -7,7 +7,7 @@ import pytest
 from psycopg import errors as pg
 
 from bedesten.store import group_commit
-from bedesten.store.group_commit import GroupCommit, Member, Turn
+from bedesten.store.group_commit import CommitRole, GroupCommit, Member
 from bedesten.store.job import Job, JobState, Watchdog
 from bedesten.store.postgres_session import PostgresSession
 from bedesten.store.sql import Statement
@@ -69,23 +69,23 @@ class Groups:
         self, name: str, statement: Statement[Any] = INSERT_ANSWER, tenant: str = "t", wakes: bool = False
     ) -> Member:
         job = self.jobs[name] = Job(lambda _tx: None, WaitBudget(60.0), tenant=tenant)
-        job.alone = False
+        job.ungrouped = False
         job.start(self.session)
         changes = Changes(tenant, (Step(statement, {"name": name}),), joins=True)
         return Member(job, changes, f"result of {name}", wakes)
 
     def come(self, *names: str) -> None:
-        """The first action leads, the others are set aside."""
+        """The first action leads, the others follow."""
         self.first = self.member("first")
-        assert self.groups.turn(self.first) is Turn.LEAD
+        assert self.groups.role_of(self.first) is CommitRole.LEADER
         for name in names:
-            assert self.groups.turn(self.member(name)) is Turn.ASIDE
+            assert self.groups.role_of(self.member(name)) is CommitRole.FOLLOWER
 
     def end(self) -> None:
         """The first action has committed."""
-        self.session.leads = self.first.key
+        self.session.leading_group = self.first.key
         self.groups.serve(self.session)
-        assert self.groups.turn(self.member("later")) is Turn.LEAD, "nobody commits for the key any more"
+        assert self.groups.role_of(self.member("later")) is CommitRole.LEADER, "nobody commits for the key any more"
 
     def results(self, *names: str) -> list[object]:
         return [self.jobs[name].result for name in names]
@@ -121,13 +121,13 @@ def test_actions_of_another_tenant_or_with_other_statements_are_in_a_separate_gr
     groups: Groups, other: dict[str, Any]
 ) -> None:
     groups.come("second")
-    assert groups.groups.turn(groups.member("apart", **other)) is Turn.LEAD
+    assert groups.groups.role_of(groups.member("apart", **other)) is CommitRole.LEADER
 
 
-def test_a_limited_number_of_actions_is_set_aside(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "MAX_ASIDE", 2)
+def test_the_number_of_followers_is_limited(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MAX_FOLLOWERS", 2)
     groups.come("second", "third")
-    assert groups.groups.turn(groups.member("fourth")) is Turn.ALONE
+    assert groups.groups.role_of(groups.member("fourth")) is CommitRole.ALONE
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_group_that_fails_is_undone_before_each_member_runs_again_by_itself(gr
     assert groups.session.happened == ["commit", "undo"]
     assert groups.again == [groups.jobs["second"], groups.jobs["third"]]
     for job in groups.again:
-        assert (job.alone, job.answered, job.state) == (True, False, JobState.WAITING)
+        assert (job.ungrouped, job.answered, job.state) == (True, False, JobState.WAITING)
 
 
 @pytest.mark.parametrize("error", [pg.AdminShutdown("the server goes down"), RuntimeError("a defect")])
@@ -156,7 +156,7 @@ def test_if_the_result_of_a_commit_is_unknown_every_member_gets_outcome_unknown_
     assert groups.again == []
 
 
-def test_a_member_that_timed_out_while_it_was_set_aside_is_not_committed(groups: Groups) -> None:
+def test_a_follower_that_timed_out_is_not_committed(groups: Groups) -> None:
     groups.come("second", "third", "fourth")
     groups.jobs["second"].time_out()
     groups.end()
@@ -192,19 +192,19 @@ def test_if_every_member_timed_out_nothing_is_committed(groups: Groups) -> None:
     assert groups.committed == []
 
 
-def test_an_action_that_timed_out_is_not_set_aside(groups: Groups) -> None:
+def test_an_action_that_timed_out_becomes_no_follower(groups: Groups) -> None:
     groups.come()
     late = groups.member("late")
     late.job.time_out()
-    assert groups.groups.turn(late) is Turn.ALONE, "start_commit says why it ends"
+    assert groups.groups.role_of(late) is CommitRole.ALONE, "start_commit says why it ends"
 
 
 def test_a_worker_is_woken_if_one_member_has_work_for_it(groups: Groups) -> None:
     groups.come("second")
-    assert groups.groups.turn(groups.member("third", wakes=True)) is Turn.ASIDE
+    assert groups.groups.role_of(groups.member("third", wakes=True)) is CommitRole.FOLLOWER
     for name in ("fourth", "fifth"):
-        assert groups.groups.turn(groups.member(name)) is Turn.ASIDE
-    assert groups.groups.turn(groups.member("sixth")) is Turn.ASIDE
+        assert groups.groups.role_of(groups.member(name)) is CommitRole.FOLLOWER
+    assert groups.groups.role_of(groups.member("sixth")) is CommitRole.FOLLOWER
     groups.end()
     assert len(groups.committed) == 2
     assert groups.session.wakes_worker

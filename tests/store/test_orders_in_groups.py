@@ -86,7 +86,7 @@ def test_concurrent_orders_with_the_same_reference_are_one_order(installation: I
 
 
 def test_a_command_and_a_server_of_one_process_do_not_wait_for_each_other(installation: Installation) -> None:
-    """A command commits by itself: nothing would serve actions that were set aside for it."""
+    """A command commits by itself: nothing would serve its followers."""
     tenant = open_tenant(installation, credit=10_000_000)
     card = tenant.card(CLIENTS + 1)
     tenant.order((card, 1))

@@ -77,7 +77,7 @@ class Plan:
         return ImportResult(created, changed - created, notes, len(self.planned) - changed)
 
 
-class Overtaken(Exception):
+class ConcurrentChange(Exception):
     """The catalogue changed after the import was planned. Nothing was written."""
 
 
@@ -99,7 +99,7 @@ def import_products(
     prepare = partial(plan_rows, currency=tenant.currency, source=source, rows=rows, force=force)
     for _ in range(MAX_ATTEMPTS):
         plan = store.read_now(lambda tx: prepare(tx.for_tenant(tenant.id)))
-        with _staged(store, tenant.id, plan) as run, contextlib.suppress(Overtaken):
+        with _staged(store, tenant.id, plan) as run, contextlib.suppress(ConcurrentChange):
             between()
             store.write_now(partial(_write_in, tenant=tenant.id, plan=plan, run=run))
             return plan.result(tenant.region)
@@ -156,16 +156,16 @@ def plan_rows(tx: Transaction, currency: str, source: str, rows: Sequence[Row], 
 
 
 def write(tx: Transaction, plan: Plan, run: str | None) -> None:
-    """Writes the whole plan, whose rows the run has staged. Raises `Overtaken`, or -8 if the run is abandoned."""
+    """Writes the whole plan, whose rows the run has staged. Raises `ConcurrentChange`, or -8 if the run is abandoned."""
     created, changed = plan.count(CREATE), plan.count(CHANGE)
     if not catalogue.insert_categories(tx, plan.names.categories):
-        raise Overtaken
+        raise ConcurrentChange
     for account, name in plan.names.suppliers.items():
         if not accounts.create(tx, "supplier", key(name), name, advance=False, account=account):
-            raise Overtaken
+            raise ConcurrentChange
         record(tx, OPERATOR, "supplier.create", account, name=name)
     if run is not None and not product_staging.write(tx, run, OPERATOR, created, changed):
-        raise Overtaken
+        raise ConcurrentChange
     for one in plan.planned:
         if one.before is not None and one.after.code_comparison != one.before.code_comparison:
             inventory.set_comparison(tx, one.product_id, one.after.code_comparison)

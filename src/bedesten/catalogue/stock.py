@@ -138,7 +138,7 @@ _EXPIRED = statement(
 )
 
 
-class Allotment(NamedTuple):
+class Allocation(NamedTuple):
     """Units that an order takes. `earns` says whether a supplier may earn with them, see `supplier_earnings`."""
 
     earns: bool
@@ -149,7 +149,7 @@ def sold_until(tx: Transaction, until: int = 0) -> int:
     return max(until, tx.now + MIN_VALIDITY_MS)
 
 
-def take(tx: Transaction, product: str, count: int, until: int = 0, before: int = 0) -> Allotment | None:
+def take(tx: Transaction, product: str, count: int, until: int = 0, before: int = 0) -> Allocation | None:
     """Takes units, all or none: locks as many free codes. The caller attaches them in the same transaction.
 
     If too few other codes are free, waits for those that other orders have locked. Returns None only if too few are
@@ -170,7 +170,7 @@ def take(tx: Transaction, product: str, count: int, until: int = 0, before: int 
             raise RetryTransaction("codes became free at this moment")
         return None
     count_taken(tx, product, count)
-    return Allotment(earns=bool(terms[0]))
+    return Allocation(earns=bool(terms[0]))
 
 
 def attach_step(tx: Transaction, product: str, line: str, count: int, state: int, until: int, *, earns: bool) -> Step:

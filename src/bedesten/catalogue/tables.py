@@ -192,13 +192,13 @@ stock_counters = Table(
     metadata,
     sql.text("tenant_id"),
     sql.text("product_id"),
-    integer("lane", CheckConstraint("lane >= 0", name="lane")),
+    integer("shard", CheckConstraint("shard >= 0", name="shard")),
     integer("taken", CheckConstraint("taken >= 0", name="taken")),
-    PrimaryKeyConstraint("product_id", "lane", "tenant_id"),
+    PrimaryKeyConstraint("product_id", "shard", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     sqlite_with_rowid=False,
 )
-"""How many codes orders have taken off each level. A connection counts in the row of its own `lane`, so that buyers of one
+"""How many codes orders have taken off each level. A connection counts in the row of its own `shard`, so that buyers of one
 product do not wait for each other (`catalogue.levels`)."""
 
 stock_alarms = Table(

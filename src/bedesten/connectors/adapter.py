@@ -1,7 +1,7 @@
 """What an adapter is: the calls that a supplier's API must offer, and what each answer means.
 
 An adapter translates; it decides nothing and keeps nothing. The difference that it must get right is between *nothing was
-bought* and *nobody knows*: `Declined`, `Postponed` and `Unknown`.
+bought* and *nobody knows*: `Declined`, `RetryLater` and `Unknown`.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class NotFound:
     """The supplier does not know the reference: nothing was bought under it so far."""
 
 
@@ -76,7 +76,7 @@ class Declined:
 
 
 @dataclass(frozen=True, slots=True)
-class Postponed:
+class RetryLater:
     """The supplier did not process the call: nothing was bought, and the call may be repeated.
 
     `wait_s` is how long the supplier asks us to wait; `unauthorised` says that it refused the credential.
@@ -103,9 +103,9 @@ class CancelAnswer:
     reason: str = ""
 
 
-Quoted = Price | Declined | Postponed | Unknown
-Placed = Status | Declined | Postponed | Unknown
-Polled = Status | Absent | Postponed | Unknown
+Quoted = Price | Declined | RetryLater | Unknown
+Placed = Status | Declined | RetryLater | Unknown
+Polled = Status | NotFound | RetryLater | Unknown
 
 
 class Adapter(Protocol):

@@ -17,16 +17,16 @@ import msgspec
 from bedesten.catalogue.code import BadCode, StockCode, read_code
 from bedesten.connectors import adapter
 from bedesten.connectors.adapter import (
-    Absent,
     CancelAnswer,
     Card,
     Declined,
+    NotFound,
     Placed,
     Polled,
-    Postponed,
     Price,
     PurchaseRequest,
     Quoted,
+    RetryLater,
     Status,
     Target,
     Unknown,
@@ -125,7 +125,7 @@ class Bamboo:
         if not isinstance(answer, HttpAnswer):
             return answer
         if answer.status == 404 or _reason_of(answer) == _NOT_FOUND:
-            return Absent()
+            return NotFound()
         try:
             return _status(_object(answer), wanted)
         except _Unreadable as problem:
@@ -152,7 +152,7 @@ class Bamboo:
 
 async def call(
     http: HttpCaller, to: Target, method: str, path: str, body: bytes | None = None
-) -> HttpAnswer | Postponed | Unknown:
+) -> HttpAnswer | RetryLater | Unknown:
     """Makes a call; translates the answers that mean the same for every operation."""
     basic = base64.b64encode(to.credential.reveal().encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Accept": "application/json"}
@@ -161,13 +161,13 @@ async def call(
     try:
         answer = await http.call(method, to.url.rstrip("/") + path, headers, body)
     except NotSent as problem:
-        return Postponed(str(problem))
+        return RetryLater(str(problem))
     except NoAnswer as problem:
         return Unknown(str(problem))
     if answer.status in (401, 403):
-        return Postponed("the supplier refuses the credential", unauthorised=True)
+        return RetryLater("the supplier refuses the credential", unauthorised=True)
     if answer.status == 429:
-        return Postponed("too many calls", wait_s=answer.wait_s or 60.0)
+        return RetryLater("too many calls", wait_s=answer.wait_s or 60.0)
     return answer
 
 

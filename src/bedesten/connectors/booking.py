@@ -22,7 +22,7 @@ from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import batches, stock, suppliers
 from bedesten.catalogue.code import StockCode
 from bedesten.connectors import adapter, connections
-from bedesten.connectors.adapter import Absent, CancelAnswer, Card, Declined, Postponed, Price, Status, Unknown
+from bedesten.connectors.adapter import CancelAnswer, Card, Declined, NotFound, Price, RetryLater, Status, Unknown
 from bedesten.connectors.moves import PLACING, PLANNED, PURCHASE
 from bedesten.connectors.purchases import POLL, WORKER, Lease, Purchase, give_back, held_by, refuse
 from bedesten.connectors.tables import purchase_cards, purchases
@@ -54,7 +54,7 @@ UNAUTHORISED_REST = MINUTE
 DELIVERED, STOCKED, UNUSABLE = "delivered", "stocked", "unusable"
 """Outcomes of a card."""
 OVERTAKEN = "overtaken"
-Answer = Status | Absent | Declined | Postponed | Unknown | CancelAnswer
+Answer = Status | NotFound | Declined | RetryLater | Unknown | CancelAnswer
 
 _P, _C = purchases.c, purchase_cards.c
 _MINE = (_P.id == p("id"), _P.lease == p("number"))
@@ -96,11 +96,11 @@ def book(tx: Transaction, cipher: TenantCipher, leased: Lease, call: str, answer
     match answer:
         case Status():
             return _status(tx, cipher, leased, purchase, line, answer)
-        case Absent():
+        case NotFound():
             return _absent(tx, leased, purchase)
         case Declined(reason):
             return _declined(tx, leased, purchase, reason)
-        case Postponed():
+        case RetryLater():
             return _postponed(tx, leased, purchase, line, answer, call)
         case CancelAnswer():
             return _cancel(tx, leased, answer)
@@ -187,7 +187,7 @@ def _declined(tx: Transaction, leased: Lease, purchase: Purchase, reason: str) -
     return "refused"
 
 
-def _postponed(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, answer: Postponed, call: str) -> str:
+def _postponed(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, answer: RetryLater, call: str) -> str:
     if answer.unauthorised:
         _pause(tx, purchase.supplier_id, answer.reason)
         connections.rest(tx, purchase.supplier_id, UNAUTHORISED_REST, answer.reason)
@@ -208,7 +208,7 @@ def _postponed(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, a
 def _unknown(tx: Transaction, leased: Lease, purchase: Purchase, line: Line, reason: str) -> str:
     """Retries an unreadable quote, which bought nothing; polls a purchase that was sent."""
     if purchase.state == PLANNED:
-        return _postponed(tx, leased, purchase, line, Postponed(reason), "")
+        return _postponed(tx, leased, purchase, line, RetryLater(reason), "")
     return _wait_or_lose(tx, leased, purchase, reason)
 
 

@@ -10,7 +10,7 @@ from bedesten import errors
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock, suppliers
 from bedesten.catalogue.actions import Product, StockedProduct
-from bedesten.catalogue.stock import Allotment
+from bedesten.catalogue.stock import Allocation
 from bedesten.catalogue.suppliers import Candidate
 from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal
@@ -124,7 +124,7 @@ def take(
     taken: list[RequestedLine] = []
     units_of: Counter[str] = Counter()
     for one in sorted(wanted, key=lambda one: one.product.id):
-        units: Allotment | str = Reason.OUT_OF_STOCK
+        units: Allocation | str = Reason.OUT_OF_STOCK
         if one.from_stock:
             units = _take_units(tx, one, until, share, units_of[one.product.id])
         if not isinstance(units, str):
@@ -176,16 +176,16 @@ def expect(
     return expected
 
 
-def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | None, before: int) -> Allotment | str:
+def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | None, before: int) -> Allocation | str:
     """Takes a line's units from stock, or returns the reason and takes nothing."""
     product, count = one.product.id, one.line.quantity
-    allotment = stock.take(tx, product, count, until, before)
-    if allotment is None:
+    allocation = stock.take(tx, product, count, until, before)
+    if allocation is None:
         return Reason.OUT_OF_STOCK
     if stock.exceeds_claim_share(tx, product, count, share):
         stock.return_units(tx, product, count)
         return Reason.RESERVED
-    return allotment
+    return allocation
 
 
 def in_order(problems: Problems) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ import httpx2
 import structlog
 
 from bedesten.connectors import booking, purchases
-from bedesten.connectors.adapter import Absent, Adapter, CancelAnswer, Declined, Postponed, Price, Status
+from bedesten.connectors.adapter import Adapter, CancelAnswer, Declined, NotFound, Price, RetryLater, Status
 from bedesten.connectors.booking import Answer
 from bedesten.connectors.connections import ADAPTERS
 from bedesten.connectors.http_call import DEADLINE_S, HttpCaller, http_client
@@ -157,9 +157,9 @@ def _result(answer: Answer | Price) -> str:
         return "answered"
     if isinstance(answer, CancelAnswer):
         return "cancelled" if answer.cancelled else "not_cancelled"
-    if isinstance(answer, Postponed) and answer.unauthorised:
+    if isinstance(answer, RetryLater) and answer.unauthorised:
         return "unauthorised"
-    kinds = {Absent: "absent", Declined: "declined", Postponed: "postponed"}
+    kinds = {NotFound: "absent", Declined: "declined", RetryLater: "postponed"}
     return kinds.get(type(answer), "unknown")
 
 

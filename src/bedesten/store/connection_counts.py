@@ -33,4 +33,4 @@ def allowed_connections(tx: SystemTransaction) -> int | None:
     None behind a pooler, which has its own limits. On PostgreSQL only.
     """
     backend, allowed = tx.text(_ALLOWED)
-    return int(allowed) if backend == tx.lane else None
+    return int(allowed) if backend == tx.connection_id else None

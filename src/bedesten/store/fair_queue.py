@@ -7,7 +7,7 @@ from collections import deque
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
-NEIGHBOUR_S = 60.0
+ACTIVE_S = 60.0
 """How long after two tenants have used the store each leaves one thread of a pool to the others."""
 
 
@@ -23,7 +23,7 @@ class OfTenant(Protocol):
 Item = TypeVar("Item", bound=OfTenant)
 
 
-class Neighbours:
+class ActiveTenants:
     """Whether more than one tenant uses a store. Shared by the store's pools; read and written without a lock."""
 
     __slots__ = ("_last", "_until")
@@ -36,26 +36,26 @@ class Neighbours:
         """Notes that a tenant uses the store. The empty name is for work of the installation itself."""
         if tenant and tenant != self._last:
             if self._last:
-                self._until = monotonic() + NEIGHBOUR_S
+                self._until = monotonic() + ACTIVE_S
             self._last = tenant
 
     @property
-    def any(self) -> bool:
-        """Whether more than one tenant used the store in the last `NEIGHBOUR_S` seconds."""
+    def several(self) -> bool:
+        """Whether more than one tenant used the store in the last `ACTIVE_S` seconds."""
         return monotonic() < self._until
 
 
 class FairQueue(Generic[Item]):
     """Jobs by tenant. The tenant that has waited longest for its turn is next; its own jobs keep their order.
 
-    While there are neighbours, a tenant's jobs run on at most `threads - 1` threads: what holds up one tenant (a locked
-    row, a slow list) leaves a thread to the others. A tenant that is alone may use all threads. Without `neighbours`,
-    for jobs that are all equally short, every tenant may use all threads.
+    While several tenants are active, a tenant's jobs run on at most `threads - 1` threads: what holds up one tenant (a
+    locked row, a slow list) leaves a thread to the others. The only active tenant may use all threads. Without
+    `active_tenants`, for jobs that are all equally short, every tenant may use all threads.
     """
 
-    def __init__(self, threads: int, neighbours: Neighbours | None = None) -> None:
+    def __init__(self, threads: int, active_tenants: ActiveTenants | None = None) -> None:
         self._most = max(1, threads - 1)
-        self._neighbours = neighbours
+        self._active_tenants = active_tenants
         self._queues: dict[str, deque[Item]] = {}
         self._running: dict[str, int] = {}
         self._length = 0
@@ -69,8 +69,8 @@ class FairQueue(Generic[Item]):
 
     def put(self, job: Item) -> None:
         """Puts a job behind those of its tenant."""
-        if self._neighbours is not None:
-            self._neighbours.note(job.tenant)
+        if self._active_tenants is not None:
+            self._active_tenants.note(job.tenant)
         queue = self._queues.get(job.tenant)
         if queue is None:
             self._queues[job.tenant] = deque((job,))
@@ -99,7 +99,7 @@ class FairQueue(Generic[Item]):
 
     def take(self) -> Item | None:
         """Takes the next job, which is running until `ended`. None if no waiting tenant may use another thread."""
-        reserves = self._neighbours is not None and self._neighbours.any
+        reserves = self._active_tenants is not None and self._active_tenants.several
         for tenant in self._queues:
             if not reserves or self._running.get(tenant, 0) < self._most:
                 break

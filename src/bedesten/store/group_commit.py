@@ -1,7 +1,7 @@
 """Group commit on PostgreSQL: actions of one tenant that reach COMMIT at the same time share one transaction.
 
-The first action commits at once. Actions that reach COMMIT meanwhile are set aside; the first action's thread then
-commits them, each group in one round trip, until none is left. Orders of one buyer need this: they wait for the row of
+The first action, the leader, commits at once. Actions that reach COMMIT meanwhile are its followers; the leader's thread
+then commits them, each group in one round trip, until none is left. Orders of one buyer need this: they wait for the row of
 its balance, whose lock would otherwise pass from transaction to transaction, each with its own wait for the disk. No
 action waits for others to arrive, and no thread waits for another.
 
@@ -27,8 +27,8 @@ from bedesten.store.transaction import Changes, OutcomeUnknown, StoreUnavailable
 
 GROUP_SIZES: Final = (8, 4, 2, 1)
 """Allowed group sizes. Each size is one more statement to prepare on each connection."""
-MAX_ASIDE: Final = 32
-"""Most members that may be set aside per group; further actions commit alone."""
+MAX_FOLLOWERS: Final = 32
+"""Most followers of a leader; further actions commit alone."""
 
 Key = tuple[str, tuple[Statement[Any], ...]]
 
@@ -47,11 +47,11 @@ class Member(NamedTuple):
         return (self.changes.tenant, shape(self.changes))
 
 
-class Turn(Enum):
+class CommitRole(Enum):
     """How an action commits."""
 
-    LEAD = "it commits now, and afterwards its thread commits for those that came meanwhile"
-    ASIDE = "another thread commits and answers it"
+    LEADER = "it commits now, and afterwards its thread commits its followers"
+    FOLLOWER = "another thread commits and answers it"
     ALONE = "it commits now"
 
 
@@ -80,39 +80,39 @@ class GroupCommit:
         self._watchdog = watchdog
         self._stats = stats
         self._lock = threading.Lock()
-        self._aside: dict[Key, list[Member]] = {}
-        """Members that were set aside; a key is present while a thread commits for its group."""
+        self._followers: dict[Key, list[Member]] = {}
+        """Followers by group; a key is present while a leader's thread commits for the group."""
 
-    def sets_aside(self, session: PostgresSession, job: Job, connection: PostgresConnection, result: Any) -> bool:
+    def becomes_follower(self, session: PostgresSession, job: Job, connection: PostgresConnection, result: Any) -> bool:
         """Reports whether another thread commits and answers this action, which has only to commit.
 
-        If not, the caller commits, and then always calls `serve`: other members may have been set aside meanwhile.
+        If not, the caller commits, and then always calls `serve`: it may have got followers meanwhile.
         """
         changes = connection.joint_changes
-        if changes is None or job.alone or session.leads is not None:
+        if changes is None or job.ungrouped or session.leading_group is not None:
             return False
         member = Member(job, changes, result, connection.wakes_worker)
-        turn = self.turn(member)
-        if turn is Turn.LEAD:
-            session.leads = member.key
-        return turn is Turn.ASIDE
+        role = self.role_of(member)
+        if role is CommitRole.LEADER:
+            session.leading_group = member.key
+        return role is CommitRole.FOLLOWER
 
-    def turn(self, member: Member) -> Turn:
-        """Decides how a member commits, and sets it aside for another thread if that one is to commit it."""
+    def role_of(self, member: Member) -> CommitRole:
+        """Decides how a member commits, and queues a follower for its leader's thread."""
         key = member.key
         with self._lock:
-            aside = self._aside.get(key)
-            if aside is None:
-                self._aside[key] = []
-                return Turn.LEAD
-            if len(aside) >= MAX_ASIDE or not member.job.set_aside():
-                return Turn.ALONE
-            aside.append(member)
-            return Turn.ASIDE
+            followers = self._followers.get(key)
+            if followers is None:
+                self._followers[key] = []
+                return CommitRole.LEADER
+            if len(followers) >= MAX_FOLLOWERS or not member.job.follow():
+                return CommitRole.ALONE
+            followers.append(member)
+            return CommitRole.FOLLOWER
 
     def serve(self, session: PostgresSession) -> None:
-        """Commits the members that were set aside for a session, group by group, until none is left. Raises nothing."""
-        key, session.leads = session.leads, None
+        """Commits the followers of the session's leader, group by group, until none is left. Raises nothing."""
+        key, session.leading_group = session.leading_group, None
         while key is not None and (group := self._next(key)):
             ready = [member for member in group if member.job.start_joint_commit(session)]
             try:
@@ -129,13 +129,13 @@ class GroupCommit:
 
     def _next(self, key: Key) -> list[Member]:
         with self._lock:
-            aside = self._aside[key]
-            if not aside:
-                del self._aside[key]
+            followers = self._followers[key]
+            if not followers:
+                del self._followers[key]
                 return []
-            size = next(size for size in GROUP_SIZES if size <= len(aside))
-            self._aside[key] = aside[size:]
-            return aside[:size]
+            size = next(size for size in GROUP_SIZES if size <= len(followers))
+            self._followers[key] = followers[size:]
+            return followers[:size]
 
     def _commit(self, group: list[Member], session: PostgresSession) -> None:
         """Commits and answers a group, or requeues its jobs. Raises `CONNECTION_ERRORS`: then the outcome is open."""
@@ -156,7 +156,7 @@ class GroupCommit:
             return
         session.undo()
         for job in jobs:
-            job.alone = True
+            job.ungrouped = True
             job.requeue()
             self._run_again(job)
 

@@ -41,7 +41,6 @@ class Job:
     __slots__ = (
         "_lock",
         "_runs_on",
-        "alone",
         "answer_waits",
         "answered",
         "done",
@@ -53,6 +52,7 @@ class Job:
         "since",
         "state",
         "tenant",
+        "ungrouped",
         "wait_budget",
         "work",
     )
@@ -77,7 +77,7 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.answered = False
-        self.alone = loop is None
+        self.ungrouped = loop is None
         """Whether the job has its own transaction: a thread waits for it, it met a locked row, or its group failed."""
         self.answer_waits: Callable[[], bool] | None = None
         """Says whether the store has answered but the waiter, a busy event loop, has not read the answer yet."""
@@ -108,7 +108,7 @@ class Job:
             self.check_timeout()
             self.state = JobState.COMMITTING
 
-    def set_aside(self) -> bool:
+    def follow(self) -> bool:
         """Makes the job wait for another thread to commit it. False if it has timed out."""
         with self._lock:
             self._runs_on = None

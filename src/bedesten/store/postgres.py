@@ -29,7 +29,7 @@ from bedesten.core.revision import Revision
 from bedesten.store import wait_budget
 from bedesten.store.connection_counts import PoolSizes
 from bedesten.store.counter_query import LoopQuery, read_counter
-from bedesten.store.fair_queue import Neighbours
+from bedesten.store.fair_queue import ActiveTenants
 from bedesten.store.group_commit import GroupCommit
 from bedesten.store.job import Job, JobState, Watchdog
 from bedesten.store.postgres_connection import BEGIN_PLAIN, PostgresConnection
@@ -64,7 +64,7 @@ _BEGIN_READING = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
 _BEGIN_BUSY = ("BEGIN", f"SET LOCAL lock_timeout = '{BUSY_LOCK_TIMEOUT_MS}ms'")
 
 
-class _SetAside(Exception):
+class _BecameFollower(Exception):
     """Another thread commits the job and answers it."""
 
 
@@ -96,12 +96,12 @@ class PostgresStore(Store):
         self._generation = 0
         self._watchdog = Watchdog()
         brief, patient = (partial(self._session, limit) for limit in (LOCK_TIMEOUT_MS, LOCK_WAITER_TIMEOUT_MS))
-        near = Neighbours()
+        tenants = ActiveTenants()
         readers, writers, waiters = sizes or PoolSizes()
-        self._reads = ThreadPool("reads", readers, MAX_WAITING, patient, self._read, near)
-        self._writes = ThreadPool("writes", writers, MAX_WAITING, brief, self._write, near)
-        self._lock_waits = ThreadPool("locked rows", waiters, MAX_LOCK_WAITING, patient, self._wait_for_lock, near)
-        self._revisions = ThreadPool("revision", 1, MAX_WAITING, patient, self._ask_counter, near)
+        self._reads = ThreadPool("reads", readers, MAX_WAITING, patient, self._read, tenants)
+        self._writes = ThreadPool("writes", writers, MAX_WAITING, brief, self._write, tenants)
+        self._lock_waits = ThreadPool("locked rows", waiters, MAX_LOCK_WAITING, patient, self._wait_for_lock, tenants)
+        self._revisions = ThreadPool("revision", 1, MAX_WAITING, patient, self._ask_counter, tenants)
         self._silence = Recovery("silence", self._counter_again, MIN_ATTEMPT_S, MAX_ATTEMPT_S, probes=4)
         self._overdue_commit = Recovery("overdue commit", self._commit_again, 10.0, MAX_COMMIT_S)
         self._loop_query = LoopQuery(self._watchdog, partial(self._submit, self._revisions))
@@ -272,7 +272,7 @@ class PostgresStore(Store):
             self._run(session, job, False)
         except RowLocked:
             self.stats.lock_waits += 1
-            job.alone = True
+            job.ungrouped = True
             job.requeue()
             self._submit_again(self._lock_waits, job)
         finally:
@@ -296,7 +296,7 @@ class PostgresStore(Store):
         """Runs a job and answers it. Raises only `RowLocked`: then the job is not answered yet."""
         try:
             result = self._transact(session, job, reading)
-        except _SetAside:
+        except _BecameFollower:
             return
         except RowLocked:
             if not reading:
@@ -309,10 +309,12 @@ class PostgresStore(Store):
             self._announcer.announce(session)
         self._watchdog.forget(job)
 
-    def _transaction(self, connection: PostgresConnection, job: Job, attempt: int, lane: int) -> SystemTransaction:
+    def _transaction(
+        self, connection: PostgresConnection, job: Job, attempt: int, connection_id: int
+    ) -> SystemTransaction:
         now = self._clock()
         made = SystemTransaction(connection, "postgresql", now, self.ids, at=now if self._one_clock else None)
-        made.attempt, made.lane, made.request_id = attempt, lane, job.wait_budget.request_id
+        made.attempt, made.connection_id, made.request_id = attempt, connection_id, job.wait_budget.request_id
         return made
 
     def _transact(self, session: PostgresSession, job: Job, reading: bool) -> Any:
@@ -323,9 +325,9 @@ class PostgresStore(Store):
             kept = session.kept
             connection = self._connection(session, job, reading)
             try:
-                result = job.work(self._transaction(connection, job, attempt, session.lane))
-                if not reading and self._groups.sets_aside(session, job, connection, result):
-                    raise _SetAside
+                result = job.work(self._transaction(connection, job, attempt, session.connection_id))
+                if not reading and self._groups.becomes_follower(session, job, connection, result):
+                    raise _BecameFollower
                 if not reading:
                     if session.lock_timeout_ms == LOCK_WAITER_TIMEOUT_MS:
                         connection.flush()  # a wait for a locked row is not a COMMIT that the store leaves unanswered

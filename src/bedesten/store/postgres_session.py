@@ -102,11 +102,11 @@ class PostgresSession:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self.wakes_worker = False
-        self.leads: tuple[Any, ...] | None = None
+        self.leading_group: tuple[Any, ...] | None = None
         """The group for which the session's thread commits (`store.group_commit`)."""
 
     @property
-    def lane(self) -> int:
+    def connection_id(self) -> int:
         """A number that differs from that of most other connections to the database: the server's process id."""
         return 0 if self._connection is None else self._connection.info.backend_pid
 

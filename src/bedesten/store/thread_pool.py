@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from bedesten.store.fair_queue import FairQueue, Neighbours
+from bedesten.store.fair_queue import ActiveTenants, FairQueue
 from bedesten.store.job import Job
 from bedesten.store.transaction import StoreUnavailable
 
@@ -36,14 +36,14 @@ class ThreadPool(Generic[Resource]):
         max_waiting: int,
         open_resource: Callable[[], Resource],
         run: Callable[[Resource, Job], None],
-        neighbours: Neighbours,
+        active_tenants: ActiveTenants,
     ) -> None:
         self._name = name
         self._size = size
         self._max_waiting = max_waiting
         self._open_resource = open_resource
         self._run = run
-        self._queue: FairQueue[Job] = FairQueue(size, neighbours)
+        self._queue: FairQueue[Job] = FairQueue(size, active_tenants)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0

@@ -125,7 +125,7 @@ class Query(Struct, Generic[Row], frozen=True):
 class _StatementRunner:
     """Runs compiled statements on a driver's connection."""
 
-    __slots__ = ("_connection", "_dialect", "_ids", "at", "attempt", "lane", "now", "request_id")
+    __slots__ = ("_connection", "_dialect", "_ids", "at", "attempt", "connection_id", "now", "request_id")
 
     def __init__(
         self, connection: Connection, dialect: DialectName, now: int, ids: IdSource, *, at: int | None
@@ -137,7 +137,7 @@ class _StatementRunner:
         self.at = at
         self.attempt = 1
         """Number of this attempt, from 1. From the second on, the action expects contention."""
-        self.lane = 0
+        self.connection_id = 0
         """A number of the connection. Connections with different numbers update different counter rows."""
         self.request_id: str | None = None
         """Id of the request that it serves, None outside of a request."""
@@ -295,13 +295,13 @@ class SystemTransaction(_StatementRunner):
     def observed(self, wrap: Callable[[Connection], Connection], ids: IdSource) -> "SystemTransaction":
         """Returns the same transaction on a wrapped connection: the one that `wrap` returns."""
         made = SystemTransaction(wrap(self._connection), self._dialect, self.now, ids, at=self.at)
-        made.attempt, made.lane, made.request_id = self.attempt, self.lane, self.request_id
+        made.attempt, made.connection_id, made.request_id = self.attempt, self.connection_id, self.request_id
         return made
 
     def for_tenant(self, tenant: str) -> Transaction:
         """The same transaction, seen by one tenant."""
         bound = Transaction(self._connection, self._dialect, self.now, self._ids, tenant, at=self.at)
-        bound.attempt, bound.lane, bound.request_id = self.attempt, self.lane, self.request_id
+        bound.attempt, bound.connection_id, bound.request_id = self.attempt, self.connection_id, self.request_id
         return bound
 
     def one(self, statement: CrossTenantStatement[Row], **parameters: Any) -> Row | None:

@@ -1573,16 +1573,16 @@ def upgrade() -> None:
         "stock_counters",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("product_id", sa.Text(), nullable=False),
-        sa.Column("lane", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("shard", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("taken", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("lane >= 0", name=op.f("ck_stock_counters_lane")),
+        sa.CheckConstraint("shard >= 0", name=op.f("ck_stock_counters_shard")),
         sa.CheckConstraint("taken >= 0", name=op.f("ck_stock_counters_taken")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "product_id"],
             ["products.tenant_id", "products.id"],
             name=op.f("fk_stock_counters_tenant_id_product_id"),
         ),
-        sa.PrimaryKeyConstraint("product_id", "lane", "tenant_id", name=op.f("pk_stock_counters")),
+        sa.PrimaryKeyConstraint("product_id", "shard", "tenant_id", name=op.f("pk_stock_counters")),
         sqlite_with_rowid=False,
     )
     op.create_table(
